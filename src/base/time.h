@@ -1,0 +1,25 @@
+// Time on the wire and in records. The clock is never read here: time is passed in.
+#pragma once
+
+#include <chrono>
+
+namespace weir::base {
+
+using UnixSeconds = std::chrono::sys_seconds;
+using UnixMicros = std::chrono::sys_time<std::chrono::microseconds>;
+
+/// The second that `time` lies in; rounds towards the past, also before 1970.
+constexpr UnixSeconds second_of(UnixMicros time) {
+  return std::chrono::floor<std::chrono::seconds>(time);
+}
+
+/// The multiple of `length` since the epoch at or before `time`: how windows and the five-minute
+/// slots of objects are aligned.
+constexpr UnixSeconds aligned(UnixSeconds time, std::chrono::seconds length) {
+  auto count = time.time_since_epoch().count();
+  auto remainder = count % length.count();
+  if (remainder < 0) remainder += length.count();
+  return UnixSeconds(std::chrono::seconds(count - remainder));
+}
+
+}  // namespace weir::base
