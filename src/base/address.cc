@@ -52,21 +52,21 @@ std::optional<Address> Address::parse(std::string_view text) {
 }
 
 void Address::append_to(std::string& out) const {
-  std::array<char, INET6_ADDRSTRLEN> text{};
   if (family() == Family::ipv4) {
-    char* at = text.data();
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      at = std::to_chars(at, text.data() + text.size(),
-                         (ipv4() >> static_cast<unsigned>(shift)) & 0xffU)
-               .ptr;
-      if (shift != 0) *at++ = '.';
+    for (unsigned shift = 32; shift != 0;) {
+      shift -= 8;
+      unsigned octet = ipv4() >> shift & 0xffU;
+      if (octet >= 100) out += static_cast<char>('0' + octet / 100);
+      if (octet >= 10) out += static_cast<char>('0' + octet / 10 % 10);
+      out += static_cast<char>('0' + octet % 10);
+      if (shift != 0) out += '.';
     }
-    out.append(text.data(), at);
     return;
   }
   std::array<unsigned char, 16> bytes{};
   store_big_endian(high, bytes.data());
   store_big_endian(low, bytes.data() + 8);
+  std::array<char, INET6_ADDRSTRLEN> text{};
   out += inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
 }
 
