@@ -1,0 +1,53 @@
+// Rules of a described network, compiled for the evaluator in bpf/policy.h.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "packet/packet.h"
+#include "vpc/network.h"
+
+extern "C" {
+#include "bpf/policy.h"
+}
+
+namespace weir::policy {
+
+/// Immutable once compiled. It keeps no reference to the network; interfaces have the network's
+/// indices.
+class Policy {
+ public:
+  /// Errors: more rules on one interface or subnet than WEIR_MAX_RULE_WORDS holds, a subnet with
+  /// more than WEIR_MAX_SUBNET_BLOCKS blocks.
+  static base::Expected<Policy> compile(const vpc::Network& network);
+
+  /// What the interface's rules say of the packet, connection tracking apart.
+  [[nodiscard]] weir_opinion ask(vpc::InterfaceIndex interface, const weir_packet& packet,
+                                 vpc::Direction direction) const {
+    return weir_ask_rules(arena_.data(), &interfaces_[static_cast<std::size_t>(interface)], &packet,
+                          static_cast<int>(direction));
+  }
+
+  /// The text of a verdict's rule: "acl-…:ingress:100", "acl-…:egress:*", "sg-…:ingress:sgr-…",
+  /// "sg-a+sg-b:ingress:*", "tracked", or empty for a layer that was not asked. Lives as long as
+  /// the policy.
+  [[nodiscard]] std::string_view rule_name(std::uint32_t rule) const { return names_[rule]; }
+
+  [[nodiscard]] std::span<const std::uint64_t> arena() const { return arena_; }
+  [[nodiscard]] std::span<const weir_interface> interfaces() const { return interfaces_; }
+
+ private:
+  friend class Compiler;
+  std::vector<std::uint64_t> arena_;
+  std::vector<weir_interface> interfaces_;
+  std::vector<std::string> names_;
+};
+
+static_assert(static_cast<int>(vpc::Direction::ingress) == WEIR_INGRESS);
+static_assert(static_cast<int>(vpc::Direction::egress) == WEIR_EGRESS);
+
+}  // namespace weir::policy
