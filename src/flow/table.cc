@@ -1,0 +1,133 @@
+#include "flow/table.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace weir::flow {
+namespace {
+
+constexpr std::size_t kFirstIndex = 4096;
+
+bool same(const Counters& counters, const weir_verdict& verdict) {
+  return counters.accept == verdict.accept && counters.cause == verdict.cause &&
+         counters.group_rule == verdict.group_rule && counters.acl_rule == verdict.acl_rule;
+}
+
+Counters first_of(const weir_verdict& verdict, std::uint16_t second) {
+  Counters counters;
+  counters.group_rule = verdict.group_rule;
+  counters.acl_rule = verdict.acl_rule;
+  counters.accept = verdict.accept;
+  counters.cause = verdict.cause;
+  counters.first = counters.last = second;
+  return counters;
+}
+
+}  // namespace
+
+void Counters::add(const Counters& other) {
+  packets += other.packets;
+  bytes += other.bytes;
+  first = std::min(first, other.first);
+  last = std::max(last, other.last);
+  tcp_flags |= other.tcp_flags;
+}
+
+void Table::FreeChunk::operator()(Flow* chunk) const {
+  std::free(chunk);
+}
+
+Table::Table() : seed_(base::random_seed()), index_(kFirstIndex) {}
+
+std::uint64_t Table::hash(const FlowKey& key) const {
+  base::Hash hash(seed_);
+  if ((key.src.high | key.dst.high) != 0) {
+    hash.add(key.src.high);
+    hash.add(key.dst.high);
+    hash.add(key.src.low);
+    hash.add(key.dst.low);
+  } else {
+    hash.add(key.src.low << 32U ^ key.dst.low);
+  }
+  if (key.own != base::Address{}) hash.add(key.own.high ^ key.own.low);
+  hash.add(std::uint64_t{key.interface} << 32U | std::uint64_t{key.srcport} << 16U | key.dstport);
+  hash.add(std::uint64_t{key.protocol} << 8U | key.direction);
+  return hash.value();
+}
+
+Flow& Table::find_or_add(const FlowKey& key, std::uint64_t hash) {
+  const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+  for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
+    const Place& place = index_[i];
+    if (place.flow == Counters::kNone) return add(key, hash);
+    if (place.hash == tag && at(place.flow).key == key) return at(place.flow);
+  }
+}
+
+Flow& Table::add(const FlowKey& key, std::uint64_t hash) {
+  if (size_ * 2 >= index_.size()) grow();
+  if (size_ == chunks_.size() * kChunkFlows) {
+    void* memory = std::aligned_alloc(kChunkBytes, kChunkBytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    madvise(memory, kChunkBytes, MADV_HUGEPAGE);  // a wish; without it all is the same but slower
+    chunks_.emplace_back(static_cast<Flow*>(memory));
+  }
+  std::size_t i = hash & mask();
+  while (index_[i].flow != Counters::kNone) i = (i + 1) & mask();
+  index_[i] = {static_cast<std::uint32_t>(hash >> 32U), static_cast<std::uint32_t>(size_)};
+  Flow* flow = new (&at(size_)) Flow;
+  ++size_;
+  flow->key = key;
+  return *flow;
+}
+
+void Table::grow() {
+  std::vector<Place> old(index_.size() * 2);
+  old.swap(index_);
+  for (const Place& place : old) {
+    if (place.flow == Counters::kNone) continue;
+    std::size_t i = hash(at(place.flow).key) & mask();
+    while (index_[i].flow != Counters::kNone) i = (i + 1) & mask();
+    index_[i] = place;
+  }
+}
+
+Counters& Table::counters_for(Flow& flow, const weir_verdict& verdict, std::uint16_t second) {
+  Counters* counters = &flow.counters;
+  if (counters->packets == 0) return *counters = first_of(verdict, second);
+  while (!same(*counters, verdict)) {
+    if (counters->next == Counters::kNone) {
+      counters->next = static_cast<std::uint32_t>(further_.size());
+      return further_.emplace_back(first_of(verdict, second));
+    }
+    counters = &further_[counters->next];
+  }
+  return *counters;
+}
+
+void Table::count(Flow& flow, const weir_verdict& verdict, const weir_packet& packet,
+                  std::uint16_t second) {
+  Counters& counters = counters_for(flow, verdict, second);
+  ++counters.packets;
+  counters.bytes += packet.bytes;
+  counters.first = std::min(counters.first, second);
+  counters.last = std::max(counters.last, second);
+  counters.tcp_flags |= weir_tcp_flags(packet.tcp_bits);
+}
+
+const Flow* Table::peek(std::uint64_t hash) const {
+  const Place& place = index_[hash & mask()];
+  return place.flow == Counters::kNone ? nullptr : &at(place.flow);
+}
+
+void Table::prefetch_flow(std::uint64_t hash) const {
+  const auto* flow = reinterpret_cast<const char*>(peek(hash));
+  if (flow == nullptr) return;
+  __builtin_prefetch(flow);
+  __builtin_prefetch(flow + sizeof(Flow) / 2, 1);
+}
+
+}  // namespace weir::flow

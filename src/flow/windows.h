@@ -1,0 +1,92 @@
+// Aggregation windows: which are open, when they close, and which interfaces were silent in them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "flow/table.h"
+
+namespace weir::flow {
+
+struct Window {
+  Window(base::UnixSeconds window_start, std::size_t interfaces)
+      : start(window_start), has_traffic(interfaces) {}
+
+  base::UnixSeconds start;
+  Table table;
+  std::vector<bool> has_traffic;  ///< by interface
+};
+
+/// Who takes what a window held. After an error nothing more is handed over.
+class WindowSink {
+ public:
+  virtual ~WindowSink() = default;
+  /// The flows of a window that closes. A window may come several times (see Windows).
+  virtual base::Expected<void> flows(const Window& window) = 0;
+  /// An interface had no traffic in the window that starts at `start`.
+  virtual base::Expected<void> silence(vpc::InterfaceIndex interface, base::UnixSeconds start) = 0;
+  /// Every window that ends at or before `time` has been handed over.
+  virtual base::Expected<void> completed(base::UnixSeconds time) = 0;
+};
+
+/// Windows are aligned to multiples of their length since the epoch. One closes when a packet comes
+/// that is kLateness past its end. A packet of a window that has closed opens it again and makes
+/// further records there: nothing is lost, but the window may already have been called silent. The
+/// same happens when there are more flows than memory is meant for: the fullest windows are handed
+/// over early, and what follows makes further records (AWS: a record may cover less than the
+/// interval).
+class Windows {
+ public:
+  struct Limits {
+    std::size_t flows = 2'000'000;
+    std::size_t late_windows = 3;
+    /// A clock that jumps further than this has not been silent all that time.
+    std::chrono::seconds silence = std::chrono::hours(24);
+  };
+  static constexpr std::chrono::seconds kLateness{60};
+
+  /// `sink` outlives the windows.
+  Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink& sink, Limits limits);
+
+  /// The window that a packet of this time belongs to; valid until the next call.
+  base::Expected<Window*> at(base::UnixMicros time);
+
+  /// Hands over everything.
+  base::Expected<void> finish();
+
+  /// Packets that came after their window had closed.
+  [[nodiscard]] std::uint64_t late_packets() const { return late_packets_; }
+  /// Jumps of the clock for whose duration no silence was reported.
+  [[nodiscard]] std::uint64_t clock_jumps() const { return clock_jumps_; }
+
+ private:
+  base::Expected<void> advance(base::UnixSeconds now);
+  base::Expected<void> close_frontier();
+  base::Expected<void> report_silence(const Window* window);
+  base::Expected<void> select(base::UnixSeconds start);
+  base::Expected<void> select_late(base::UnixSeconds start);
+  base::Expected<void> make_room();
+  void measure_room();
+
+  std::chrono::seconds length_;
+  std::size_t interfaces_;
+  WindowSink& sink_;
+  Limits limits_;
+  /// Windows before it have been handed over; nothing before the first packet.
+  std::optional<base::UnixSeconds> frontier_;
+  std::list<Window> open_;  ///< from the frontier on, ascending
+  std::list<Window> late_;  ///< before the frontier, the latest used first
+  Window* current_ = nullptr;
+  std::size_t room_ = 0;  ///< flows that the current window may have
+  std::uint64_t late_packets_ = 0;
+  std::uint64_t clock_jumps_ = 0;
+};
+
+}  // namespace weir::flow
