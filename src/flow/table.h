@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/address.h"
@@ -78,12 +79,13 @@ class Table {
   [[nodiscard]] std::size_t size() const { return size_; }
 
   /// Calls `visit(const FlowKey&, std::span<const Counters>)`: one element for each verdict, in the
-  /// order in which they were first met.
+  /// order in which they were first met. Flows that nothing was counted for are left out.
   template <typename Visit>
   void for_each(Visit visit) const {
     std::vector<Counters> verdicts;
     for (std::size_t i = 0; i < size_; ++i) {
       const Flow& flow = at(i);
+      if (flow.counters.packets == 0) continue;
       verdicts.assign(1, flow.counters);
       for (std::uint32_t more = flow.counters.next; more != Counters::kNone;) {
         verdicts.push_back(further_[more]);
