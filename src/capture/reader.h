@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "base/error.h"
 #include "base/time.h"
+#include "capture/input.h"
 
 namespace weir::capture {
 
@@ -20,11 +20,10 @@ struct CapturedPacket {
   std::span<const std::uint8_t> bytes;
   std::uint32_t wire_length = 0;  ///< bytes on the wire, link header included
   std::uint16_t link_type = 0;    ///< LINKTYPE_…, as registered by tcpdump.org
-  std::uint16_t interface = 0;    ///< pcapng interface number in its section; 0 in pcap
 };
 
 /// Reads packets in the file's order. Hostile input: every length is checked against what is left,
-/// no allocation follows an unchecked length.
+/// and no allocation follows an unchecked length.
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -34,12 +33,15 @@ class Reader {
   /// which packet and byte the damage is. After an error the reader has ended.
   virtual base::Expected<std::size_t> read(std::span<CapturedPacket> packets) = 0;
 
-  /// Bytes of the (still compressed) input consumed so far and in all (0 if not known): progress.
-  [[nodiscard]] virtual std::uint64_t bytes_consumed() const = 0;
-  [[nodiscard]] virtual std::uint64_t bytes_total() const = 0;
+  /// Bytes of the (still packed) file consumed so far, and its size (0 if not known): progress.
+  [[nodiscard]] virtual const Input& input() const = 0;
 };
 
 /// Opens `path` ("-" is standard input). Errors: cannot be opened, empty, not a capture.
 base::Expected<std::unique_ptr<Reader>> open_capture(const std::string& path);
+
+/// The same for any input; `name` stands for the file in errors.
+base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<Input> input,
+                                                     const std::string& name);
 
 }  // namespace weir::capture
