@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "deliver/flow_log.h"
+#include "deliver/object.h"
 #include "record/record.h"
 
 namespace weir::deliver {
@@ -20,27 +21,29 @@ struct PublishedObject {
   std::uint64_t bytes = 0;  ///< as stored
 };
 
-/// Writes objects under a directory. An object is written to a temporary name, synced, and renamed
-/// to the name that its content decides, so that a reader never sees half an object and the same
+/// Writes objects under a folder. An object is written to a temporary name, synced, and renamed to
+/// the name that its content decides, so that a reader never sees half an object, and the same
 /// records make the same bytes under the same name.
 ///
-/// Not for several threads at once. Destroying a publisher without `finish` leaves no final object
-/// for the slots that are still open.
+/// Not for several threads at once. Destroying a publisher without `finish` leaves nothing of the
+/// objects that are still open.
 class Publisher {
  public:
-  /// Errors: the directory cannot be made or written.
-  static base::Expected<Publisher> open(const std::string& directory, FlowLog flow_log);
+  /// Errors: settings that AWS would refuse; the folder cannot be made.
+  static base::Expected<Publisher> open(const std::string& folder, FlowLog flow_log,
+                                        ObjectLimits limits = {});
 
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
   ~Publisher();
 
-  /// Adds one record to the slot of its `end`. The record is formatted before the call returns.
+  /// Adds one record to the slot of its `end`. The record's texts are needed during the call only.
   base::Expected<void> add(const record::Record& record);
   /// Publishes every open slot that ends at or before `time`. A record added later for such a slot
   /// goes into a further object of that slot.
   base::Expected<void> publish_before(base::UnixSeconds time);
-  /// Publishes what is left. After an error the objects published so far are whole and stay.
+  /// Publishes what is left, as much of it as can be: the first error comes back, what could be
+  /// published is whole.
   base::Expected<void> finish();
 
   [[nodiscard]] const std::vector<PublishedObject>& published() const;

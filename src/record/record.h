@@ -31,6 +31,9 @@ struct InterfaceMetadata {
 
 /// The flow of a record whose log-status is OK; all of it prints as `-` otherwise.
 struct Flow {
+  /// A packet had flags that cannot be together: prints as `-` (facts §1.4).
+  static constexpr std::uint8_t kTcpFlagsUnknown = 0xff;
+
   base::Address srcaddr;      ///< at egress the interface's primary address (facts §1.2, field 4)
   base::Address dstaddr;      ///< at ingress the interface's primary address
   base::Address pkt_srcaddr;  ///< as in the packet's header

@@ -160,7 +160,9 @@ record::Record RecordMaker::make(const flow::Window& window, const flow::FlowKey
   flow.srcport = key.srcport;
   flow.dstport = key.dstport;
   flow.protocol = key.protocol;
-  flow.tcp_flags = counters.tcp_flags;
+  flow.tcp_flags = (counters.tcp_flags & WEIR_TCP_FLAGS_UNKNOWN) != 0
+                       ? record::Flow::kTcpFlagsUnknown
+                       : counters.tcp_flags;
   flow.direction = is_egress ? record::FlowDirection::egress : record::FlowDirection::ingress;
   flow.action = counters.accept != 0 ? record::Action::accept : record::Action::reject;
   if (is_egress) flow.traffic_path = traffic_path(network_[interface.vpc], key.dst);

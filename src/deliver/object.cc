@@ -1,0 +1,160 @@
+#include "deliver/object.h"
+
+#include <isa-l/igzip_lib.h>
+
+#include <fstream>
+#include <vector>
+
+#include "deliver/digest.h"
+#include "deliver/file.h"
+#include "deliver/object_key.h"
+#include "record/parquet.h"
+#include "record/text.h"
+
+namespace weir::deliver {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kHashDigits = 8;
+constexpr std::size_t kTextBytes = std::size_t{256} << 10U;  // text packed at once
+constexpr int kLevel = 2;
+
+std::string name_of(const std::string& stem, Digest& digest, const FlowLog& flow_log) {
+  return stem + "_" + digest.hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
+}
+
+/// Lines, packed by ISA-L as they come. The gzip header has neither time nor name.
+class TextObject : public Object {
+ public:
+  TextObject(TemporaryFile file, std::string stem, const FlowLog& flow_log, std::uint64_t limit)
+      : file_(std::move(file)),
+        stem_(std::move(stem)),
+        flow_log_(flow_log),
+        limit_(limit),
+        stream_(std::make_unique<isal_zstream>()),
+        level_buffer_(ISAL_DEF_LVL2_DEFAULT),
+        packed_(kTextBytes) {
+    isal_deflate_init(stream_.get());
+    stream_->level = kLevel;
+    stream_->level_buf = level_buffer_.data();
+    stream_->level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
+    stream_->gzip_flag = IGZIP_GZIP;
+    text_.reserve(kTextBytes + kTextBytes / 4);
+    text_ = record::header_line(flow_log_.log_format);
+    text_ += '\n';
+  }
+
+  base::Expected<void> add(const record::Record& record) override {
+    record::append_line(text_, record, flow_log_.log_format);
+    text_ += '\n';
+    ++records_;
+    if (text_.size() < kTextBytes) return {};
+    return pack(false);
+  }
+
+  [[nodiscard]] bool is_full() const override { return packed_text_ + text_.size() >= limit_; }
+  [[nodiscard]] std::uint64_t records() const override { return records_; }
+
+  base::Expected<Finished> finish() override {
+    if (auto done = pack(true); !done) return tl::unexpected(done.error());
+    Finished finished{name_of(stem_, digest_, flow_log_), bytes_};
+    auto published = file_.publish(file_.path().parent_path() / finished.name);
+    if (!published) return tl::unexpected(published.error());
+    return finished;
+  }
+
+ private:
+  base::Expected<void> pack(bool is_last) {
+    packed_text_ += text_.size();
+    stream_->next_in = reinterpret_cast<std::uint8_t*>(text_.data());
+    stream_->avail_in = static_cast<std::uint32_t>(text_.size());
+    stream_->end_of_stream = is_last ? 1 : 0;
+    do {
+      stream_->next_out = packed_.data();
+      stream_->avail_out = static_cast<std::uint32_t>(packed_.size());
+      isal_deflate(stream_.get());
+      const auto bytes = std::span(packed_).first(packed_.size() - stream_->avail_out);
+      bytes_ += bytes.size();
+      digest_.add(bytes);
+      if (auto written = file_.write(bytes); !written) return written;
+    } while (stream_->avail_out == 0);
+    text_.clear();
+    return {};
+  }
+
+  TemporaryFile file_;
+  std::string stem_;
+  const FlowLog& flow_log_;
+  std::uint64_t limit_;
+  std::unique_ptr<isal_zstream> stream_;
+  std::vector<std::uint8_t> level_buffer_;
+  std::vector<std::uint8_t> packed_;
+  std::string text_;
+  Digest digest_;
+  std::uint64_t records_ = 0;
+  std::uint64_t packed_text_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+class ParquetObject : public Object {
+ public:
+  ParquetObject(TemporaryFile file, std::string stem, const FlowLog& flow_log,
+                record::ParquetWriter writer, std::uint64_t limit)
+      : file_(std::move(file)),
+        stem_(std::move(stem)),
+        flow_log_(flow_log),
+        writer_(std::move(writer)),
+        limit_(limit) {}
+
+  base::Expected<void> add(const record::Record& record) override { return writer_.add(record); }
+  [[nodiscard]] bool is_full() const override { return writer_.records() >= limit_; }
+  [[nodiscard]] std::uint64_t records() const override { return writer_.records(); }
+
+  base::Expected<Finished> finish() override {
+    if (auto written = writer_.write(file_.path().string()); !written) {
+      base::Error error = std::move(written.error());
+      error.where = file_.path().string();
+      error.hint = "free some space or choose another --log-destination";
+      return tl::unexpected(std::move(error));
+    }
+    Digest digest;
+    std::ifstream file(file_.path(), std::ios::binary);
+    std::vector<char> block(kTextBytes);
+    std::uint64_t bytes = 0;
+    while (file.read(block.data(), static_cast<std::streamsize>(block.size())) ||
+           file.gcount() > 0) {
+      digest.add(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
+      bytes += static_cast<std::uint64_t>(file.gcount());
+    }
+    Finished finished{name_of(stem_, digest, flow_log_), bytes};
+    auto published = file_.publish(file_.path().parent_path() / finished.name);
+    if (!published) return tl::unexpected(published.error());
+    return finished;
+  }
+
+ private:
+  TemporaryFile file_;
+  std::string stem_;
+  const FlowLog& flow_log_;
+  record::ParquetWriter writer_;
+  std::uint64_t limit_;
+};
+
+}  // namespace
+
+base::Expected<std::unique_ptr<Object>> make_object(const fs::path& folder, const std::string& stem,
+                                                    unsigned part, const FlowLog& flow_log,
+                                                    const ObjectLimits& limits) {
+  auto file = TemporaryFile::create(folder / ("." + stem + "_" + std::to_string(part) + ".tmp"));
+  if (!file) return tl::unexpected(file.error());
+  if (flow_log.file_format == FileFormat::plain_text) {
+    return std::make_unique<TextObject>(std::move(*file), stem, flow_log, limits.text_bytes);
+  }
+  auto writer = record::ParquetWriter::make(flow_log.log_format);
+  if (!writer) return tl::unexpected(writer.error());
+  return std::make_unique<ParquetObject>(std::move(*file), stem, flow_log, std::move(*writer),
+                                         limits.parquet_records);
+}
+
+}  // namespace weir::deliver
