@@ -103,10 +103,31 @@ WEIR_INLINE weir_u64 weir_word(const weir_u64* arena, weir_u32 at) {
   return arena[at & WEIR_ARENA_MASK];
 }
 
+#ifndef __bpf__
 /* The largest power of two that is not above `count` (> 0). */
 WEIR_INLINE weir_u32 weir_first_step(weir_u32 count) {
   return 1U << (31 - __builtin_clz(count));
 }
+
+/* Place of the lowest bit that is set; one is. */
+WEIR_INLINE weir_u32 weir_lowest_bit(weir_u64 bits) {
+  return (weir_u32)__builtin_ctzll(bits);
+}
+#else /* clang 14 cannot translate its bit-counting builtins for BPF */
+WEIR_INLINE weir_u32 weir_first_step(weir_u32 count) {
+  for (int shift = 1; shift < 32; shift *= 2) count |= count >> shift;
+  return count - (count >> 1);
+}
+
+WEIR_INLINE weir_u32 weir_lowest_bit(weir_u64 bits) {
+  weir_u32 at = 0;
+  for (weir_u32 half = 32; half != 0; half /= 2) {
+    weir_u32 step = bits << (64 - at - half) == 0 ? half : 0;
+    at += step;
+  }
+  return at;
+}
+#endif
 
 /* Index of the last element that is not above `key`. The first element is never above. Without
  * branches on data: a branching search explodes in the verifier. */
@@ -167,7 +188,7 @@ WEIR_INLINE struct weir_match weir_match_rules(const weir_u64* arena,
     if (hits == 0) continue;
     if (weir_word(arena, rules->everyone_set + i) & hits) match.everyone = 1;
     if (match.found) continue;
-    weir_u32 bit = (weir_u32)__builtin_ctzll(hits);
+    weir_u32 bit = weir_lowest_bit(hits);
     match.found = 1;
     match.allow = weir_word(arena, rules->allow_set + i) >> bit & 1U;
     match.rule = (weir_u32)weir_word(arena, rules->rule_ids + i * 64 + bit);
