@@ -1,4 +1,10 @@
 # Compiler settings that every target of ours shares.
+find_program(WEIR_CCACHE ccache)
+if(WEIR_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${WEIR_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WEIR_CCACHE})
+endif()
+
 add_library(weir_options INTERFACE)
 target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wcast-align
@@ -9,8 +15,12 @@ target_compile_options(weir_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-rest
 if(WEIR_SANITIZE)
   target_compile_options(weir_options INTERFACE
     -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_definitions(weir_options INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(weir_options INTERFACE -fsanitize=${WEIR_SANITIZE})
 endif()
 if(WEIR_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "WEIR_FUZZ needs clang (libFuzzer is part of it): use `cmake --preset fuzz`")
+  endif()
   target_compile_options(weir_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -1,0 +1,49 @@
+# Everything a user types. Each target first brings what it needs (tools/setup); with nothing to do
+# that takes a moment. What is built lies in build/ (release) and build-*/ (see CMakePresets.json).
+.NOTPARALLEL:
+.PHONY: weir help setup demo test test-fast bench fuzz format tidy clean
+
+weir: ## build/weir (the default)
+	@tools/setup build
+	@tools/build release weir
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' Makefile | expand -t 20
+
+setup: ## bring what all targets need: Debian, npm and PyPI packages
+	@tools/setup test
+	@tools/setup bench
+	@tools/setup python
+
+demo: ## record the real capture in demo/ and show what came out
+	@tools/setup build
+	@tools/build release weir
+	@demo/run.sh
+
+test: ## everything: format, tests, sanitizers, fuzzers, clang-tidy; under 20 minutes
+	@tools/setup test
+	@tools/test
+
+test-fast: ## the release build's own tests, under 2 minutes
+	@tools/setup test
+	@tools/test release
+
+bench: ## measure beside nfpcapd and softflowd
+	@tools/setup bench
+	@tools/build bench
+	@bench/offline.py
+
+fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
+	@tools/setup test
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tools/test fuzz
+
+format: ## put all C and C++ into form
+	@tools/setup test
+	@tools/format
+
+tidy: ## clang-tidy, on what has changed
+	@tools/setup test
+	@tools/test tidy
+
+clean: ## remove what was built; what was installed stays
+	@rm -rf build build-asan build-tsan
