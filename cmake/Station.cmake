@@ -77,7 +77,7 @@ function(weir_test name)
 endfunction()
 
 # weir_fuzzer(NAME KNOWS station… SOURCES file…): one libFuzzer target, built with WEIR_FUZZ into
-# fuzz/ of the build tree. Its seeds lie in tests/fuzz/corpus/NAME/.
+# fuzz/ of the build tree. The seeds of thing_fuzz lie in tests/fuzz/corpus/thing/.
 function(weir_fuzzer name)
   if(NOT WEIR_FUZZ)
     return()
@@ -88,4 +88,5 @@ function(weir_fuzzer name)
   target_link_libraries(${name} PRIVATE weir_options ${known})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzzers ${name})
 endfunction()

@@ -1,0 +1,30 @@
+"""What the conformance tests share: the program under test and a way to run it."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+TREE = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def weir():
+    """Runs `weir` with these arguments: weir("fields").stdout. A status other than the one expected
+    fails the test with everything the program said."""
+    program = os.environ.get("WEIR", str(TREE / "build" / "weir"))
+
+    def run(*arguments, status=0, stdin=None):
+        done = subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True,
+                              text=True, timeout=120, check=False)
+        assert done.returncode == status, f"{done.args}\n{done.stdout}{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tree():
+    """The root of the source tree."""
+    return TREE
