@@ -50,8 +50,8 @@ struct ParquetWriter::State {
   base::Expected<void> run(const std::string& sql) {
     duckdb_result result{};
     const bool is_done = duckdb_query(connection, sql.c_str(), &result) == DuckDBSuccess;
-    const char* text = is_done ? nullptr : duckdb_result_error(&result);
-    const std::string message = text == nullptr ? "" : text;
+    const char* reason = is_done ? nullptr : duckdb_result_error(&result);
+    const std::string message = reason == nullptr ? "" : reason;
     duckdb_destroy_result(&result);
     if (is_done) return {};
     return base::fail("Parquet", message.empty() ? "DuckDB refused a statement" : message);

@@ -1,0 +1,26 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace weir::cli {
+
+int failed(const base::Error& error, ExitCode code) {
+  fmt::print(stderr, "weir: {}\n", error.message());
+  return code;
+}
+
+void add_output_option(CLI::App& command, std::string& form) {
+  command.add_option("--output", form, "How to print: table, json or csv")
+      ->check(CLI::IsMember({"table", "json", "csv"}))
+      ->type_name("FORM");
+}
+
+base::OutputForm output_form(const std::string& form) {
+  if (form == "json") return base::OutputForm::json;
+  if (form == "csv") return base::OutputForm::csv;
+  return base::OutputForm::table;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,29 @@
+// What the commands of `weir` share: how they end, how they are asked to print.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "base/table.h"
+
+namespace weir::cli {
+
+/// Exit codes are part of the command line's contract.
+enum ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2 };
+
+/// Prints "weir: …" on stderr.
+int failed(const base::Error& error, ExitCode code = kFailed);
+
+/// Adds `--output table|json|csv`.
+void add_output_option(CLI::App& command, std::string& form);
+/// REQUIRES: one of the three.
+base::OutputForm output_form(const std::string& form);
+
+/// Each adds its command to `weir`. What it was asked to do is done, and its exit code put into
+/// `exit_code`, when the command line has been read.
+void add_record_command(CLI::App& weir, int& exit_code);
+void add_vpc_command(CLI::App& weir, int& exit_code);
+void add_fields_command(CLI::App& weir, int& exit_code);
+
+}  // namespace weir::cli

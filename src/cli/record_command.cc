@@ -1,0 +1,295 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+#include "capture/reader.h"
+#include "cli/options.h"
+#include "cli/record_output.h"
+#include "deliver/object_key.h"
+#include "deliver/publisher.h"
+#include "policy/policy.h"
+#include "recorder/recorder.h"
+#include "vpc/read.h"
+
+namespace weir::cli {
+namespace {
+
+struct Asked {
+  std::string capture;
+  std::string description;
+  std::string destination;
+  std::string interface_id;
+  std::string traffic_type = "ALL";
+  int max_aggregation_interval = 600;
+  std::string log_format = "default";
+  std::string file_format = "plain-text";
+  bool per_hour_partition = false;
+  bool hive_compatible_partitions = false;
+  std::string flow_log_id;
+  std::string region;
+  std::string ip_ranges;
+  std::string form;
+};
+
+std::string region_of(const Asked& asked, const vpc::Network& network) {
+  if (!asked.region.empty()) return asked.region;
+  for (const vpc::Subnet& subnet : network.subnets) {
+    if (auto region = vpc::region_of(subnet.availability_zone); !region.empty()) return region;
+  }
+  for (const char* variable : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+    if (const char* value = std::getenv(variable); value != nullptr) return value;
+  }
+  return {};
+}
+
+/// The objects of one flow log lie under one account.
+base::Expected<std::string> account_of(const vpc::Network& network) {
+  for (const vpc::Vpc& vpc : network.vpcs) {
+    if (vpc.owner_id == network.vpcs.front().owner_id) continue;
+    return base::fail(vpc.id, "belongs to another account than " + network.vpcs.front().id,
+                      "record the accounts one by one");
+  }
+  return network.vpcs.front().owner_id;
+}
+
+base::Expected<recorder::Settings> settings_of(const Asked& asked, const vpc::Network& network) {
+  recorder::Settings settings;
+  deliver::FlowLog& flow_log = settings.flow_log;
+  auto format = record::LogFormat::parse(asked.log_format);
+  if (!format) return tl::unexpected(format.error());
+  flow_log.log_format = std::move(*format);
+  auto account = account_of(network);
+  if (!account) return tl::unexpected(account.error());
+  flow_log.account_id = *account;
+  flow_log.region = region_of(asked, network);
+  if (flow_log.region.empty()) {
+    return base::fail("--region", "is not given, and no subnet tells its Availability Zone",
+                      "give the region, such as us-east-1");
+  }
+  if (asked.traffic_type == "ACCEPT") flow_log.traffic_type = deliver::TrafficType::accept;
+  if (asked.traffic_type == "REJECT") flow_log.traffic_type = deliver::TrafficType::reject;
+  flow_log.max_aggregation_interval = std::chrono::seconds(asked.max_aggregation_interval);
+  if (asked.file_format == "parquet") flow_log.file_format = deliver::FileFormat::parquet;
+  flow_log.hive_compatible_partitions = asked.hive_compatible_partitions;
+  flow_log.per_hour_partition = asked.per_hour_partition;
+  if (!asked.interface_id.empty()) {
+    settings.interface = network.find_interface(asked.interface_id);
+    if (!settings.interface) {
+      return base::fail("--interface", asked.interface_id + " is not described",
+                        "`weir vpc show` lists the interfaces");
+    }
+  }
+  flow_log.id = asked.flow_log_id;
+  if (flow_log.id.empty()) {
+    flow_log.id = deliver::default_flow_log_id(
+        {flow_log.account_id, flow_log.region, network.vpcs.front().id, asked.interface_id,
+         asked.traffic_type, std::to_string(asked.max_aggregation_interval),
+         flow_log.log_format.to_string(), asked.file_format});
+  }
+  if (auto checked = deliver::check(flow_log); !checked) return tl::unexpected(checked.error());
+  return settings;
+}
+
+/// How far a long reading has come, on a terminal only.
+class Progress {
+ public:
+  explicit Progress(const capture::Reader& reader)
+      : reader_(reader), is_shown_(isatty(STDERR_FILENO) == 1) {}
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() {
+    if (was_shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+
+  void show(std::uint64_t packets) {
+    if (!is_shown_ || reader_.input().total() == 0) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + std::chrono::milliseconds(200);
+    was_shown_ = true;
+    fmt::print(stderr, "\r\x1b[K{} packets, {} % of the capture", packets,
+               reader_.input().consumed() * 100 / reader_.input().total());
+  }
+
+ private:
+  const capture::Reader& reader_;
+  bool is_shown_;
+  bool was_shown_ = false;
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(1);
+};
+
+/// Every class of packets that is not empty, and what makes a figure inexact.
+void print_summary(const Asked& asked, const recorder::Summary& summary) {
+  fmt::print(stderr, "{}: {} packets read\n", asked.capture, summary.read);
+  const std::initializer_list<std::pair<std::uint64_t, const char*>> classes = {
+      {summary.recorded, "recorded"},
+      {summary.filtered_out, "not asked for (--traffic-type)"},
+      {summary.not_logged, "not logged by AWS's rules"},
+      {summary.no_interface, "of no described interface"},
+      {summary.not_ip, "not IP"},
+      {summary.truncated, "cut off within their headers by the capture"},
+      {summary.malformed, "malformed"},
+      {summary.unknown_link, "of a link type that is not read"},
+  };
+  for (const auto& [count, name] : classes) {
+    if (count != 0) fmt::print(stderr, "{:>12} {}\n", count, name);
+  }
+  if (summary.late != 0) {
+    fmt::print(stderr,
+               "weir: note: the clock ran backwards: {} packets came after their window had closed "
+               "and made further records there; NODATA may stand beside them\n",
+               summary.late);
+  }
+  if (summary.clock_jumps != 0) {
+    fmt::print(
+        stderr,
+        "weir: note: the clock jumped by more than a day, {} times; no NODATA was written for "
+        "those days\n",
+        summary.clock_jumps);
+  }
+  if (summary.not_tracked != 0) {
+    fmt::print(stderr,
+               "weir: warning: {} connections were beyond the tracking table: replies to them were "
+               "judged without it\n",
+               summary.not_tracked);
+  }
+}
+
+void print_objects(const Asked& asked, const recorder::Summary& summary,
+                   const std::vector<deliver::PublishedObject>& objects) {
+  constexpr std::size_t kListed = 20;
+  fmt::print(stderr, "{} records in {} objects under {}\n", summary.records, objects.size(),
+             asked.destination);
+  for (std::size_t i = 0; i < objects.size() && i < kListed; ++i) {
+    fmt::print(stderr, "  {} ({} records, {} bytes)\n", objects[i].key, objects[i].records,
+               objects[i].bytes);
+  }
+  if (objects.size() > kListed) fmt::print(stderr, "  and {} more\n", objects.size() - kListed);
+}
+
+/// Reads to the end, or to the first error. What was read before an error of the capture is
+/// recorded.
+base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& recorder) {
+  std::vector<capture::CapturedPacket> packets(256);
+  Progress progress(reader);
+  std::uint64_t count = 0;
+  for (;;) {
+    auto read = reader.read(packets);
+    if (!read) {
+      if (auto finished = recorder.finish(); !finished) return finished;
+      return tl::unexpected(read.error());
+    }
+    if (*read == 0) return recorder.finish();
+    auto recorded = recorder.record(std::span(packets).first(*read));
+    if (!recorded) return recorded;
+    count += *read;
+    progress.show(count);
+  }
+}
+
+int run(const Asked& asked) {
+  if (asked.destination.empty() && asked.form.empty()) {
+    return failed({"record", "has nowhere to put the records",
+                   "give --log-destination FOLDER, or --output table to print them"},
+                  kUsage);
+  }
+  if (asked.destination.rfind("s3://", 0) == 0) {
+    return failed({"--log-destination", "S3 cannot be written to yet", "give a folder"}, kUsage);
+  }
+  const auto network = vpc::read_network(asked.description);
+  if (!network) return failed(network.error());
+  auto settings = settings_of(asked, *network);
+  if (!settings) return failed(settings.error(), kUsage);
+  const auto policy = policy::Policy::compile(*network);
+  if (!policy) return failed(policy.error());
+  recorder::AwsServices services;
+  if (!asked.ip_ranges.empty()) {
+    auto read = recorder::AwsServices::read(asked.ip_ranges);
+    if (!read) return failed(read.error());
+    services = std::move(*read);
+  }
+  auto reader = capture::open_capture(asked.capture);
+  if (!reader) return failed(reader.error());
+
+  std::optional<deliver::Publisher> publisher;
+  if (!asked.destination.empty()) {
+    auto opened = deliver::Publisher::open(asked.destination, settings->flow_log);
+    if (!opened) return failed(opened.error());
+    publisher.emplace(std::move(*opened));
+  }
+  std::optional<base::OutputForm> form;
+  if (!asked.form.empty()) form = output_form(asked.form);
+  RecordOutput output(*network, settings->flow_log.log_format, publisher ? &*publisher : nullptr,
+                      form);
+  auto recorder = recorder::Recorder::make(*network, *policy, services, *settings, output);
+  if (!recorder) return failed(recorder.error());
+
+  base::Expected<void> done = record_all(**reader, *recorder);
+  if (publisher) {
+    auto published = publisher->finish();
+    if (done && !published) done = published;
+  }
+  output.print(std::cout);
+  std::cout.flush();
+  const recorder::Summary summary = recorder->summary();
+  print_summary(asked, summary);
+  if (publisher) print_objects(asked, summary, publisher->published());
+  if (!done) return failed(done.error());
+  if (summary.accounted() != summary.read) {
+    return failed({asked.capture,
+                   fmt::format("{} packets were read but {} are accounted for", summary.read,
+                               summary.accounted()),
+                   "this is a defect of weir: please report it"});
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_record_command(CLI::App& weir, int& exit_code) {
+  auto* command = weir.add_subcommand("record", "Judge a capture and write its flow-log records");
+  auto asked = std::make_shared<Asked>();
+  command->add_option("--read", asked->capture, "pcap or pcapng file; - is standard input")
+      ->required()
+      ->type_name("CAPTURE");
+  command->add_option("--vpc", asked->description, "File or folder of AWS's describe JSON")
+      ->required()
+      ->type_name("PATH");
+  command->add_option("--log-destination", asked->destination, "Folder for the objects")
+      ->type_name("FOLDER");
+  command->add_option("--interface", asked->interface_id, "The capture is this interface's own")
+      ->type_name("eni-…");
+  command->add_option("--traffic-type", asked->traffic_type, "ALL, ACCEPT or REJECT")
+      ->check(CLI::IsMember({"ALL", "ACCEPT", "REJECT"}))
+      ->type_name("TYPE");
+  command
+      ->add_option("--max-aggregation-interval", asked->max_aggregation_interval,
+                   "Seconds of a window: 60 or 600 (default)")
+      ->check(CLI::IsMember({60, 600}))
+      ->type_name("SECONDS");
+  command
+      ->add_option("--log-format", asked->log_format,
+                   "'${field} …', default, or all; `weir fields` lists them")
+      ->type_name("FORMAT");
+  command->add_option("--file-format", asked->file_format, "plain-text (default) or parquet")
+      ->check(CLI::IsMember({"plain-text", "parquet"}))
+      ->type_name("FORMAT");
+  command->add_flag("--per-hour-partition", asked->per_hour_partition, "A folder for each hour");
+  command->add_flag("--hive-compatible-partitions", asked->hive_compatible_partitions,
+                    "Folders named key=value");
+  command->add_option("--flow-log-id", asked->flow_log_id, "Default: made from the settings")
+      ->type_name("fl-…");
+  command->add_option("--region", asked->region, "Default: that of the first subnet's zone");
+  command
+      ->add_option("--ip-ranges", asked->ip_ranges, "AWS's ip-ranges.json, for pkt-*-aws-service")
+      ->type_name("FILE");
+  add_output_option(*command, asked->form);
+  command->callback([asked, &exit_code] { exit_code = run(*asked); });
+}
+
+}  // namespace weir::cli

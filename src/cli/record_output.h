@@ -1,0 +1,43 @@
+// Where `weir record` sends records: to objects, to the terminal, or both.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/table.h"
+#include "deliver/publisher.h"
+#include "recorder/recorder.h"
+#include "vpc/network.h"
+
+namespace weir::cli {
+
+class RecordOutput : public recorder::RecordSink {
+ public:
+  /// All outlive the output. Without `publisher` no object is written, without `form` nothing
+  /// printed.
+  RecordOutput(const vpc::Network& network, const record::LogFormat& format,
+               deliver::Publisher* publisher, std::optional<base::OutputForm> form);
+
+  base::Expected<void> add(const record::Record& record) override;
+  base::Expected<void> completed(base::UnixSeconds time) override;
+
+  /// Prints the records; as a table also a sentence for each REJECT.
+  void print(std::ostream& out) const;
+
+ private:
+  /// A table needs all its rows before the first is printed; memory must not grow with the capture.
+  static constexpr std::size_t kMaxRows = 10'000;
+
+  const vpc::Network& network_;
+  const record::LogFormat& format_;
+  deliver::Publisher* publisher_;
+  std::optional<base::OutputForm> form_;
+  base::Table table_;
+  std::vector<std::string> refusals_;
+  std::uint64_t left_out_ = 0;
+};
+
+}  // namespace weir::cli
