@@ -85,8 +85,9 @@ WEIR_INLINE struct weir_connection_key weir_fragment_key(weir_u32 interface,
 }
 
 /* May a packet that passes open a tracked connection? ICMP but echo is no conversation: errors and
- * notices are judged packet by packet. Later fragments follow their first one (weir_fragment_key). */
-WEIR_INLINE int weir_is_trackable(const struct weir_packet *packet) {
+ * notices are judged packet by packet. Later fragments follow their first one (weir_fragment_key).
+ */
+WEIR_INLINE int weir_is_trackable(const struct weir_packet* packet) {
   if (packet->fragment == WEIR_LATER_FRAGMENT) return 0;
   return (packet->protocol != WEIR_ICMP && packet->protocol != WEIR_ICMPV6) || weir_is_echo(packet);
 }
