@@ -208,6 +208,14 @@ WEIR_INLINE int weir_same_subnet(const struct weir_interface* interface,
   return 0;
 }
 
+/* Does a rule of this direction let everyone in or out on every port, so that what the other
+ * direction lets through for everyone needs no tracking? */
+WEIR_INLINE int weir_is_open(const struct weir_interface* interface,
+                             const struct weir_packet* packet, int direction) {
+  if (packet->protocol != WEIR_TCP && packet->protocol != WEIR_UDP) return 0;
+  return interface->open[direction & 1][packet->family & 1][packet->protocol == WEIR_UDP];
+}
+
 /* What the interface's rules say of the packet. It depends on nothing but the two arguments, so it
  * may be kept for a flow, unless the packet is ICMP (the type is not in the flow) or a fragment. */
 WEIR_INLINE struct weir_opinion weir_ask_rules(const weir_u64* arena,
@@ -230,9 +238,13 @@ WEIR_INLINE struct weir_opinion weir_ask_rules(const weir_u64* arena,
       weir_match_rules(arena, &interface->groups[direction][family], packet, peer, port);
   opinion.group_rule = group.rule;
   opinion.group_allows = group.found;
-  if (packet->protocol == WEIR_TCP || packet->protocol == WEIR_UDP) {
-    opinion.untracked =
-        group.everyone && interface->open[!direction][family][packet->protocol == WEIR_UDP];
+  opinion.untracked = group.everyone && weir_is_open(interface, packet, !direction);
+  if (!opinion.untracked && weir_is_open(interface, packet, direction) &&
+      packet->fragment != WEIR_LATER_FRAGMENT) {
+    /* The same the other way round: a reply to an untracked connection opens no tracked one. */
+    struct weir_match reverse = weir_match_rules(arena, &interface->groups[!direction][family],
+                                                 packet, peer, packet->srcport);
+    opinion.untracked = reverse.everyone;
   }
   opinion.acl_allows = 1;
   if (!weir_same_subnet(interface, peer)) {

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# demo/run.sh: records the real capture beside it and shows what came out. `make demo` calls it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+weir=${WEIR:-build/weir}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+say() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+
+say "A VPC of three hosts in two subnets (demo/vpc.json), and the rules of one of them"
+"$weir" vpc show demo/vpc.json | sed -n '1,18p'
+
+say "Packets of real programs talking, judged and recorded: weir record"
+"$weir" record --read demo/three-hosts.pcap --vpc demo/vpc.json \
+  --max-aggregation-interval 60 --log-destination "$out" --output table \
+  --log-format '${interface-id} ${flow-direction} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${action} ${weir-reject-cause} ${weir-network-acl-rule} ${weir-security-group-rule}'
+
+say "The same in AWS's default format, as it lies on disk"
+"$weir" record --read demo/three-hosts.pcap --vpc demo/vpc.json --log-destination "$out" 2>/dev/null
+find "$out" -name '*.log.gz' -printf '%P\n' | sort
+gzip -dc "$(find "$out" -name '*.log.gz' | sort | tail -n 1)" | sed -n '1,6p'
