@@ -36,8 +36,11 @@ struct weir_connection_key {
 };
 
 enum weir_connection_kind {
-  WEIR_BY_PORTS = 0,   /* TCP, UDP; other protocols with ports 0; echo: identifier as both ports */
-  WEIR_BY_FRAGMENT_ID, /* later fragments of one datagram: its identification as the ports */
+  WEIR_BY_PORTS = 0, /* TCP, UDP; other protocols with ports 0; echo: identifier as both ports */
+  /* Later fragments of one datagram: its identification as the ports, and its direction, since a
+   * datagram has no reply. */
+  WEIR_FRAGMENTS_IN,
+  WEIR_FRAGMENTS_OUT,
 };
 
 struct weir_connection {
@@ -52,7 +55,7 @@ struct weir_connection {
 };
 
 /* The key of a packet's connection. Later fragments are found by their datagram's identification,
- * under which their first fragment has been remembered (weir_fragment_key). */
+ * under which their first fragment has been remembered. */
 WEIR_INLINE struct weir_connection_key weir_key_of(weir_u32 interface,
                                                    const struct weir_packet* packet,
                                                    int direction) {
@@ -63,7 +66,7 @@ WEIR_INLINE struct weir_connection_key weir_key_of(weir_u32 interface,
   key.interface = interface;
   key.protocol = packet->protocol;
   if (packet->fragment == WEIR_LATER_FRAGMENT) {
-    key.kind = WEIR_BY_FRAGMENT_ID;
+    key.kind = out ? WEIR_FRAGMENTS_OUT : WEIR_FRAGMENTS_IN;
     key.local_port = (weir_u16)(packet->fragment_id >> 16);
     key.remote_port = (weir_u16)packet->fragment_id;
   } else if (packet->protocol == WEIR_TCP || packet->protocol == WEIR_UDP) {
@@ -75,17 +78,8 @@ WEIR_INLINE struct weir_connection_key weir_key_of(weir_u32 interface,
   return key;
 }
 
-/* Under which the rest of a first fragment's datagram will be found. */
-WEIR_INLINE struct weir_connection_key weir_fragment_key(weir_u32 interface,
-                                                         const struct weir_packet* packet,
-                                                         int direction) {
-  struct weir_packet later = *packet;
-  later.fragment = WEIR_LATER_FRAGMENT;
-  return weir_key_of(interface, &later, direction);
-}
-
 /* May a packet that passes open a tracked connection? ICMP but echo is no conversation: errors and
- * notices are judged packet by packet. Later fragments follow their first one (weir_fragment_key).
+ * notices are judged packet by packet. Later fragments follow their first one.
  */
 WEIR_INLINE int weir_is_trackable(const struct weir_packet* packet) {
   if (packet->fragment == WEIR_LATER_FRAGMENT) return 0;
@@ -94,7 +88,7 @@ WEIR_INLINE int weir_is_trackable(const struct weir_packet* packet) {
 
 WEIR_INLINE weir_u64 weir_idle_timeout(const struct weir_connection_key* key,
                                        const struct weir_connection* connection) {
-  if (key->kind == WEIR_BY_FRAGMENT_ID) return WEIR_TIMEOUT_FRAGMENTS;
+  if (key->kind != WEIR_BY_PORTS) return WEIR_TIMEOUT_FRAGMENTS;
   if (connection->closed) return WEIR_TIMEOUT_CLOSING;
   switch (key->protocol) {
     case WEIR_TCP:
@@ -135,9 +129,7 @@ WEIR_INLINE enum weir_tracking weir_track(const struct weir_connection_key* key,
     }
     if (weir_idle_time(connection, now) > WEIR_TIMEOUT_CLOSING) return WEIR_AFTER_THE_CLOSE;
   }
-  if (connection->opened_by == direction) return WEIR_OWN_PACKET;
-  /* A datagram has no reply; the peer's identification only happens to be the same. */
-  return key->kind == WEIR_BY_FRAGMENT_ID ? WEIR_UNKNOWN_CONNECTION : WEIR_REPLY;
+  return connection->opened_by == direction ? WEIR_OWN_PACKET : WEIR_REPLY;
 }
 
 WEIR_INLINE struct weir_connection weir_open_connection(weir_u32 opening_rule, int direction,

@@ -50,10 +50,12 @@ weir_verdict Judge::judge(vpc::InterfaceIndex interface, vpc::Direction directio
     remember(key, entry, verdict.group_rule, direction, packet, micros, memo);
   }
   if (packet.fragment == WEIR_FIRST_FRAGMENT) {
+    weir_packet later = packet;  // a FIN or RST in the first fragment ends no datagram
+    later.fragment = WEIR_LATER_FRAGMENT;
     const weir_connection_key rest =
-        weir_fragment_key(static_cast<std::uint32_t>(interface), &packet, way);
+        weir_key_of(static_cast<std::uint32_t>(interface), &later, way);
     Memo unused;
-    remember(rest, tracker_.find(rest, Tracker::kNone), verdict.group_rule, direction, packet,
+    remember(rest, tracker_.find(rest, Tracker::kNone), verdict.group_rule, direction, later,
              micros, unused);
   }
   return verdict;

@@ -9,6 +9,8 @@ namespace weir::policy {
 namespace {
 
 constexpr std::size_t kFirstSweep = 4096;
+// Packets may come out of order by so much: what has just timed out may yet be asked for.
+constexpr std::uint64_t kOutOfOrder = 60 * WEIR_SECOND;
 
 std::uint64_t hash_of(const weir_connection_key& key, std::uint64_t seed) {
   base::Hash hash(seed);
@@ -56,7 +58,7 @@ std::uint32_t Tracker::add(const weir_connection_key& key, const weir_connection
     // Full of live connections: looking again before time has passed would find nothing.
     if (next_sweep_ == max_connections_ && now < last_sweep_ + WEIR_SECOND) return kNone;
     last_sweep_ = now;
-    forget(now);
+    forget(now - std::min(now, kOutOfOrder));
     // Grow unless the sweep made a quarter of the room free, so that sweeps stay rare.
     if (entries_.size() > next_sweep_ - next_sweep_ / 4) {
       next_sweep_ = std::min(2 * next_sweep_, max_connections_);

@@ -1,0 +1,313 @@
+#include "oracle/naive.h"
+
+#include <algorithm>
+
+namespace weir::oracle {
+namespace {
+
+using base::Address;
+using base::Family;
+using base::Prefix;
+using vpc::Direction;
+
+constexpr int kIcmp = 1;
+constexpr int kTcp = 6;
+constexpr int kUdp = 17;
+constexpr int kIcmpv6 = 58;
+
+// Seconds: AWS's defaults, then what docs/decisions.md adds.
+constexpr std::int64_t kEstablished = 432000;
+constexpr std::int64_t kUdpSingle = 30;
+constexpr std::int64_t kUdpStream = 180;
+constexpr std::int64_t kOther = 600;
+constexpr std::int64_t kOpening = 120;
+constexpr std::int64_t kEcho = 30;
+constexpr std::int64_t kFragments = 30;
+constexpr std::int64_t kClosing = 10;
+constexpr std::int64_t kClosedRemembered = 600;
+constexpr std::int64_t kSecond = 1'000'000;
+
+Direction opposite(Direction direction) {
+  return direction == Direction::ingress ? Direction::egress : Direction::ingress;
+}
+
+bool is_icmp(const weir_packet& packet) {
+  return packet.protocol == kIcmp || packet.protocol == kIcmpv6;
+}
+
+bool is_echo(const weir_packet& packet) {
+  if (packet.protocol == kIcmp) return packet.icmp_type == 8 || packet.icmp_type == 0;
+  return packet.protocol == kIcmpv6 && (packet.icmp_type == 128 || packet.icmp_type == 129);
+}
+
+/// Does a rule's traffic cover the packet, whose port is `port` (none: a later fragment)?
+bool covers(const vpc::TrafficClass& traffic, const weir_packet& packet, std::optional<int> port) {
+  if (!traffic.protocol) return true;
+  if (*traffic.protocol != packet.protocol) return false;
+  if (is_icmp(packet)) {
+    if (!traffic.icmp_type) return true;
+    if (packet.fragment == WEIR_LATER_FRAGMENT) return false;
+    return *traffic.icmp_type == packet.icmp_type &&
+           (!traffic.icmp_code || *traffic.icmp_code == packet.icmp_code);
+  }
+  if (packet.protocol != kTcp && packet.protocol != kUdp) return true;
+  if (traffic.first_port == 0 && traffic.last_port == 65535) return true;
+  return port && *port >= traffic.first_port && *port <= traffic.last_port;
+}
+
+std::int64_t elapsed(std::int64_t last, std::int64_t now) {
+  return std::max<std::int64_t>(now - last, 0);
+}
+
+}  // namespace
+
+bool Naive::is_peer(const vpc::SecurityGroupRule& rule, const Address& address) const {
+  if (const auto* block = std::get_if<Prefix>(&rule.peer)) return block->contains(address);
+  if (const auto* list = std::get_if<vpc::PrefixListIndex>(&rule.peer)) {
+    const auto& entries = network_[*list].entries;
+    return std::any_of(entries.begin(), entries.end(),
+                       [&](const Prefix& entry) { return entry.contains(address); });
+  }
+  const auto group = std::get<vpc::SecurityGroupIndex>(rule.peer);
+  for (const auto& interface : network_.interfaces) {
+    const bool carries = std::find(interface.groups.begin(), interface.groups.end(), group) !=
+                         interface.groups.end();
+    if (!carries) continue;
+    for (const auto* addresses : {&interface.ipv4, &interface.ipv6}) {
+      if (std::find(addresses->begin(), addresses->end(), address) != addresses->end()) return true;
+    }
+  }
+  return false;
+}
+
+bool Naive::is_for_everyone(const vpc::SecurityGroupRule& rule, Family family) const {
+  auto is_all = [&](const Prefix& prefix) { return prefix.family == family && prefix.length == 0; };
+  if (const auto* block = std::get_if<Prefix>(&rule.peer)) return is_all(*block);
+  if (const auto* list = std::get_if<vpc::PrefixListIndex>(&rule.peer)) {
+    const auto& entries = network_[*list].entries;
+    return std::any_of(entries.begin(), entries.end(), is_all);
+  }
+  return false;
+}
+
+Naive::GroupAnswer Naive::ask_groups(const vpc::NetworkInterface& interface, Direction direction,
+                                     const weir_packet& packet, std::optional<int> port,
+                                     const Address& peer) const {
+  GroupAnswer answer;
+  if (interface.groups.empty()) {
+    answer.allows = answer.for_everyone = true;
+    return answer;
+  }
+  std::string names;
+  for (const auto index : interface.groups) {
+    const auto& group = network_[index];
+    names += (names.empty() ? "" : "+") + group.id;
+    for (const auto& rule : direction == Direction::ingress ? group.ingress : group.egress) {
+      if (!is_peer(rule, peer) || !covers(rule.traffic, packet, port)) continue;
+      if (!answer.allows) {
+        answer.allows = true;
+        answer.rule = group.id + ":" + std::string(to_string(direction)) + ":" + rule.id;
+      }
+      if (is_for_everyone(rule, peer.family())) answer.for_everyone = true;
+    }
+  }
+  if (!answer.allows) answer.rule = names + ":" + std::string(to_string(direction)) + ":*";
+  return answer;
+}
+
+bool Naive::is_open(const vpc::NetworkInterface& interface, Direction direction,
+                    const weir_packet& packet) const {
+  if (interface.groups.empty()) return true;
+  const Family family = packet.family == WEIR_IPV4 ? Family::ipv4 : Family::ipv6;
+  for (const auto index : interface.groups) {
+    const auto& group = network_[index];
+    for (const auto& rule : direction == Direction::ingress ? group.ingress : group.egress) {
+      const auto& traffic = rule.traffic;
+      const bool every_port = traffic.first_port == 0 && traffic.last_port == 65535;
+      const bool its_protocol = !traffic.protocol || *traffic.protocol == packet.protocol;
+      if (every_port && its_protocol && is_for_everyone(rule, family)) return true;
+    }
+  }
+  return false;
+}
+
+/// facts/flow-logs.md §7 and §8.1. Nothing: an ordinary packet; otherwise whether it is logged.
+std::optional<bool> Naive::exempt(const vpc::NetworkInterface& interface, const weir_packet& packet,
+                                  Direction direction) const {
+  const bool out = direction == Direction::egress;
+  const std::string peer = packet::to_address(out ? packet.dst : packet.src).to_string();
+  const bool has_ports = packet.fragment != WEIR_LATER_FRAGMENT;
+  const int port = out ? packet.dstport : packet.srcport;
+  const bool tcp = packet.protocol == kTcp;
+  const bool udp = packet.protocol == kUdp;
+  auto is = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(), [&](const char* name) { return peer == name; });
+  };
+  if (is({"169.254.169.254", "fd00:ec2::254", "169.254.169.123", "fd00:ec2::123"})) return false;
+  if (has_ports && tcp && port == 1688 &&
+      is({"169.254.169.250", "169.254.169.251", "fd00:ec2::250"})) {
+    return false;
+  }
+  if (has_ports && udp && packet.family == WEIR_IPV4 && (port == 67 || port == 68)) return false;
+  if (has_ports && udp && packet.family == WEIR_IPV6 && (port == 546 || port == 547)) return false;
+  bool is_dns = is({"169.254.169.253", "fd00:ec2::253"});
+  for (const auto& block : network_[interface.vpc].cidrs) {
+    if (block.family != Family::ipv4) continue;
+    is_dns |= peer == Address::from_ipv4(block.address.ipv4() + 2).to_string();
+  }
+  if (is_dns && has_ports && (tcp || udp) && port == 53) return false;
+  for (const auto& subnet : network_.subnets) {
+    if (subnet.vpc != interface.vpc) continue;
+    for (const auto& block : subnet.cidrs) {
+      if (block.family != Family::ipv4) continue;
+      if (peer == Address::from_ipv4(block.address.ipv4() + 1).to_string()) return false;
+    }
+  }
+  if (packet.protocol == kIcmpv6 && packet.family == WEIR_IPV6 && has_ports) {
+    const int type = packet.icmp_type;
+    if ((type >= 130 && type <= 137) || type == 143) return false;
+  }
+  if (peer == "169.254.170.2") return true;
+  return std::nullopt;
+}
+
+bool Naive::is_over(const Connection& connection, int protocol, std::int64_t now) {
+  const std::int64_t idle = elapsed(connection.last, now);
+  if (connection.is_closed) return idle > (kClosing + kClosedRemembered) * kSecond;
+  std::int64_t seconds = kOther;
+  if (protocol == kTcp) seconds = connection.turns == 0 ? kOpening : kEstablished;
+  if (protocol == kUdp) seconds = connection.turns >= 3 ? kUdpStream : kUdpSingle;
+  if (protocol == kIcmp || protocol == kIcmpv6) seconds = kEcho;
+  return idle > seconds * kSecond;
+}
+
+void Naive::note(Connection& connection, Direction direction, const weir_packet& packet,
+                 std::int64_t now) const {
+  if (connection.is_closed) return;
+  connection.last = std::max(connection.last, now);
+  if (connection.last_direction != direction) ++connection.turns;
+  connection.last_direction = direction;
+  if (packet.protocol != kTcp) return;
+  if ((packet.tcp_bits & 1) != 0) {
+    (direction == Direction::ingress ? connection.fin_in : connection.fin_out) = true;
+  }
+  connection.is_closed = (packet.tcp_bits & 4) != 0 || (connection.fin_in && connection.fin_out);
+}
+
+Verdict Naive::judge(const vpc::NetworkInterface& interface, Direction direction,
+                     const weir_packet& packet, std::int64_t now) {
+  Verdict verdict;
+  if (const auto is_logged = exempt(interface, packet, direction)) {
+    verdict.accept = true;
+    verdict.unlogged = !*is_logged;
+    return verdict;
+  }
+  const bool out = direction == Direction::egress;
+  const Address local = packet::to_address(out ? packet.src : packet.dst);
+  const Address peer = packet::to_address(out ? packet.dst : packet.src);
+  const bool later = packet.fragment == WEIR_LATER_FRAGMENT;
+  const std::optional<int> port = later ? std::nullopt : std::optional<int>(packet.dstport);
+
+  // The network ACL: not asked inside the subnet; the first entry that fits decides.
+  bool acl_allows = true;
+  const auto& subnet = network_[interface.subnet];
+  const bool inside = std::any_of(subnet.cidrs.begin(), subnet.cidrs.end(),
+                                  [&](const Prefix& block) { return block.contains(peer); });
+  std::string acl_rule;
+  if (!inside) {
+    const auto& acl = network_[subnet.network_acl];
+    acl_allows = false;
+    acl_rule = acl.id + ":" + std::string(to_string(direction)) + ":*";
+    for (const auto& entry : direction == Direction::ingress ? acl.ingress : acl.egress) {
+      if (!entry.peer.contains(peer) || !covers(entry.traffic, packet, port)) continue;
+      acl_allows = entry.allow;
+      acl_rule =
+          acl.id + ":" + std::string(to_string(direction)) + ":" + std::to_string(entry.number);
+      break;
+    }
+  }
+
+  // The security groups, unless the packet is of a connection they remember.
+  Key key{interface.id, local, peer, packet.protocol, 0, 0};
+  if (packet.protocol == kTcp || packet.protocol == kUdp) {
+    std::get<4>(key) = out ? packet.srcport : packet.dstport;
+    std::get<5>(key) = out ? packet.dstport : packet.srcport;
+  } else if (is_echo(packet)) {
+    std::get<4>(key) = std::get<5>(key) = packet.icmp_id;
+  }
+  Key fragment_key{interface.id, local, peer, packet.protocol, out ? 1U : 0U, packet.fragment_id};
+  const GroupAnswer groups = ask_groups(interface, direction, packet, port, peer);
+  bool group_allows = groups.allows;
+  std::string group_rule = groups.rule;
+  bool was_closed = false;
+  Connection* tracked = nullptr;
+  if (later) {
+    auto found = fragments_.find(fragment_key);
+    if (found != fragments_.end() && elapsed(found->second.last, now) <= kFragments * kSecond) {
+      group_allows = true;
+      group_rule = found->second.rule;
+      found->second.last = acl_allows ? std::max(found->second.last, now) : found->second.last;
+    }
+  } else {
+    auto found = connections_.find(key);
+    const bool is_known =
+        found != connections_.end() && !is_over(found->second, packet.protocol, now);
+    if (is_known) {
+      Connection& connection = found->second;
+      const bool pure_syn = (packet.tcp_bits & 2) != 0 && (packet.tcp_bits & 16) == 0;
+      const bool is_late = elapsed(connection.last, now) > kClosing * kSecond;
+      if (connection.is_closed && pure_syn) {
+        tracked = nullptr;  // the ports are used anew
+      } else if (connection.is_closed && is_late) {
+        was_closed = true;
+      } else {
+        tracked = &connection;
+        group_allows = true;
+        group_rule = connection.opened_by == direction ? connection.rule : "tracked";
+      }
+    }
+  }
+
+  verdict.accept = group_allows && acl_allows;
+  if (out) {
+    verdict.group_rule = group_rule;
+    if (group_allows) verdict.acl_rule = acl_rule;
+  } else {
+    verdict.acl_rule = acl_rule;
+    if (acl_allows) verdict.group_rule = group_rule;
+  }
+  if (!verdict.accept) {
+    const bool by_acl = out ? group_allows : !acl_allows;
+    verdict.cause = by_acl ? "NETWORK_ACL" : was_closed ? "CONNECTION_CLOSED" : "SECURITY_GROUP";
+    return verdict;
+  }
+
+  if (packet.fragment == WEIR_FIRST_FRAGMENT) {
+    Connection rest;
+    rest.rule = group_rule;
+    rest.last = now;
+    fragments_[fragment_key] = rest;
+  }
+  if (tracked != nullptr) {
+    note(*tracked, direction, packet, now);
+    return verdict;
+  }
+  const bool ports = packet.protocol == kTcp || packet.protocol == kUdp;
+  if (later || (is_icmp(packet) && !is_echo(packet))) return verdict;
+  if (ports) {
+    // Untracked (facts §8.2), seen from either end of the exchange.
+    if (groups.for_everyone && is_open(interface, opposite(direction), packet)) return verdict;
+    const GroupAnswer back =
+        ask_groups(interface, opposite(direction), packet, packet.srcport, peer);
+    if (back.for_everyone && is_open(interface, direction, packet)) return verdict;
+  }
+  Connection fresh;
+  fresh.opened_by = fresh.last_direction = direction;
+  fresh.rule = group_rule;
+  fresh.last = now;
+  note(fresh, direction, packet, now);
+  connections_[key] = fresh;
+  return verdict;
+}
+
+}  // namespace weir::oracle

@@ -1,0 +1,70 @@
+// The oracle of the verdict's tests: AWS's rules read one by one, in order, from the description,
+// with nothing compiled, cached or shared with the evaluator under test.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "packet/packet.h"
+#include "vpc/network.h"
+
+namespace weir::oracle {
+
+struct Verdict {
+  bool accept = false;
+  bool unlogged = false;
+  std::string cause;       ///< "", "SECURITY_GROUP", "NETWORK_ACL", "CONNECTION_CLOSED"
+  std::string group_rule;  ///< as weir-security-group-rule; empty: not asked
+  std::string acl_rule;
+};
+
+class Naive {
+ public:
+  explicit Naive(const vpc::Network& network) : network_(network) {}
+
+  Verdict judge(const vpc::NetworkInterface& interface, vpc::Direction direction,
+                const weir_packet& packet, std::int64_t now_micros);
+
+ private:
+  struct Connection {
+    vpc::Direction opened_by{};
+    std::string rule;
+    std::int64_t last = 0;
+    vpc::Direction last_direction{};
+    int turns = 0;
+    bool fin_in = false;
+    bool fin_out = false;
+    bool is_closed = false;
+  };
+  /// Interface, local and remote address, protocol, local and remote port.
+  using Key =
+      std::tuple<std::string, base::Address, base::Address, int, std::uint32_t, std::uint32_t>;
+
+  struct GroupAnswer {
+    bool allows = false;
+    std::string rule;
+    bool for_everyone = false;
+  };
+
+  GroupAnswer ask_groups(const vpc::NetworkInterface& interface, vpc::Direction direction,
+                         const weir_packet& packet, std::optional<int> port,
+                         const base::Address& peer) const;
+  bool is_open(const vpc::NetworkInterface& interface, vpc::Direction direction,
+               const weir_packet& packet) const;
+  bool is_peer(const vpc::SecurityGroupRule& rule, const base::Address& address) const;
+  bool is_for_everyone(const vpc::SecurityGroupRule& rule, base::Family family) const;
+  std::optional<bool> exempt(const vpc::NetworkInterface& interface, const weir_packet& packet,
+                             vpc::Direction direction) const;
+  static bool is_over(const Connection& connection, int protocol, std::int64_t now);
+  void note(Connection& connection, vpc::Direction direction, const weir_packet& packet,
+            std::int64_t now) const;
+
+  const vpc::Network& network_;
+  std::map<Key, Connection> connections_;
+  std::map<Key, Connection> fragments_;  ///< ports: direction and identification
+};
+
+}  // namespace weir::oracle
