@@ -135,7 +135,8 @@ class Gzip : public Packed {
       state_->next_out = out.data();
       state_->avail_out = static_cast<std::uint32_t>(out.size());
       const int status = isal_inflate(state_.get());
-      use(left().size() - state_->avail_in);
+      // On damage ISA-L may give back more than it was given last.
+      use(left().size() - std::min<std::size_t>(state_->avail_in, left().size()));
       done = out.size() - state_->avail_out;
       if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT && done == 0) {
         return base::fail("gzip", "the stream is damaged");

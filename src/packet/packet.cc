@@ -49,6 +49,7 @@ bool is_ip_family(const std::uint8_t* header) {
 
 ParseResult parse(std::span<const std::uint8_t> bytes, std::uint32_t wire_length,
                   std::uint16_t link_type, weir_packet& packet) {
+  if (bytes.empty()) return wire_length > 0 ? ParseResult::truncated : ParseResult::malformed;
   const std::uint8_t* data = bytes.data();
   const std::uint8_t* end = data + bytes.size();
   // A capture may have kept more than it says was on the wire; what is there is there.

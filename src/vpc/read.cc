@@ -331,6 +331,8 @@ class DescriptionReader {
         subnet.vpc = *vpc;
         check_inside(object, subnet.cidrs, network_[*vpc].cidrs, network_[*vpc].id);
         find_acl(object, subnet);
+      } else {
+        subnets_are_sound_ = false;
       }
       network_.subnets.push_back(std::move(subnet));
     }
@@ -370,6 +372,7 @@ class DescriptionReader {
   }
 
   void read_interfaces() {
+    if (!subnets_are_sound_) return;  // there is no telling where the interfaces are
     for (JsonObject& object : all("NetworkInterfaces")) {
       auto id = register_id(object, "NetworkInterfaceId", interfaces_, network_.interfaces.size());
       if (!id) continue;
@@ -451,6 +454,7 @@ class DescriptionReader {
   Ids<NetworkAclIndex> acls_;
   Ids<SubnetIndex> subnets_;
   Ids<InterfaceIndex> interfaces_;
+  bool subnets_are_sound_ = true;  ///< each has a VPC
   std::map<VpcIndex, NetworkAclIndex> default_acls_;
   std::map<std::string, NetworkAclIndex> associations_;  ///< by subnet id
   std::map<std::pair<VpcIndex, Address>, std::string> addresses_;
