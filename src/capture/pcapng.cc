@@ -66,7 +66,7 @@ class PcapngReader : public BufferedReader {
     if (order_.u32(bytes.data() + length - 4) != length) {
       return {Step::damage, 0, "a block's two lengths differ before"};
     }
-    const Step step = read_block(type, bytes.subspan(8, length - kBlockOverhead), packet);
+    Step step = read_block(type, bytes.subspan(8, length - kBlockOverhead), packet);
     if (step.kind != Step::damage) buffer().consume(length);
     return step;
   }

@@ -103,10 +103,11 @@ base::Expected<void> make_folders(const fs::path& root, const fs::path& folder) 
   if (!fs::exists(root, error) && !fs::create_directories(root, error) && error) {
     return tl::unexpected(write_error(root, "made", error.value()));
   }
-  for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
-    fs::create_directory(*at, error);
-    if (error) return tl::unexpected(write_error(*at, "made", error.value()));
-    if (auto synced = sync_folder(at->parent_path()); !synced) return synced;
+  std::reverse(missing.begin(), missing.end());
+  for (const fs::path& at : missing) {
+    fs::create_directory(at, error);
+    if (error) return tl::unexpected(write_error(at, "made", error.value()));
+    if (auto synced = sync_folder(at.parent_path()); !synced) return synced;
   }
   return {};
 }

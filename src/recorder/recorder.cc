@@ -55,6 +55,7 @@ struct Recorder::State {
   }
 
   void prepare(const capture::CapturedPacket& captured, Work& work);
+  void prefetch(std::size_t count) const;
   void find_sightings(Work& work) const;
   void add_sighting(vpc::InterfaceIndex interface, Direction direction, Work& work) const;
   [[nodiscard]] base::Address shown_own_address(const vpc::NetworkInterface& interface,
@@ -90,6 +91,21 @@ void Recorder::State::prepare(const capture::CapturedPacket& captured, Work& wor
     work.at[i].hash = window->table.hash(work.at[i].key);
     window->table.prefetch_index(work.at[i].hash);
   }
+}
+
+/// Brings the flows, then their connections, of the packets in work into the cache.
+void Recorder::State::prefetch(std::size_t count) const {
+  if (window == nullptr) return;
+  const auto each = [&](auto use) {
+    for (const Work& work : std::span(batch).first(count)) {
+      for (std::size_t i = 0; i < work.sightings; ++i) use(work.at[i].hash);
+    }
+  };
+  each([this](std::uint64_t hash) { window->table.prefetch_flow(hash); });
+  each([this](std::uint64_t hash) {
+    const flow::Flow* flow = window->table.peek(hash);
+    if (flow != nullptr) judge.prefetch(flow->memo);
+  });
 }
 
 void Recorder::State::find_sightings(Work& work) const {
@@ -211,23 +227,33 @@ void Recorder::State::classify(bool was_recorded, bool was_logged) {
   }
 }
 
+namespace {
+
+/// An address that several interfaces have: in a capture of the whole network nobody can tell whose
+/// packets those are.
+base::Expected<void> check_ownership(const vpc::Network& network) {
+  for (const vpc::NetworkInterface& interface : network.interfaces) {
+    for (const auto* addresses : {&interface.ipv4, &interface.ipv6}) {
+      for (const base::Address& address : *addresses) {
+        const auto owners = network.owners(address);
+        if (owners.size() < 2) continue;
+        return base::fail(
+            address.to_string(),
+            "belongs to " + network[owners[0]].id + " and to " + network[owners[1]].id,
+            "name the interface that the capture is of with --interface");
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 base::Expected<Recorder> Recorder::make(const vpc::Network& network, const policy::Policy& policy,
                                         const AwsServices& services, Settings settings,
                                         RecordSink& sink) {
   if (!settings.interface) {
-    for (const vpc::NetworkInterface& interface : network.interfaces) {
-      for (const auto* addresses : {&interface.ipv4, &interface.ipv6}) {
-        for (const base::Address& address : *addresses) {
-          const auto owners = network.owners(address);
-          if (owners.size() < 2) continue;
-          return base::fail(
-              interface.id,
-              address.to_string() + " is also an address of " +
-                  network[owners[owners[0] == *network.find_interface(interface.id)]].id,
-              "name the interface that the capture is of with --interface");
-        }
-      }
-    }
+    if (auto checked = check_ownership(network); !checked) return tl::unexpected(checked.error());
   }
   return Recorder(std::make_unique<State>(network, policy, services, std::move(settings), sink));
 }
@@ -243,19 +269,7 @@ base::Expected<void> Recorder::record(std::span<const capture::CapturedPacket> p
     const auto now = packets.first(std::min(packets.size(), kBatch));
     packets = packets.subspan(now.size());
     for (std::size_t i = 0; i < now.size(); ++i) state.prepare(now[i], state.batch[i]);
-    if (state.window != nullptr) {
-      for (std::size_t i = 0; i < now.size(); ++i) {
-        for (std::size_t j = 0; j < state.batch[i].sightings; ++j) {
-          state.window->table.prefetch_flow(state.batch[i].at[j].hash);
-        }
-      }
-      for (std::size_t i = 0; i < now.size(); ++i) {
-        for (std::size_t j = 0; j < state.batch[i].sightings; ++j) {
-          const flow::Flow* flow = state.window->table.peek(state.batch[i].at[j].hash);
-          if (flow != nullptr) state.judge.prefetch(flow->memo);
-        }
-      }
-    }
+    state.prefetch(now.size());
     for (std::size_t i = 0; i < now.size(); ++i) {
       ++state.summary.read;
       if (auto done = state.settle(state.batch[i]); !done) return done;

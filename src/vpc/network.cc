@@ -35,7 +35,7 @@ void Network::index() {
 
 std::string region_of(std::string_view zone) {
   // A region is words and a number: "us-east-1", "us-gov-west-1". A zone's name goes on after it.
-  auto digit = zone.find("-", 0);
+  auto digit = zone.find('-');
   while (digit != std::string_view::npos) {
     if (digit + 1 < zone.size() && std::isdigit(static_cast<unsigned char>(zone[digit + 1])) != 0) {
       auto end = digit + 1;

@@ -110,7 +110,7 @@ class DescriptionReader {
   }
 
   std::string account(const JsonObject& object) const {
-    const std::string id = object.text("OwnerId");
+    std::string id = object.text("OwnerId");
     const bool is_account = id.size() == 12 && std::all_of(id.begin(), id.end(), [](char c) {
                               return c >= '0' && c <= '9';
                             });
@@ -181,7 +181,7 @@ class DescriptionReader {
     }
     const std::set<std::size_t> have_ids = read_rules_with_ids();
     for (const auto& [object, place] : described) {
-      if (have_ids.count(place) != 0) continue;
+      if (have_ids.contains(place)) continue;
       SecurityGroup& group = network_.security_groups[place];
       read_permissions(object, "IpPermissions", group.ingress);
       read_permissions(object, "IpPermissionsEgress", group.egress);
@@ -314,7 +314,7 @@ class DescriptionReader {
       return object.fail("RuleNumber",
                          std::to_string(*number) + " is used twice in this direction");
     }
-    entries.push_back(std::move(entry));
+    entries.push_back(entry);
   }
 
   void read_subnets() {
@@ -337,7 +337,7 @@ class DescriptionReader {
       network_.subnets.push_back(std::move(subnet));
     }
     for (const auto& [subnet, acl] : associations_) {
-      if (subnets_.count(subnet) != 0 || network_.network_acls.empty()) continue;
+      if (subnets_.contains(subnet) || network_.network_acls.empty()) continue;
       errors_.push_back(
           {network_[acl].id + ".Associations", subnet + " is not described", "add it to Subnets"});
     }

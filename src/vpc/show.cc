@@ -6,8 +6,6 @@
 namespace weir::vpc {
 namespace {
 
-using base::Family;
-
 constexpr std::uint8_t kIcmp = 1;
 constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kUdp = 17;
@@ -151,7 +149,7 @@ std::vector<std::string> advice(const Network& network) {
   }
   auto refers_to_nobody = [&](const SecurityGroup& group, const SecurityGroupRule& rule) {
     const auto* peer = std::get_if<SecurityGroupIndex>(&rule.peer);
-    if (peer == nullptr || carried.count(*peer) != 0) return;
+    if (peer == nullptr || carried.contains(*peer)) return;
     out.push_back(group.id + ": rule " + rule.id + " allows " + network[*peer].id +
                   ", a group that no described interface carries");
   };

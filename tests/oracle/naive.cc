@@ -1,6 +1,7 @@
 #include "oracle/naive.h"
 
 #include <algorithm>
+#include <set>
 
 namespace weir::oracle {
 namespace {
@@ -131,37 +132,53 @@ bool Naive::is_open(const vpc::NetworkInterface& interface, Direction direction,
   return false;
 }
 
+/// Is the far end one of the addresses that AWS keeps for itself, whatever is said to it?
+bool Naive::is_reserved(const vpc::NetworkInterface& interface, const std::string& peer) const {
+  static const std::set<std::string> kAlways{"169.254.169.254", "fd00:ec2::254", "169.254.169.123",
+                                             "fd00:ec2::123"};
+  if (kAlways.contains(peer)) return true;
+  for (const auto& subnet : network_.subnets) {
+    if (subnet.vpc != interface.vpc) continue;
+    for (const auto& block : subnet.cidrs) {
+      if (block.family != Family::ipv4) continue;
+      if (peer == Address::from_ipv4(block.address.ipv4() + 1).to_string()) return true;
+    }
+  }
+  return false;
+}
+
+bool Naive::is_amazon_dns(const vpc::NetworkInterface& interface, const std::string& peer) const {
+  if (peer == "169.254.169.253" || peer == "fd00:ec2::253") return true;
+  const auto& cidrs = network_[interface.vpc].cidrs;
+  return std::any_of(cidrs.begin(), cidrs.end(), [&](const Prefix& block) {
+    return block.family == Family::ipv4 &&
+           peer == Address::from_ipv4(block.address.ipv4() + 2).to_string();
+  });
+}
+
+/// The services that AWS runs for every network, by protocol and the far end's port.
+bool Naive::is_service(const vpc::NetworkInterface& interface, const weir_packet& packet, int port,
+                       const std::string& peer) const {
+  static const std::set<std::string> kLicences{"169.254.169.250", "169.254.169.251",
+                                               "fd00:ec2::250"};
+  const bool tcp = packet.protocol == kTcp;
+  const bool udp = packet.protocol == kUdp;
+  if (tcp && port == 1688 && kLicences.contains(peer)) return true;
+  if ((tcp || udp) && port == 53 && is_amazon_dns(interface, peer)) return true;
+  const bool dhcp = packet.family == WEIR_IPV4 && (port == 67 || port == 68);
+  const bool dhcp6 = packet.family == WEIR_IPV6 && (port == 546 || port == 547);
+  return udp && (dhcp || dhcp6);
+}
+
 /// facts/flow-logs.md §7 and §8.1. Nothing: an ordinary packet; otherwise whether it is logged.
 std::optional<bool> Naive::exempt(const vpc::NetworkInterface& interface, const weir_packet& packet,
                                   Direction direction) const {
   const bool out = direction == Direction::egress;
   const std::string peer = packet::to_address(out ? packet.dst : packet.src).to_string();
+  if (is_reserved(interface, peer)) return false;
   const bool has_ports = packet.fragment != WEIR_LATER_FRAGMENT;
-  const int port = out ? packet.dstport : packet.srcport;
-  const bool tcp = packet.protocol == kTcp;
-  const bool udp = packet.protocol == kUdp;
-  auto is = [&](std::initializer_list<const char*> names) {
-    return std::any_of(names.begin(), names.end(), [&](const char* name) { return peer == name; });
-  };
-  if (is({"169.254.169.254", "fd00:ec2::254", "169.254.169.123", "fd00:ec2::123"})) return false;
-  if (has_ports && tcp && port == 1688 &&
-      is({"169.254.169.250", "169.254.169.251", "fd00:ec2::250"})) {
+  if (has_ports && is_service(interface, packet, out ? packet.dstport : packet.srcport, peer)) {
     return false;
-  }
-  if (has_ports && udp && packet.family == WEIR_IPV4 && (port == 67 || port == 68)) return false;
-  if (has_ports && udp && packet.family == WEIR_IPV6 && (port == 546 || port == 547)) return false;
-  bool is_dns = is({"169.254.169.253", "fd00:ec2::253"});
-  for (const auto& block : network_[interface.vpc].cidrs) {
-    if (block.family != Family::ipv4) continue;
-    is_dns |= peer == Address::from_ipv4(block.address.ipv4() + 2).to_string();
-  }
-  if (is_dns && has_ports && (tcp || udp) && port == 53) return false;
-  for (const auto& subnet : network_.subnets) {
-    if (subnet.vpc != interface.vpc) continue;
-    for (const auto& block : subnet.cidrs) {
-      if (block.family != Family::ipv4) continue;
-      if (peer == Address::from_ipv4(block.address.ipv4() + 1).to_string()) return false;
-    }
   }
   if (packet.protocol == kIcmpv6 && packet.family == WEIR_IPV6 && has_ports) {
     const int type = packet.icmp_type;
@@ -194,113 +211,122 @@ void Naive::note(Connection& connection, Direction direction, const weir_packet&
   connection.is_closed = (packet.tcp_bits & 4) != 0 || (connection.fin_in && connection.fin_out);
 }
 
-Verdict Naive::judge(const vpc::NetworkInterface& interface, Direction direction,
-                     const weir_packet& packet, std::int64_t now) {
-  Verdict verdict;
-  if (const auto is_logged = exempt(interface, packet, direction)) {
-    verdict.accept = true;
-    verdict.unlogged = !*is_logged;
-    return verdict;
-  }
-  const bool out = direction == Direction::egress;
-  const Address local = packet::to_address(out ? packet.src : packet.dst);
-  const Address peer = packet::to_address(out ? packet.dst : packet.src);
-  const bool later = packet.fragment == WEIR_LATER_FRAGMENT;
-  const std::optional<int> port = later ? std::nullopt : std::optional<int>(packet.dstport);
-
-  // The network ACL: not asked inside the subnet; the first entry that fits decides.
-  bool acl_allows = true;
+/// The network ACL: not asked inside the subnet; the first entry that fits decides.
+Naive::AclAnswer Naive::ask_acl(const vpc::NetworkInterface& interface, Direction direction,
+                                const weir_packet& packet, std::optional<int> port,
+                                const Address& peer) const {
   const auto& subnet = network_[interface.subnet];
   const bool inside = std::any_of(subnet.cidrs.begin(), subnet.cidrs.end(),
                                   [&](const Prefix& block) { return block.contains(peer); });
-  std::string acl_rule;
-  if (!inside) {
-    const auto& acl = network_[subnet.network_acl];
-    acl_allows = false;
-    acl_rule = acl.id + ":" + std::string(to_string(direction)) + ":*";
-    for (const auto& entry : direction == Direction::ingress ? acl.ingress : acl.egress) {
-      if (!entry.peer.contains(peer) || !covers(entry.traffic, packet, port)) continue;
-      acl_allows = entry.allow;
-      acl_rule =
-          acl.id + ":" + std::string(to_string(direction)) + ":" + std::to_string(entry.number);
-      break;
-    }
+  if (inside) return {true, ""};
+  const auto& acl = network_[subnet.network_acl];
+  const std::string side = acl.id + ":" + std::string(to_string(direction)) + ":";
+  for (const auto& entry : direction == Direction::ingress ? acl.ingress : acl.egress) {
+    if (!entry.peer.contains(peer) || !covers(entry.traffic, packet, port)) continue;
+    return {entry.allow, side + std::to_string(entry.number)};
   }
+  return {false, side + "*"};
+}
 
-  // The security groups, unless the packet is of a connection they remember.
-  Key key{interface.id, local, peer, packet.protocol, 0, 0};
+/// What the groups remember of the packet's connection.
+Naive::Memory Naive::recall(const Key& key, Direction direction, const weir_packet& packet,
+                            std::int64_t now) {
+  auto found = connections_.find(key);
+  if (found == connections_.end() || is_over(found->second, packet.protocol, now)) return {};
+  Connection& connection = found->second;
+  const bool pure_syn = (packet.tcp_bits & 2) != 0 && (packet.tcp_bits & 16) == 0;
+  if (connection.is_closed && pure_syn) return {};  // the ports are used anew
+  if (connection.is_closed && elapsed(connection.last, now) > kClosing * kSecond) {
+    return {nullptr, "", true};
+  }
+  return {&connection, connection.opened_by == direction ? connection.rule : "tracked", false};
+}
+
+/// A later fragment is of the connection that its first one was of.
+Naive::Memory Naive::recall_fragment(const Key& key, std::int64_t now) {
+  auto found = fragments_.find(key);
+  if (found == fragments_.end()) return {};
+  if (elapsed(found->second.last, now) > kFragments * kSecond) return {};
+  return {&found->second, found->second.rule, false};
+}
+
+/// facts/flow-logs.md §8.2, seen from either end of the exchange.
+bool Naive::is_untracked(const vpc::NetworkInterface& interface, Direction direction,
+                         const weir_packet& packet, const GroupAnswer& groups,
+                         const Address& peer) const {
+  if (packet.protocol != kTcp && packet.protocol != kUdp) return false;
+  const Direction back = opposite(direction);
+  if (groups.for_everyone && is_open(interface, back, packet)) return true;
+  return ask_groups(interface, back, packet, packet.srcport, peer).for_everyone &&
+         is_open(interface, direction, packet);
+}
+
+Naive::Key Naive::key_of(const vpc::NetworkInterface& interface, Direction direction,
+                         const weir_packet& packet) {
+  const bool out = direction == Direction::egress;
+  Key key{interface.id,
+          packet::to_address(out ? packet.src : packet.dst),
+          packet::to_address(out ? packet.dst : packet.src),
+          packet.protocol,
+          0,
+          0};
   if (packet.protocol == kTcp || packet.protocol == kUdp) {
     std::get<4>(key) = out ? packet.srcport : packet.dstport;
     std::get<5>(key) = out ? packet.dstport : packet.srcport;
   } else if (is_echo(packet)) {
     std::get<4>(key) = std::get<5>(key) = packet.icmp_id;
   }
-  Key fragment_key{interface.id, local, peer, packet.protocol, out ? 1U : 0U, packet.fragment_id};
-  const GroupAnswer groups = ask_groups(interface, direction, packet, port, peer);
-  bool group_allows = groups.allows;
-  std::string group_rule = groups.rule;
-  bool was_closed = false;
-  Connection* tracked = nullptr;
-  if (later) {
-    auto found = fragments_.find(fragment_key);
-    if (found != fragments_.end() && elapsed(found->second.last, now) <= kFragments * kSecond) {
-      group_allows = true;
-      group_rule = found->second.rule;
-      found->second.last = acl_allows ? std::max(found->second.last, now) : found->second.last;
-    }
-  } else {
-    auto found = connections_.find(key);
-    const bool is_known =
-        found != connections_.end() && !is_over(found->second, packet.protocol, now);
-    if (is_known) {
-      Connection& connection = found->second;
-      const bool pure_syn = (packet.tcp_bits & 2) != 0 && (packet.tcp_bits & 16) == 0;
-      const bool is_late = elapsed(connection.last, now) > kClosing * kSecond;
-      if (connection.is_closed && pure_syn) {
-        tracked = nullptr;  // the ports are used anew
-      } else if (connection.is_closed && is_late) {
-        was_closed = true;
-      } else {
-        tracked = &connection;
-        group_allows = true;
-        group_rule = connection.opened_by == direction ? connection.rule : "tracked";
-      }
-    }
-  }
+  return key;
+}
 
-  verdict.accept = group_allows && acl_allows;
-  if (out) {
-    verdict.group_rule = group_rule;
-    if (group_allows) verdict.acl_rule = acl_rule;
-  } else {
-    verdict.acl_rule = acl_rule;
-    if (acl_allows) verdict.group_rule = group_rule;
+Verdict Naive::judge(const vpc::NetworkInterface& interface, Direction direction,
+                     const weir_packet& packet, std::int64_t now) {
+  if (const auto is_logged = exempt(interface, packet, direction)) {
+    return {true, !*is_logged, "", "", ""};
   }
+  const bool out = direction == Direction::egress;
+  const bool later = packet.fragment == WEIR_LATER_FRAGMENT;
+  const Key key = key_of(interface, direction, packet);
+  const Address peer = std::get<2>(key);
+  const std::optional<int> port = later ? std::nullopt : std::optional<int>(packet.dstport);
+  Key fragment_key = key;
+  std::get<4>(fragment_key) = out ? 1U : 0U;
+  std::get<5>(fragment_key) = packet.fragment_id;
+
+  const AclAnswer acl = ask_acl(interface, direction, packet, port, peer);
+  const GroupAnswer groups = ask_groups(interface, direction, packet, port, peer);
+  const Memory memory =
+      later ? recall_fragment(fragment_key, now) : recall(key, direction, packet, now);
+  const bool group_allows = memory.connection != nullptr || groups.allows;
+  const std::string group_rule = memory.connection != nullptr ? memory.rule : groups.rule;
+
+  Verdict verdict;
+  verdict.accept = group_allows && acl.allows;
+  if (out || acl.allows) verdict.group_rule = group_rule;
+  if (!out || group_allows) verdict.acl_rule = acl.rule;
   if (!verdict.accept) {
-    const bool by_acl = out ? group_allows : !acl_allows;
-    verdict.cause = by_acl ? "NETWORK_ACL" : was_closed ? "CONNECTION_CLOSED" : "SECURITY_GROUP";
+    const bool by_acl = out ? group_allows : !acl.allows;
+    verdict.cause = by_acl              ? "NETWORK_ACL"
+                    : memory.was_closed ? "CONNECTION_CLOSED"
+                                        : "SECURITY_GROUP";
     return verdict;
   }
-
   if (packet.fragment == WEIR_FIRST_FRAGMENT) {
     Connection rest;
     rest.rule = group_rule;
     rest.last = now;
     fragments_[fragment_key] = rest;
   }
-  if (tracked != nullptr) {
-    note(*tracked, direction, packet, now);
+  if (memory.connection != nullptr) {
+    if (later) {
+      memory.connection->last = std::max(memory.connection->last, now);
+    } else {
+      note(*memory.connection, direction, packet, now);
+    }
     return verdict;
   }
-  const bool ports = packet.protocol == kTcp || packet.protocol == kUdp;
   if (later || (is_icmp(packet) && !is_echo(packet))) return verdict;
-  if (ports) {
-    // Untracked (facts §8.2), seen from either end of the exchange.
-    if (groups.for_everyone && is_open(interface, opposite(direction), packet)) return verdict;
-    const GroupAnswer back =
-        ask_groups(interface, opposite(direction), packet, packet.srcport, peer);
-    if (back.for_everyone && is_open(interface, direction, packet)) return verdict;
-  }
+  if (is_untracked(interface, direction, packet, groups, peer)) return verdict;
   Connection fresh;
   fresh.opened_by = fresh.last_direction = direction;
   fresh.rule = group_rule;

@@ -49,6 +49,31 @@ class Naive {
     bool for_everyone = false;
   };
 
+  struct AclAnswer {
+    bool allows = false;
+    std::string rule;
+  };
+  struct Memory {
+    Connection* connection = nullptr;
+    std::string rule;
+    bool was_closed = false;
+  };
+
+  AclAnswer ask_acl(const vpc::NetworkInterface& interface, vpc::Direction direction,
+                    const weir_packet& packet, std::optional<int> port,
+                    const base::Address& peer) const;
+  Memory recall(const Key& key, vpc::Direction direction, const weir_packet& packet,
+                std::int64_t now);
+  Memory recall_fragment(const Key& key, std::int64_t now);
+  bool is_untracked(const vpc::NetworkInterface& interface, vpc::Direction direction,
+                    const weir_packet& packet, const GroupAnswer& groups,
+                    const base::Address& peer) const;
+  static Key key_of(const vpc::NetworkInterface& interface, vpc::Direction direction,
+                    const weir_packet& packet);
+  bool is_reserved(const vpc::NetworkInterface& interface, const std::string& peer) const;
+  bool is_amazon_dns(const vpc::NetworkInterface& interface, const std::string& peer) const;
+  bool is_service(const vpc::NetworkInterface& interface, const weir_packet& packet, int port,
+                  const std::string& peer) const;
   GroupAnswer ask_groups(const vpc::NetworkInterface& interface, vpc::Direction direction,
                          const weir_packet& packet, std::optional<int> port,
                          const base::Address& peer) const;

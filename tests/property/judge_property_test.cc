@@ -84,7 +84,9 @@ class World {
 
  private:
   static Prefix block(const char* text) { return *Prefix::parse(text); }
-  Address any_of(std::vector<const char*> names) { return *Address::parse(random_.any(names)); }
+  Address any_of(const std::vector<const char*>& names) {
+    return *Address::parse(random_.any(names));
+  }
 
   Prefix prefix() {
     if (random_.one_in(5)) return random_.one_in(2) ? block("0.0.0.0/0") : block("::/0");
