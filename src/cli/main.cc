@@ -1,5 +1,5 @@
-#include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 
 #include "cli/options.h"
@@ -31,11 +31,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::exception& error) {
     // Memory, at last; everything that can be foreseen is a value.
-    std::fputs("weir: ", stderr);
-    std::fputs(error.what(), stderr);
-    std::fputs("\n", stderr);
+    std::cerr << "weir: " << error.what() << "\n";
   } catch (...) {
-    std::fputs("weir: ended by an unknown exception\n", stderr);
+    std::cerr << "weir: ended by an unknown exception\n";
   }
   return weir::cli::kFailed;
 }

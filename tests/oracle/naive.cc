@@ -199,7 +199,7 @@ bool Naive::is_over(const Connection& connection, int protocol, std::int64_t now
 }
 
 void Naive::note(Connection& connection, Direction direction, const weir_packet& packet,
-                 std::int64_t now) const {
+                 std::int64_t now) {
   if (connection.is_closed) return;
   connection.last = std::max(connection.last, now);
   if (connection.last_direction != direction) ++connection.turns;
@@ -317,23 +317,34 @@ Verdict Naive::judge(const vpc::NetworkInterface& interface, Direction direction
     rest.last = now;
     fragments_[fragment_key] = rest;
   }
-  if (memory.connection != nullptr) {
-    if (later) {
-      memory.connection->last = std::max(memory.connection->last, now);
-    } else {
-      note(*memory.connection, direction, packet, now);
+  if (memory.connection == nullptr) {
+    if (opens_connection(interface, direction, packet, groups, peer)) {
+      connections_[key] = fresh_connection(direction, group_rule, packet, now);
     }
-    return verdict;
+  } else if (later) {
+    memory.connection->last = std::max(memory.connection->last, now);
+  } else {
+    note(*memory.connection, direction, packet, now);
   }
-  if (later || (is_icmp(packet) && !is_echo(packet))) return verdict;
-  if (is_untracked(interface, direction, packet, groups, peer)) return verdict;
+  return verdict;
+}
+
+bool Naive::opens_connection(const vpc::NetworkInterface& interface, Direction direction,
+                             const weir_packet& packet, const GroupAnswer& groups,
+                             const Address& peer) const {
+  if (packet.fragment == WEIR_LATER_FRAGMENT) return false;
+  if (is_icmp(packet) && !is_echo(packet)) return false;
+  return !is_untracked(interface, direction, packet, groups, peer);
+}
+
+Naive::Connection Naive::fresh_connection(Direction direction, const std::string& rule,
+                                          const weir_packet& packet, std::int64_t now) {
   Connection fresh;
   fresh.opened_by = fresh.last_direction = direction;
-  fresh.rule = group_rule;
+  fresh.rule = rule;
   fresh.last = now;
   note(fresh, direction, packet, now);
-  connections_[key] = fresh;
-  return verdict;
+  return fresh;
 }
 
 }  // namespace weir::oracle

@@ -68,6 +68,11 @@ class Naive {
   bool is_untracked(const vpc::NetworkInterface& interface, vpc::Direction direction,
                     const weir_packet& packet, const GroupAnswer& groups,
                     const base::Address& peer) const;
+  bool opens_connection(const vpc::NetworkInterface& interface, vpc::Direction direction,
+                        const weir_packet& packet, const GroupAnswer& groups,
+                        const base::Address& peer) const;
+  static Connection fresh_connection(vpc::Direction direction, const std::string& rule,
+                                     const weir_packet& packet, std::int64_t now);
   static Key key_of(const vpc::NetworkInterface& interface, vpc::Direction direction,
                     const weir_packet& packet);
   bool is_reserved(const vpc::NetworkInterface& interface, const std::string& peer) const;
@@ -84,8 +89,8 @@ class Naive {
   std::optional<bool> exempt(const vpc::NetworkInterface& interface, const weir_packet& packet,
                              vpc::Direction direction) const;
   static bool is_over(const Connection& connection, int protocol, std::int64_t now);
-  void note(Connection& connection, vpc::Direction direction, const weir_packet& packet,
-            std::int64_t now) const;
+  static void note(Connection& connection, vpc::Direction direction, const weir_packet& packet,
+                   std::int64_t now);
 
   const vpc::Network& network_;
   std::map<Key, Connection> connections_;
