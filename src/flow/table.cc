@@ -40,10 +40,10 @@ void Table::FreeChunk::operator()(Flow* chunk) const {
   std::free(chunk);
 }
 
-Table::Table() : seed_(base::random_seed()), index_(kFirstIndex) {}
+Table::Table(std::uint64_t seed) : seed_(seed), index_(kFirstIndex) {}
 
-std::uint64_t Table::hash(const FlowKey& key) const {
-  base::Hash hash(seed_);
+std::uint64_t Table::hash(const FlowKey& key, std::uint64_t seed) {
+  base::Hash hash(seed);
   if ((key.src.high | key.dst.high) != 0) {
     hash.add(key.src.high);
     hash.add(key.dst.high);
@@ -85,7 +85,7 @@ Flow& Table::add(const FlowKey& key, std::uint64_t hash) {
 }
 
 void Table::grow() {
-  std::vector<Place> old(index_.size() * 2);
+  decltype(index_) old(index_.size() * 2);
   old.swap(index_);
   for (const Place& place : old) {
     if (place.flow == Counters::kNone) continue;

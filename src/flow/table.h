@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/hash.h"
+#include "base/huge_pages.h"
 #include "policy/judge.h"
 
 namespace weir::flow {
@@ -61,12 +62,14 @@ static_assert(sizeof(Flow) == 128);
 /// depend on the hash. Not for several threads.
 class Table {
  public:
-  Table();
+  /// Tables of one seed have the same hashes.
+  explicit Table(std::uint64_t seed = base::random_seed());
   Table(Table&&) noexcept = default;
   Table& operator=(Table&&) noexcept = default;
   ~Table() = default;
 
-  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const;
+  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash(key, seed_); }
+  static std::uint64_t hash(const FlowKey& key, std::uint64_t seed);
 
   /// The flow of `key`, new if need be.
   Flow& find_or_add(const FlowKey& key, std::uint64_t hash);
@@ -103,7 +106,7 @@ class Table {
  private:
   /// Flows come in chunks of the size of a huge page: a table of a hundred megabytes visited at
   /// random would otherwise miss the TLB at every packet.
-  static constexpr std::size_t kChunkBytes = std::size_t{2} << 20U;
+  static constexpr std::size_t kChunkBytes = base::kHugePage;
   static constexpr std::size_t kChunkFlows = kChunkBytes / sizeof(Flow);
   struct FreeChunk {
     void operator()(Flow* chunk) const;
@@ -124,7 +127,8 @@ class Table {
 
   std::uint64_t seed_;
   std::size_t size_ = 0;
-  std::vector<Place> index_;  ///< open addressing, a power of two, at most half full
+  std::vector<Place, base::HugePageAllocator<Place>>
+      index_;  ///< open addressing, a power of two, at most half full
   std::vector<std::unique_ptr<Flow, FreeChunk>> chunks_;
   std::vector<Counters> further_;  ///< verdicts after a flow's first
 };

@@ -81,7 +81,7 @@ base::Expected<void> Windows::select(base::UnixSeconds start) {
     auto place = std::find_if(open_.begin(), open_.end(),
                               [&](const Window& window) { return window.start >= start; });
     if (place == open_.end() || place->start != start) {
-      place = open_.emplace(place, start, interfaces_);
+      place = open_.emplace(place, start, interfaces_, seed_);
     }
     current_ = &*place;
   }
@@ -100,7 +100,7 @@ base::Expected<void> Windows::select_late(base::UnixSeconds start) {
       late_.pop_back();
       if (auto done = sink_.completed(*frontier_); !done) return done;
     }
-    late_.emplace_front(start, interfaces_);
+    late_.emplace_front(start, interfaces_, seed_);
   }
   current_ = &late_.front();
   return {};
@@ -114,7 +114,7 @@ base::Expected<void> Windows::make_room() {
     if (candidate != windows->end() && fuller(*fullest, *candidate)) fullest = &*candidate;
   }
   if (auto done = sink_.flows(*fullest); !done) return done;
-  fullest->table = Table();
+  fullest->table = Table(seed_);
   measure_room();
   return {};
 }

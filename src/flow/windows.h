@@ -16,8 +16,8 @@
 namespace weir::flow {
 
 struct Window {
-  Window(base::UnixSeconds window_start, std::size_t interfaces)
-      : start(window_start), has_traffic(interfaces) {}
+  Window(base::UnixSeconds window_start, std::size_t interfaces, std::uint64_t seed)
+      : start(window_start), table(seed), has_traffic(interfaces) {}
 
   base::UnixSeconds start;
   Table table;
@@ -58,6 +58,9 @@ class Windows {
   /// The window that a packet of this time belongs to; valid until the next call.
   base::Expected<Window*> at(base::UnixMicros time);
 
+  /// The hash of a flow, the same in all windows.
+  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return Table::hash(key, seed_); }
+
   /// Hands over everything.
   base::Expected<void> finish();
 
@@ -75,6 +78,7 @@ class Windows {
   base::Expected<void> make_room();
   void measure_room();
 
+  std::uint64_t seed_ = base::random_seed();
   std::chrono::seconds length_;
   std::size_t interfaces_;
   WindowSink& sink_;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/time.h"
+#include "base/huge_pages.h"
 
 extern "C" {
 #include "bpf/track.h"
@@ -39,7 +39,10 @@ class Tracker {
 
   /// Brings the entry into the cache.
   void prefetch(std::uint32_t hint) const {
-    if (hint < entries_.size()) __builtin_prefetch(&entries_[hint]);
+    if (hint >= entries_.size()) return;
+    const auto* entry = reinterpret_cast<const char*>(&entries_[hint]);
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + sizeof(Entry) - 1, 1);
   }
 
  private:
@@ -51,8 +54,9 @@ class Tracker {
   std::size_t max_connections_;
   std::size_t next_sweep_;
   std::uint64_t last_sweep_ = 0;
-  std::vector<Entry> entries_;
-  std::vector<std::uint32_t> index_;  ///< open addressing, a power of two, at most half full
+  std::vector<Entry, base::HugePageAllocator<Entry>> entries_;
+  std::vector<std::uint32_t, base::HugePageAllocator<std::uint32_t>>
+      index_;  ///< open addressing, a power of two, at most half full
 };
 
 }  // namespace weir::policy

@@ -86,10 +86,9 @@ void Recorder::State::prepare(const capture::CapturedPacket& captured, Work& wor
       packet::parse(captured.bytes, captured.wire_length, captured.link_type, work.packet);
   if (work.parsed != packet::ParseResult::parsed) return;
   find_sightings(work);
-  if (window == nullptr) return;
   for (std::size_t i = 0; i < work.sightings; ++i) {
-    work.at[i].hash = window->table.hash(work.at[i].key);
-    window->table.prefetch_index(work.at[i].hash);
+    work.at[i].hash = windows.hash(work.at[i].key);
+    if (window != nullptr) window->table.prefetch_index(work.at[i].hash);
   }
 }
 
@@ -191,7 +190,7 @@ base::Expected<void> Recorder::State::record(Work& work) {
   bool was_recorded = false;
   for (std::size_t i = 0; i < work.sightings; ++i) {
     Sighting& sighting = work.at[i];
-    flow::Flow& flow = window->table.find_or_add(sighting.key, window->table.hash(sighting.key));
+    flow::Flow& flow = window->table.find_or_add(sighting.key, sighting.hash);
     const weir_verdict verdict =
         judge.judge(sighting.interface, sighting.direction, work.packet, work.time, flow.memo);
     if (verdict.unlogged == 0) {
