@@ -175,8 +175,6 @@ void write_network(const std::string& path) {
       << R"("AvailabilityZone":"us-east-1a","Ipv6CidrBlockAssociationSet":[{"Ipv6CidrBlock":"2001:db8:1::/64"}]}],)"
       << R"("NetworkInterfaces":[)";
   for (std::size_t i = 0; i < kInterfaces; ++i) {
-    std::array<char, 8> hex{};
-    std::snprintf(hex.data(), hex.size(), "%zx", 0x100 + i);
     out << (i == 0 ? "" : ",") << R"({"NetworkInterfaceId":"eni-)" << i
         << R"(","SubnetId":"subnet-1",)"
         << R"("PrivateIpAddress":"10.0.1.)" << i + 10

@@ -63,7 +63,10 @@ base::Expected<void> Publisher::add(const record::Record& record) {
   const base::UnixSeconds slot = base::aligned(record.end, kSlot);
   auto object = state_->object_for(slot);
   if (!object) return tl::unexpected(object.error());
-  if (auto added = (*object)->add(record); !added) return added;
+  if (auto added = (*object)->add(record); !added) {
+    state_->open.erase(slot);  // what could be written of it is not whole
+    return added;
+  }
   if ((*object)->is_full()) return state_->publish(slot);
   return {};
 }
