@@ -178,7 +178,7 @@ void write_network(const std::string& path) {
     out << (i == 0 ? "" : ",") << R"({"NetworkInterfaceId":"eni-)" << i
         << R"(","SubnetId":"subnet-1",)"
         << R"("PrivateIpAddress":"10.0.1.)" << i + 10
-        << R"(","Ipv6Addresses":[{"Ipv6Address":"2001:db8:1::)" << hex.data()
+        << R"(","Ipv6Addresses":[{"Ipv6Address":"2001:db8:1::)" << std::hex << 0x100 + i << std::dec
         << R"("}],"Groups":[{"GroupId":"sg-1"}]})";
   }
   out << R"(],"SecurityGroups":[{"GroupId":"sg-1","VpcId":"vpc-1","IpPermissions":[)";
