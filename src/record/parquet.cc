@@ -90,9 +90,12 @@ base::Expected<ParquetWriter> ParquetWriter::make(const LogFormat& format) {
       duckdb_connect(state->database, &state->connection) != DuckDBSuccess) {
     return base::fail("Parquet", "DuckDB does not start");
   }
-  // One thread, so that the rows' order and the row groups' bounds are always the same.
-  for (const char* setting : {"SET threads = 1", "SET autoinstall_known_extensions = false",
-                              "SET autoload_known_extensions = false"}) {
+  // One thread, so that the rows' order and the row groups' bounds are always the same. No folder
+  // for what does not fit into memory: it would be made in the current one.
+  for (const char* setting :
+       {"SET threads = 1", "SET memory_limit = '512MB'", "SET temp_directory = ''",
+        "SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
+        "SET lock_configuration = true"}) {
     if (auto done = state->run(setting); !done) return tl::unexpected(done.error());
   }
   if (auto started = state->start(); !started) return tl::unexpected(started.error());
@@ -133,8 +136,10 @@ base::Expected<void> ParquetWriter::write(const std::string& path) {
   const bool is_flushed = duckdb_appender_close(state.appender) == DuckDBSuccess;
   duckdb_appender_destroy(&state.appender);
   if (!is_flushed) return base::fail("Parquet", "DuckDB could not take the last records");
-  if (auto done = state.run("COPY records TO " + quoted(path, '\'') +
-                            " (FORMAT parquet, CODEC 'gzip', ROW_GROUP_SIZE 122880)");
+  // No USE_TMP_FILE: the file at `path` itself is written, which the caller holds open and syncs.
+  if (auto done =
+          state.run("COPY records TO " + quoted(path, '\'') +
+                    " (FORMAT parquet, CODEC 'gzip', ROW_GROUP_SIZE 122880, USE_TMP_FILE false)");
       !done) {
     return done;
   }
