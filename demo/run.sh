@@ -13,10 +13,10 @@ say "A VPC of three hosts in two subnets (demo/vpc.json), and the rules of one o
 
 say "Packets of real programs talking, judged and recorded: weir record"
 "$weir" record --read demo/three-hosts.pcap --vpc demo/vpc.json \
-  --max-aggregation-interval 60 --log-destination "$out" --output table \
+  --max-aggregation-interval 60 --log-destination "$out/explained" --output table \
   --log-format '${interface-id} ${flow-direction} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${action} ${weir-reject-cause} ${weir-network-acl-rule} ${weir-security-group-rule}'
 
 say "The same in AWS's default format, as it lies on disk"
-"$weir" record --read demo/three-hosts.pcap --vpc demo/vpc.json --log-destination "$out" 2>/dev/null
+"$weir" record --read demo/three-hosts.pcap --vpc demo/vpc.json --log-destination "$out/default" 2>/dev/null
 find "$out" -name '*.log.gz' -printf '%P\n' | sort
-gzip -dc "$(find "$out" -name '*.log.gz' | sort | tail -n 1)" | sed -n '1,6p'
+find "$out/default" -name '*.log.gz' -exec gzip -dc {} + | sed -n '1,6p'
