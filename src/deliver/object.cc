@@ -20,16 +20,22 @@ constexpr std::size_t kHashDigits = 8;
 constexpr std::size_t kTextBytes = std::size_t{256} << 10U;  // text packed at once
 constexpr int kLevel = 2;
 
-std::string name_of(const std::string& stem, Digest& digest, const FlowLog& flow_log) {
+/// Further objects of a slot are hashed with their number: two of them may have the same bytes (a
+/// capture that holds the same minutes twice), and under one name one would be lost.
+std::string name_of(const std::string& stem, unsigned part, Digest& digest,
+                    const FlowLog& flow_log) {
+  if (part != 0) digest.add(std::to_string(part));
   return stem + "_" + digest.hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
 }
 
 /// Lines, packed by ISA-L as they come. The gzip header has neither time nor name.
 class TextObject : public Object {
  public:
-  TextObject(TemporaryFile file, std::string stem, const FlowLog& flow_log, std::uint64_t limit)
+  TextObject(TemporaryFile file, std::string stem, unsigned part, const FlowLog& flow_log,
+             std::uint64_t limit)
       : file_(std::move(file)),
         stem_(std::move(stem)),
+        part_(part),
         flow_log_(flow_log),
         limit_(limit),
         stream_(std::make_unique<isal_zstream>()),
@@ -58,7 +64,7 @@ class TextObject : public Object {
 
   base::Expected<Finished> finish() override {
     if (auto done = pack(true); !done) return tl::unexpected(done.error());
-    Finished finished{name_of(stem_, digest_, flow_log_), bytes_};
+    Finished finished{name_of(stem_, part_, digest_, flow_log_), bytes_};
     auto published = file_.publish(file_.path().parent_path() / finished.name);
     if (!published) return tl::unexpected(published.error());
     return finished;
@@ -85,6 +91,7 @@ class TextObject : public Object {
 
   TemporaryFile file_;
   std::string stem_;
+  unsigned part_;
   const FlowLog& flow_log_;
   std::uint64_t limit_;
   std::unique_ptr<isal_zstream> stream_;
@@ -99,10 +106,11 @@ class TextObject : public Object {
 
 class ParquetObject : public Object {
  public:
-  ParquetObject(TemporaryFile file, std::string stem, const FlowLog& flow_log,
+  ParquetObject(TemporaryFile file, std::string stem, unsigned part, const FlowLog& flow_log,
                 record::ParquetWriter writer, std::uint64_t limit)
       : file_(std::move(file)),
         stem_(std::move(stem)),
+        part_(part),
         flow_log_(flow_log),
         writer_(std::move(writer)),
         limit_(limit) {}
@@ -127,7 +135,7 @@ class ParquetObject : public Object {
       digest.add(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
       bytes += static_cast<std::uint64_t>(file.gcount());
     }
-    Finished finished{name_of(stem_, digest, flow_log_), bytes};
+    Finished finished{name_of(stem_, part_, digest, flow_log_), bytes};
     auto published = file_.publish(file_.path().parent_path() / finished.name);
     if (!published) return tl::unexpected(published.error());
     return finished;
@@ -136,6 +144,7 @@ class ParquetObject : public Object {
  private:
   TemporaryFile file_;
   std::string stem_;
+  unsigned part_;
   const FlowLog& flow_log_;
   record::ParquetWriter writer_;
   std::uint64_t limit_;
@@ -149,11 +158,11 @@ base::Expected<std::unique_ptr<Object>> make_object(const fs::path& folder, cons
   auto file = TemporaryFile::create(folder / ("." + stem + "_" + std::to_string(part) + ".tmp"));
   if (!file) return tl::unexpected(file.error());
   if (flow_log.file_format == FileFormat::plain_text) {
-    return std::make_unique<TextObject>(std::move(*file), stem, flow_log, limits.text_bytes);
+    return std::make_unique<TextObject>(std::move(*file), stem, part, flow_log, limits.text_bytes);
   }
   auto writer = record::ParquetWriter::make(flow_log.log_format);
   if (!writer) return tl::unexpected(writer.error());
-  return std::make_unique<ParquetObject>(std::move(*file), stem, flow_log, std::move(*writer),
+  return std::make_unique<ParquetObject>(std::move(*file), stem, part, flow_log, std::move(*writer),
                                          limits.parquet_records);
 }
 

@@ -38,7 +38,8 @@ class Object {
 };
 
 /// An object that is written in `folder` under ".{stem}_{part}.tmp" until it is finished. Its final
-/// name is `stem`, the first eight hex digits of the SHA-256 of its bytes, and the suffix.
+/// name is `stem`, the first eight hex digits of the SHA-256 of its bytes (then of `part` in
+/// digits, where that is not 0), and the suffix.
 base::Expected<std::unique_ptr<Object>> make_object(const std::filesystem::path& folder,
                                                     const std::string& stem, unsigned part,
                                                     const FlowLog& flow_log,

@@ -20,11 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 
 class Parquet : public testing::Test {
+ public:
+  Parquet(const Parquet&) = delete;
+  Parquet& operator=(const Parquet&) = delete;
+
  protected:
   Parquet() : path_(fs::path(testing::TempDir()) / (test_name() + ".parquet")) {}
   ~Parquet() override { fs::remove(path_); }
-  Parquet(const Parquet&) = delete;
-  Parquet& operator=(const Parquet&) = delete;
 
   static std::string test_name() {
     return testing::UnitTest::GetInstance()->current_test_info()->name();
@@ -116,7 +118,7 @@ TEST_F(Parquet, EveryColumnIsPackedWithGzip) {
 TEST_F(Parquet, TheSameRecordsAreTheSameBytes) {
   std::vector<Record> records;
   for (std::uint16_t i = 0; i < 30'000; ++i) {
-    records.push_back(tcp("10.0.0.1", i, "10.0.0.2", 443, i, i * 40U, i, i + 1));
+    records.push_back(tcp("10.0.0.1", i, "10.0.0.2", 443, i, std::uint64_t{40} * i, i, i + 1));
   }
   write(records, LogFormat());
   const std::string first = bytes();
