@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "../record/samples.h"
-#include "../record/sql.h"
 #include "deliver/publisher.h"
+#include "unit/record/samples.h"
+#include "unit/record/sql.h"
 
 namespace weir::deliver {
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "../record/samples.h"
 #include "deliver/digest.h"
+#include "unit/record/samples.h"
 
 namespace weir::deliver {
 namespace {
