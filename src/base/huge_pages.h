@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <type_traits>
+#include <vector>
 
 namespace weir::base {
 
@@ -22,7 +24,7 @@ struct HugePageAllocator {
 
   T* allocate(std::size_t count) {
     const std::size_t bytes = count * sizeof(T);
-    const bool is_large = bytes >= kHugePage;
+    const bool is_large = bytes > kHugePage / 2;
     const std::size_t alignment = is_large ? kHugePage : alignof(std::max_align_t);
     const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, rounded);
@@ -33,6 +35,49 @@ struct HugePageAllocator {
   void deallocate(T* memory, std::size_t /*count*/) { std::free(memory); }
 
   bool operator==(const HugePageAllocator& /*other*/) const { return true; }
+};
+
+/// A growing array whose elements stay where they are. It takes memory by the huge page, never
+/// twice its size as a vector does that moves. Trivial elements only, which need no destruction.
+template <typename T>
+class HugeArray {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+
+ public:
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] T& operator[](std::size_t i) { return chunks_[i / kInChunk][i % kInChunk]; }
+  [[nodiscard]] const T& operator[](std::size_t i) const {
+    return chunks_[i / kInChunk][i % kInChunk];
+  }
+
+  T& push_back(const T& value) {
+    if (size_ == chunks_.size() * kInChunk) chunks_.emplace_back().reserve(kInChunk);
+    Chunk& chunk = chunks_[size_ / kInChunk];
+    ++size_;
+    return chunk.emplace_back(value);
+  }
+
+  /// Keeps the order of what is left.
+  template <typename Predicate>
+  void erase_if(Predicate is_unwanted) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (is_unwanted((*this)[i])) continue;
+      (*this)[kept++] = (*this)[i];
+    }
+    while (size_ > kept) {
+      --size_;
+      chunks_[size_ / kInChunk].pop_back();
+    }
+    chunks_.resize((size_ + kInChunk - 1) / kInChunk);
+  }
+
+ private:
+  static constexpr std::size_t kInChunk = kHugePage / sizeof(T);
+  using Chunk = std::vector<T, HugePageAllocator<T>>;
+
+  std::vector<Chunk> chunks_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace weir::base

@@ -3,6 +3,7 @@
 #include <isa-l/igzip_lib.h>
 
 #include <fstream>
+#include <future>
 #include <vector>
 
 #include "deliver/digest.h"
@@ -28,7 +29,49 @@ std::string name_of(const std::string& stem, unsigned part, Digest& digest,
   return stem + "_" + digest.hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
 }
 
-/// Lines, packed by ISA-L as they come. The gzip header has neither time nor name.
+/// Text packed by ISA-L into a file. The gzip header has neither time nor name.
+class Packer {
+ public:
+  explicit Packer(TemporaryFile& file)
+      : file_(file), level_buffer_(ISAL_DEF_LVL2_DEFAULT), packed_(kTextBytes) {
+    isal_deflate_init(&stream_);
+    stream_.level = kLevel;
+    stream_.level_buf = level_buffer_.data();
+    stream_.level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
+    stream_.gzip_flag = IGZIP_GZIP;
+  }
+
+  base::Expected<void> pack(std::string& text, bool is_last) {
+    stream_.next_in = reinterpret_cast<std::uint8_t*>(text.data());
+    stream_.avail_in = static_cast<std::uint32_t>(text.size());
+    stream_.end_of_stream = is_last ? 1 : 0;
+    do {
+      stream_.next_out = packed_.data();
+      stream_.avail_out = static_cast<std::uint32_t>(packed_.size());
+      isal_deflate(&stream_);
+      const auto bytes = std::span(packed_).first(packed_.size() - stream_.avail_out);
+      bytes_ += bytes.size();
+      digest_.add(bytes);
+      if (auto written = file_.write(bytes); !written) return written;
+    } while (stream_.avail_out == 0);
+    text.clear();
+    return {};
+  }
+
+  /// Of the packed bytes.
+  [[nodiscard]] Digest& digest() { return digest_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  TemporaryFile& file_;
+  isal_zstream stream_{};
+  std::vector<std::uint8_t> level_buffer_;
+  std::vector<std::uint8_t> packed_;
+  Digest digest_;
+  std::uint64_t bytes_ = 0;
+};
+
+/// Lines. While one block of them is packed, the next one is written.
 class TextObject : public Object {
  public:
   TextObject(TemporaryFile file, std::string stem, unsigned part, const FlowLog& flow_log,
@@ -38,15 +81,7 @@ class TextObject : public Object {
         part_(part),
         flow_log_(flow_log),
         limit_(limit),
-        stream_(std::make_unique<isal_zstream>()),
-        level_buffer_(ISAL_DEF_LVL2_DEFAULT),
-        packed_(kTextBytes) {
-    isal_deflate_init(stream_.get());
-    stream_->level = kLevel;
-    stream_->level_buf = level_buffer_.data();
-    stream_->level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
-    stream_->gzip_flag = IGZIP_GZIP;
-    text_.reserve(kTextBytes + kTextBytes / 4);
+        packer_(std::make_unique<Packer>(file_)) {
     text_ = record::header_line(flow_log_.log_format);
     text_ += '\n';
   }
@@ -56,37 +91,29 @@ class TextObject : public Object {
     text_ += '\n';
     ++records_;
     if (text_.size() < kTextBytes) return {};
-    return pack(false);
+    if (auto done = wait(); !done) return done;
+    earlier_text_ += text_.size();
+    text_.swap(in_packing_);
+    packing_ = std::async(std::launch::async, [this] { return packer_->pack(in_packing_, false); });
+    return {};
   }
 
-  [[nodiscard]] bool is_full() const override { return packed_text_ + text_.size() >= limit_; }
+  [[nodiscard]] bool is_full() const override { return earlier_text_ + text_.size() >= limit_; }
   [[nodiscard]] std::uint64_t records() const override { return records_; }
 
   base::Expected<Finished> finish() override {
-    if (auto done = pack(true); !done) return tl::unexpected(done.error());
-    Finished finished{name_of(stem_, part_, digest_, flow_log_), bytes_};
+    if (auto done = wait(); !done) return tl::unexpected(done.error());
+    if (auto done = packer_->pack(text_, true); !done) return tl::unexpected(done.error());
+    Finished finished{name_of(stem_, part_, packer_->digest(), flow_log_), packer_->bytes()};
     auto published = file_.publish(file_.path().parent_path() / finished.name);
     if (!published) return tl::unexpected(published.error());
     return finished;
   }
 
  private:
-  base::Expected<void> pack(bool is_last) {
-    packed_text_ += text_.size();
-    stream_->next_in = reinterpret_cast<std::uint8_t*>(text_.data());
-    stream_->avail_in = static_cast<std::uint32_t>(text_.size());
-    stream_->end_of_stream = is_last ? 1 : 0;
-    do {
-      stream_->next_out = packed_.data();
-      stream_->avail_out = static_cast<std::uint32_t>(packed_.size());
-      isal_deflate(stream_.get());
-      const auto bytes = std::span(packed_).first(packed_.size() - stream_->avail_out);
-      bytes_ += bytes.size();
-      digest_.add(bytes);
-      if (auto written = file_.write(bytes); !written) return written;
-    } while (stream_->avail_out == 0);
-    text_.clear();
-    return {};
+  base::Expected<void> wait() {
+    if (!packing_.valid()) return {};
+    return packing_.get();
   }
 
   TemporaryFile file_;
@@ -94,14 +121,13 @@ class TextObject : public Object {
   unsigned part_;
   const FlowLog& flow_log_;
   std::uint64_t limit_;
-  std::unique_ptr<isal_zstream> stream_;
-  std::vector<std::uint8_t> level_buffer_;
-  std::vector<std::uint8_t> packed_;
+  std::unique_ptr<Packer> packer_;
   std::string text_;
-  Digest digest_;
+  std::string in_packing_;
   std::uint64_t records_ = 0;
-  std::uint64_t packed_text_ = 0;
-  std::uint64_t bytes_ = 0;
+  std::uint64_t earlier_text_ = 0;
+  /// Last, so that it is waited for before what it works on goes.
+  std::future<base::Expected<void>> packing_;
 };
 
 class ParquetObject : public Object {

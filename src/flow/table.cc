@@ -1,10 +1,6 @@
 #include "flow/table.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 
 namespace weir::flow {
 namespace {
@@ -36,10 +32,6 @@ void Counters::add(const Counters& other) {
   tcp_flags |= other.tcp_flags;
 }
 
-void Table::FreeChunk::operator()(Flow* chunk) const {
-  std::free(chunk);
-}
-
 Table::Table(std::uint64_t seed) : seed_(seed), index_(kFirstIndex) {}
 
 std::uint64_t Table::hash(const FlowKey& key, std::uint64_t seed) {
@@ -59,29 +51,22 @@ std::uint64_t Table::hash(const FlowKey& key, std::uint64_t seed) {
 }
 
 Flow& Table::find_or_add(const FlowKey& key, std::uint64_t hash) {
-  const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+  const auto tag = static_cast<std::uint32_t>(hash);
   for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
     const Place& place = index_[i];
     if (place.flow == Counters::kNone) return add(key, hash);
-    if (place.hash == tag && at(place.flow).key == key) return at(place.flow);
+    if (place.hash == tag && flows_[place.flow].key == key) return flows_[place.flow];
   }
 }
 
 Flow& Table::add(const FlowKey& key, std::uint64_t hash) {
-  if (size_ * 2 >= index_.size()) grow();
-  if (size_ == chunks_.size() * kChunkFlows) {
-    void* memory = std::aligned_alloc(kChunkBytes, kChunkBytes);
-    if (memory == nullptr) throw std::bad_alloc();
-    madvise(memory, kChunkBytes, MADV_HUGEPAGE);  // a wish; without it all is the same but slower
-    chunks_.emplace_back(static_cast<Flow*>(memory));
-  }
+  if (flows_.size() * 2 >= index_.size()) grow();
   std::size_t i = hash & mask();
   while (index_[i].flow != Counters::kNone) i = (i + 1) & mask();
-  index_[i] = {static_cast<std::uint32_t>(hash >> 32U), static_cast<std::uint32_t>(size_)};
-  Flow* flow = new (&at(size_)) Flow;
-  ++size_;
-  flow->key = key;
-  return *flow;
+  index_[i] = {static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(flows_.size())};
+  Flow& flow = flows_.push_back({});
+  flow.key = key;
+  return flow;
 }
 
 void Table::grow() {
@@ -89,7 +74,7 @@ void Table::grow() {
   old.swap(index_);
   for (const Place& place : old) {
     if (place.flow == Counters::kNone) continue;
-    std::size_t i = hash(at(place.flow).key) & mask();
+    std::size_t i = place.hash & mask();
     while (index_[i].flow != Counters::kNone) i = (i + 1) & mask();
     index_[i] = place;
   }
@@ -120,7 +105,7 @@ void Table::count(Flow& flow, const weir_verdict& verdict, const weir_packet& pa
 
 const Flow* Table::peek(std::uint64_t hash) const {
   const Place& place = index_[hash & mask()];
-  return place.flow == Counters::kNone ? nullptr : &at(place.flow);
+  return place.flow == Counters::kNone ? nullptr : &flows_[place.flow];
 }
 
 void Table::prefetch_flow(std::uint64_t hash) const {

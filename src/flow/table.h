@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -79,15 +78,15 @@ class Table {
   void count(Flow& flow, const weir_verdict& verdict, const weir_packet& packet,
              std::uint16_t second);
 
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t size() const { return flows_.size(); }
 
   /// Calls `visit(const FlowKey&, std::span<const Counters>)`: one element for each verdict, in the
   /// order in which they were first met. Flows that nothing was counted for are left out.
   template <typename Visit>
   void for_each(Visit visit) const {
     std::vector<Counters> verdicts;
-    for (std::size_t i = 0; i < size_; ++i) {
-      const Flow& flow = at(i);
+    for (std::size_t i = 0; i < flows_.size(); ++i) {
+      const Flow& flow = flows_[i];
       if (flow.counters.packets == 0) continue;
       verdicts.assign(1, flow.counters);
       for (std::uint32_t more = flow.counters.next; more != Counters::kNone;) {
@@ -104,32 +103,20 @@ class Table {
   [[nodiscard]] const Flow* peek(std::uint64_t hash) const;
 
  private:
-  /// Flows come in chunks of the size of a huge page: a table of a hundred megabytes visited at
-  /// random would otherwise miss the TLB at every packet.
-  static constexpr std::size_t kChunkBytes = base::kHugePage;
-  static constexpr std::size_t kChunkFlows = kChunkBytes / sizeof(Flow);
-  struct FreeChunk {
-    void operator()(Flow* chunk) const;
-  };
   struct Place {
-    std::uint32_t hash = 0;
+    std::uint32_t hash = 0;  ///< its low half: enough to place it anew when the index grows
     std::uint32_t flow = Counters::kNone;
   };
 
   [[nodiscard]] std::size_t mask() const { return index_.size() - 1; }
-  [[nodiscard]] Flow& at(std::size_t i) { return chunks_[i / kChunkFlows].get()[i % kChunkFlows]; }
-  [[nodiscard]] const Flow& at(std::size_t i) const {
-    return chunks_[i / kChunkFlows].get()[i % kChunkFlows];
-  }
   Counters& counters_for(Flow& flow, const weir_verdict& verdict, std::uint16_t second);
   Flow& add(const FlowKey& key, std::uint64_t hash);
   void grow();
 
   std::uint64_t seed_;
-  std::size_t size_ = 0;
+  base::HugeArray<Flow> flows_;
   std::vector<Place, base::HugePageAllocator<Place>>
-      index_;  ///< open addressing, a power of two, at most half full
-  std::vector<std::unique_ptr<Flow, FreeChunk>> chunks_;
+      index_;                      ///< open addressing, a power of two, at most half full
   std::vector<Counters> further_;  ///< verdicts after a flow's first
 };
 

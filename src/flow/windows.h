@@ -58,8 +58,8 @@ class Windows {
   /// The window that a packet of this time belongs to; valid until the next call.
   base::Expected<Window*> at(base::UnixMicros time);
 
-  /// The hash of a flow, the same in all windows.
-  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return Table::hash(key, seed_); }
+  /// Of the flows' hashes, the same in all windows.
+  [[nodiscard]] std::uint64_t hash_seed() const { return seed_; }
 
   /// Hands over everything.
   base::Expected<void> finish();

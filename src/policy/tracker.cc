@@ -73,7 +73,7 @@ std::uint32_t Tracker::add(const weir_connection_key& key, const weir_connection
 }
 
 void Tracker::forget(std::uint64_t now) {
-  std::erase_if(entries_, [now](const Entry& entry) {
+  entries_.erase_if([now](const Entry& entry) {
     return weir_is_forgotten(&entry.key, &entry.connection, now) != 0;
   });
 }

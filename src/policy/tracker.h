@@ -54,7 +54,7 @@ class Tracker {
   std::size_t max_connections_;
   std::size_t next_sweep_;
   std::uint64_t last_sweep_ = 0;
-  std::vector<Entry, base::HugePageAllocator<Entry>> entries_;
+  base::HugeArray<Entry> entries_;
   std::vector<std::uint32_t, base::HugePageAllocator<std::uint32_t>>
       index_;  ///< open addressing, a power of two, at most half full
 };

@@ -2,104 +2,135 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <exception>
+#include <thread>
 
+#include "base/conveyor.h"
 #include "flow/windows.h"
-#include "packet/packet.h"
 #include "policy/judge.h"
-#include "recorder/ownership.h"
 #include "recorder/record_maker.h"
+#include "recorder/sightings.h"
 
 namespace weir::recorder {
 namespace {
 
-using vpc::Direction;
-
 /// How many packets are in work at once: enough to hide a cache miss behind the others.
 constexpr std::size_t kBatch = 32;
+/// How many packets the caller's thread hands over at once.
+constexpr std::size_t kBlock = 8 * kBatch;
+constexpr std::size_t kBlocks = 8;
 
-/// A packet at one interface.
-struct Sighting {
-  vpc::InterfaceIndex interface {};
-  Direction direction = Direction::ingress;
-  flow::FlowKey key;
-  std::uint64_t hash = 0;
-};
-
-/// A packet in work, with the interfaces that may see it: the sender's, then the receiver's.
-struct Work {
-  packet::ParseResult parsed = packet::ParseResult::not_ip;
-  weir_packet packet{};
-  base::UnixMicros time;
-  std::size_t sightings = 0;
-  std::array<Sighting, 2> at;
+/// A block without packets is the last.
+struct Block {
+  std::size_t count = 0;
+  std::array<SightedPacket, kBlock> packets;
 };
 
 }  // namespace
 
+/// The caller's thread looks at the packets one by one; a second thread settles them, in order,
+/// and owns all that remembers: tracked connections, flows, the sink.
 struct Recorder::State {
-  State(const vpc::Network& the_network, const policy::Policy& policy,
-        const AwsServices& the_services, Settings the_settings, RecordSink& sink)
+  State(const vpc::Network& the_network, const policy::Policy& policy, const AwsServices& services,
+        Settings the_settings, RecordSink& sink)
       : network(the_network),
-        services(the_services),
         settings(std::move(the_settings)),
-        owners(network),
         judge(policy, settings.max_connections),
         maker(network, policy, services, settings, sink),
         windows(settings.flow_log.max_aggregation_interval, network.interfaces.size(), maker,
-                {.flows = settings.max_flows}) {
-    const record::LogFormat& format = settings.flow_log.log_format;
-    keeps_own_address[WEIR_EGRESS] = format.has(record::FieldId::pkt_srcaddr);
-    keeps_own_address[WEIR_INGRESS] = format.has(record::FieldId::pkt_dstaddr);
-    keeps_own_service[WEIR_EGRESS] = format.has(record::FieldId::pkt_src_aws_service);
-    keeps_own_service[WEIR_INGRESS] = format.has(record::FieldId::pkt_dst_aws_service);
-  }
+                {.flows = settings.max_flows}),
+        lookout(network, services, settings.flow_log.log_format, settings.interface,
+                windows.hash_seed()),
+        settler([this] { settle_all(); }) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { join(); }
 
-  void prepare(const capture::CapturedPacket& captured, Work& work);
-  void prefetch(std::size_t count) const;
-  void find_sightings(Work& work) const;
-  void add_sighting(vpc::InterfaceIndex interface, Direction direction, Work& work) const;
-  [[nodiscard]] base::Address shown_own_address(const vpc::NetworkInterface& interface,
-                                                const base::Address& own) const;
-  base::Expected<void> settle(Work& work);
-  base::Expected<void> record(Work& work);
-  [[nodiscard]] bool is_endpoint_to_load_balancer(const Work& work) const;
+  void pass_on();
+  void join();
+
+  void settle_all();
+  base::Expected<void> settle(std::span<const SightedPacket> packets);
+  void prefetch(std::span<const SightedPacket> packets) const;
+  base::Expected<void> settle(const SightedPacket& packet);
+  base::Expected<void> record(const SightedPacket& packet);
+  [[nodiscard]] bool is_endpoint_to_load_balancer(const SightedPacket& packet) const;
   void classify(bool was_recorded, bool was_logged);
 
   const vpc::Network& network;
-  const AwsServices& services;
   Settings settings;
-  Ownership owners;
+
+  // The settling thread's, until it is joined.
   policy::Judge judge;
   RecordMaker maker;
   flow::Windows windows;
-  std::array<bool, 2> keeps_own_address{};  ///< by direction
-  std::array<bool, 2> keeps_own_service{};
-  Summary summary;
-  std::array<Work, kBatch> batch;
   flow::Window* window = nullptr;  ///< the latest packet's, for prefetching only
+  Summary summary;
+  base::Expected<void> result;
+
+  // The caller's thread's.
+  Lookout lookout;
+  Block* filling = nullptr;
+
+  // Both.
+  base::Conveyor<Block> conveyor{kBlocks};
+  std::atomic<bool> has_failed = false;
+  std::thread settler;
 };
 
-void Recorder::State::prepare(const capture::CapturedPacket& captured, Work& work) {
-  work.time = captured.time;
-  work.sightings = 0;
-  work.parsed =
-      packet::parse(captured.bytes, captured.wire_length, captured.link_type, work.packet);
-  if (work.parsed != packet::ParseResult::parsed) return;
-  find_sightings(work);
-  for (std::size_t i = 0; i < work.sightings; ++i) {
-    work.at[i].hash = windows.hash(work.at[i].key);
-    if (window != nullptr) window->table.prefetch_index(work.at[i].hash);
+void Recorder::State::pass_on() {
+  filling = nullptr;
+  conveyor.pass();
+}
+
+/// What was handed over is settled before it returns.
+void Recorder::State::join() {
+  if (!settler.joinable()) return;
+  if (filling != nullptr) pass_on();
+  conveyor.to_fill().count = 0;
+  conveyor.pass();
+  settler.join();
+}
+
+void Recorder::State::settle_all() {
+  for (;;) {
+    const Block& block = conveyor.to_empty();
+    if (block.count == 0) return;
+    if (result) {
+      try {
+        result = settle(std::span(block.packets).first(block.count));
+      } catch (const std::exception& error) {  // memory, at last
+        result = base::fail("", error.what());
+      }
+      if (!result) has_failed = true;
+    }
+    conveyor.give_back();
   }
 }
 
-/// Brings the flows, then their connections, of the packets in work into the cache.
-void Recorder::State::prefetch(std::size_t count) const {
+base::Expected<void> Recorder::State::settle(std::span<const SightedPacket> packets) {
+  while (!packets.empty()) {
+    const auto now = packets.first(std::min(packets.size(), kBatch));
+    packets = packets.subspan(now.size());
+    prefetch(now);
+    for (const SightedPacket& packet : now) {
+      ++summary.read;
+      if (auto done = settle(packet); !done) return done;
+    }
+  }
+  return {};
+}
+
+/// Brings the packets' flows, then their connections, into the cache.
+void Recorder::State::prefetch(std::span<const SightedPacket> packets) const {
   if (window == nullptr) return;
   const auto each = [&](auto use) {
-    for (const Work& work : std::span(batch).first(count)) {
-      for (std::size_t i = 0; i < work.sightings; ++i) use(work.at[i].hash);
+    for (const SightedPacket& packet : packets) {
+      for (std::size_t i = 0; i < packet.sightings; ++i) use(packet.at[i].hash);
     }
   };
+  each([this](std::uint64_t hash) { window->table.prefetch_index(hash); });
   each([this](std::uint64_t hash) { window->table.prefetch_flow(hash); });
   each([this](std::uint64_t hash) {
     const flow::Flow* flow = window->table.peek(hash);
@@ -107,54 +138,8 @@ void Recorder::State::prefetch(std::size_t count) const {
   });
 }
 
-void Recorder::State::find_sightings(Work& work) const {
-  const auto sender = owners.find(packet::to_address(work.packet.src));
-  if (settings.interface) {
-    // The capture is this interface's own: what it did not send was sent to it.
-    const bool is_egress = sender == settings.interface;
-    add_sighting(*settings.interface, is_egress ? Direction::egress : Direction::ingress, work);
-    return;
-  }
-  const auto receiver = owners.find(packet::to_address(work.packet.dst));
-  if (sender) add_sighting(*sender, Direction::egress, work);
-  if (receiver) add_sighting(*receiver, Direction::ingress, work);
-}
-
-void Recorder::State::add_sighting(vpc::InterfaceIndex interface, Direction direction,
-                                   Work& work) const {
-  const auto way = static_cast<std::size_t>(direction);
-  const weir_packet& packet = work.packet;
-  Sighting& sighting = work.at[work.sightings++];
-  sighting.interface = interface;
-  sighting.direction = direction;
-  flow::FlowKey& key = sighting.key;
-  key.src = packet::to_address(packet.src);
-  key.dst = packet::to_address(packet.dst);
-  base::Address& own = direction == Direction::egress ? key.src : key.dst;
-  key.own = {};
-  const base::Address shown = shown_own_address(network[interface], own);
-  if (shown != own) {
-    if (keeps_own_address[way] || (keeps_own_service[way] && !services.find(own).empty())) {
-      key.own = own;
-    }
-    own = shown;
-  }
-  key.interface = static_cast<std::uint32_t>(interface);
-  key.srcport = packet.srcport;
-  key.dstport = packet.dstport;
-  key.protocol = packet.protocol;
-  key.direction = static_cast<std::uint8_t>(direction);
-}
-
-/// facts/flow-logs.md §1.2, fields 4 and 5: the primary address, whatever the packet had.
-base::Address Recorder::State::shown_own_address(const vpc::NetworkInterface& interface,
-                                                 const base::Address& own) const {
-  const auto& addresses = own.family() == base::Family::ipv4 ? interface.ipv4 : interface.ipv6;
-  return addresses.empty() ? own : addresses.front();
-}
-
-base::Expected<void> Recorder::State::settle(Work& work) {
-  switch (work.parsed) {
+base::Expected<void> Recorder::State::settle(const SightedPacket& packet) {
+  switch (packet.parsed) {
     case packet::ParseResult::not_ip:
       ++summary.not_ip;
       return {};
@@ -168,33 +153,33 @@ base::Expected<void> Recorder::State::settle(Work& work) {
       ++summary.unknown_link;
       return {};
     default:
-      return record(work);
+      return record(packet);
   }
 }
 
-base::Expected<void> Recorder::State::record(Work& work) {
-  if (work.sightings == 0) {
+base::Expected<void> Recorder::State::record(const SightedPacket& packet) {
+  if (packet.sightings == 0) {
     ++summary.no_interface;
     return {};
   }
-  auto open = windows.at(work.time);
+  auto open = windows.at(packet.time);
   if (!open) return tl::unexpected(open.error());
   window = *open;
-  if (is_endpoint_to_load_balancer(work)) {
+  if (is_endpoint_to_load_balancer(packet)) {
     ++summary.not_logged;
     return {};
   }
   const auto second =
-      static_cast<std::uint16_t>((base::second_of(work.time) - window->start).count());
+      static_cast<std::uint16_t>((base::second_of(packet.time) - window->start).count());
   bool was_logged = false;
   bool was_recorded = false;
-  for (std::size_t i = 0; i < work.sightings; ++i) {
-    Sighting& sighting = work.at[i];
+  for (std::size_t i = 0; i < packet.sightings; ++i) {
+    const Sighting& sighting = packet.at[i];
     flow::Flow& flow = window->table.find_or_add(sighting.key, sighting.hash);
     const weir_verdict verdict =
-        judge.judge(sighting.interface, sighting.direction, work.packet, work.time, flow.memo);
+        judge.judge(sighting.interface, sighting.direction, packet.packet, packet.time, flow.memo);
     if (verdict.unlogged == 0) {
-      window->table.count(flow, verdict, work.packet, second);
+      window->table.count(flow, verdict, packet.packet, second);
       window->has_traffic[static_cast<std::size_t>(sighting.interface)] = true;
       was_logged = true;
       const auto wanted = settings.flow_log.traffic_type;
@@ -208,10 +193,10 @@ base::Expected<void> Recorder::State::record(Work& work) {
 }
 
 /// facts/flow-logs.md §7, 8: traffic between an endpoint's and a Network Load Balancer's interface.
-bool Recorder::State::is_endpoint_to_load_balancer(const Work& work) const {
-  if (work.sightings != 2) return false;
-  const std::string& sender = network[work.at[0].interface].type;
-  const std::string& receiver = network[work.at[1].interface].type;
+bool Recorder::State::is_endpoint_to_load_balancer(const SightedPacket& packet) const {
+  if (packet.sightings != 2) return false;
+  const std::string& sender = network[packet.at[0].interface].type;
+  const std::string& receiver = network[packet.at[1].interface].type;
   return (sender == "vpc_endpoint" && receiver == "network_load_balancer") ||
          (sender == "network_load_balancer" && receiver == "vpc_endpoint");
 }
@@ -264,22 +249,23 @@ Recorder::~Recorder() = default;
 
 base::Expected<void> Recorder::record(std::span<const capture::CapturedPacket> packets) {
   State& state = *state_;
-  while (!packets.empty()) {
-    const auto now = packets.first(std::min(packets.size(), kBatch));
-    packets = packets.subspan(now.size());
-    for (std::size_t i = 0; i < now.size(); ++i) state.prepare(now[i], state.batch[i]);
-    state.prefetch(now.size());
-    for (std::size_t i = 0; i < now.size(); ++i) {
-      ++state.summary.read;
-      if (auto done = state.settle(state.batch[i]); !done) return done;
+  for (const capture::CapturedPacket& packet : packets) {
+    if (state.filling == nullptr) {
+      if (state.has_failed) return finish();
+      state.filling = &state.conveyor.to_fill();
+      state.filling->count = 0;
     }
+    state.lookout.look(packet, state.filling->packets[state.filling->count++]);
+    if (state.filling->count == kBlock) state.pass_on();
   }
   return {};
 }
 
 base::Expected<void> Recorder::finish() {
-  state_->window = nullptr;
-  return state_->windows.finish();
+  State& state = *state_;
+  state.join();
+  if (state.result) state.result = state.windows.finish();
+  return state.result;
 }
 
 Summary Recorder::summary() const {

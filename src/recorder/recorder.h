@@ -61,7 +61,8 @@ class RecordSink {
   virtual base::Expected<void> completed(base::UnixSeconds time) = 0;
 };
 
-/// Judges and records packets; the same packets make the same records. Not for several threads.
+/// Judges and records packets; the same packets make the same records. Called by one thread; what
+/// remembers anything runs on a second one, and so does the sink.
 class Recorder {
  public:
   /// All of them outlive the recorder. Error: without `settings.interface`, an address that several
@@ -73,12 +74,13 @@ class Recorder {
   Recorder& operator=(Recorder&&) noexcept;
   ~Recorder();
 
-  /// Packets in the order of the capture; the views may end with the call. After an error of the
-  /// sink nothing more may be recorded.
+  /// Packets in the order of the capture; the views may end with the call. An error of the sink
+  /// comes back from this call or a later one; nothing may be recorded after it.
   base::Expected<void> record(std::span<const capture::CapturedPacket> packets);
-  /// Closes all windows.
+  /// Settles what is under way and closes all windows. Nothing may be recorded after it.
   base::Expected<void> finish();
 
+  /// REQUIRES: `finish`, or an error.
   [[nodiscard]] Summary summary() const;
 
  private:
