@@ -12,7 +12,7 @@ work=$(mktemp -d)
 
 skip() { echo "skipped: $1"; exit 77; }
 [[ $(id -u) == 0 ]] || skip "network namespaces need root"
-for program in ip nft tcpdump dnsmasq dig curl ping python3; do
+for program in ip ethtool sysctl nft tcpdump dnsmasq dig curl ping python3; do
   command -v "$program" >/dev/null || skip "$program is not installed"
 done
 
@@ -26,7 +26,8 @@ clean() {
 trap clean EXIT
 clean # what a killed run left
 mkdir -p "$work"
-ip netns add weir-demo-router || skip "network namespaces are not permitted"
+ip netns add weir-demo-router && ip -n weir-demo-router link set lo up ||
+  skip "network namespaces are not permitted"
 
 on() { ip netns exec "weir-demo-$1" "${@:2}"; }
 

@@ -10,10 +10,15 @@ TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="session")
-def weir():
+def program():
+    """The path of the program under test."""
+    return os.environ.get("WEIR", str(TREE / "build" / "weir"))
+
+
+@pytest.fixture(scope="session")
+def weir(program):
     """Runs `weir` with these arguments: weir("fields").stdout. A status other than the one expected
     fails the test with everything the program said."""
-    program = os.environ.get("WEIR", str(TREE / "build" / "weir"))
 
     def run(*arguments, status=0, stdin=None):
         done = subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True,
@@ -22,9 +27,3 @@ def weir():
         return done
 
     return run
-
-
-@pytest.fixture(scope="session")
-def tree():
-    """The root of the source tree."""
-    return TREE

@@ -142,10 +142,9 @@ def test_parquet_is_the_text_with_awss_types(weir, tmp_path):
     assert [as_text(row) for row in rows] == records(tmp_path / "text")
 
 
-def test_standard_input_and_gzip(weir, tmp_path, tree):
+def test_standard_input_and_gzip(weir, program, tmp_path):
     options = write(tmp_path, some_packets(), network())
     expected = weir("record", *options, "--output", "csv").stdout
-    program = os.environ.get("WEIR", str(tree / "build" / "weir"))
     packed = gzip.compress((tmp_path / "capture.pcap").read_bytes())
     done = subprocess.run([program, "record", "--read", "-", *map(str, options[2:]), "--output", "csv"], input=packed,
                           capture_output=True, check=True)
