@@ -44,7 +44,7 @@ class ByteOrder {
 /// when to read on, to hand out, and to fail is the same for both.
 class BufferedReader : public Reader {
  public:
-  BufferedReader(Buffer buffer, std::string name)
+  BufferedReader(base::Buffer buffer, std::string name)
       : buffer_(std::move(buffer)), name_(std::move(name)) {}
 
   base::Expected<std::size_t> read(std::span<CapturedPacket> packets) final {
@@ -70,7 +70,7 @@ class BufferedReader : public Reader {
     return count;
   }
 
-  [[nodiscard]] const Input& input() const final { return buffer_.input(); }
+  [[nodiscard]] const base::Input& input() const final { return buffer_.input(); }
 
  protected:
   /// What a look at the buffer brought: a packet; something else, stepped over; the need for
@@ -82,7 +82,7 @@ class BufferedReader : public Reader {
   };
   virtual Step next(CapturedPacket& packet) = 0;
 
-  Buffer& buffer() { return buffer_; }
+  base::Buffer& buffer() { return buffer_; }
 
  private:
   /// False when the reader has come to its end, good or bad.
@@ -115,7 +115,7 @@ class BufferedReader : public Reader {
     return false;
   }
 
-  Buffer buffer_;
+  base::Buffer buffer_;
   std::string name_;
   std::uint64_t packets_ = 0;
   bool has_ended_ = false;
@@ -124,8 +124,8 @@ class BufferedReader : public Reader {
 
 /// Both expect their magic number at the front of the buffer, and errors say what is wrong with the
 /// file's own header.
-base::Expected<std::unique_ptr<Reader>> open_pcap(Buffer buffer, const std::string& name);
-base::Expected<std::unique_ptr<Reader>> open_pcapng(Buffer buffer, const std::string& name);
+base::Expected<std::unique_ptr<Reader>> open_pcap(base::Buffer buffer, const std::string& name);
+base::Expected<std::unique_ptr<Reader>> open_pcapng(base::Buffer buffer, const std::string& name);
 bool is_pcap(std::span<const std::uint8_t> bytes);
 bool is_pcapng(std::span<const std::uint8_t> bytes);
 

@@ -13,7 +13,7 @@ constexpr std::uint32_t kNanosecondsPerMicrosecond = 1000;
 
 class PcapReader : public BufferedReader {
  public:
-  PcapReader(Buffer buffer, const std::string& name, ByteOrder order, bool is_nanoseconds,
+  PcapReader(base::Buffer buffer, const std::string& name, ByteOrder order, bool is_nanoseconds,
              std::uint16_t link_type)
       : BufferedReader(std::move(buffer), name),
         order_(order),
@@ -67,7 +67,7 @@ bool is_pcap(std::span<const std::uint8_t> bytes) {
   return magic_of(bytes).has_value();
 }
 
-base::Expected<std::unique_ptr<Reader>> open_pcap(Buffer buffer, const std::string& name) {
+base::Expected<std::unique_ptr<Reader>> open_pcap(base::Buffer buffer, const std::string& name) {
   if (auto filled = buffer.fill(kFileHeader); !filled) return tl::unexpected(filled.error());
   const auto header = buffer.available();
   const auto magic = magic_of(header);

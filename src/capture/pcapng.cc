@@ -200,7 +200,7 @@ bool is_pcapng(std::span<const std::uint8_t> bytes) {
   return bytes.size() >= 4 && ByteOrder().u32(bytes.data()) == kSectionHeader;
 }
 
-base::Expected<std::unique_ptr<Reader>> open_pcapng(Buffer buffer, const std::string& name) {
+base::Expected<std::unique_ptr<Reader>> open_pcapng(base::Buffer buffer, const std::string& name) {
   return std::make_unique<PcapngReader>(std::move(buffer), name);
 }
 

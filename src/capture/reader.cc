@@ -21,11 +21,11 @@ std::string likely_kind(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<Input> input,
+base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<base::Input> input,
                                                      const std::string& name) {
-  auto unpacked_input = unpacked(std::move(input));
+  auto unpacked_input = base::unpacked(std::move(input));
   if (!unpacked_input) return tl::unexpected(unpacked_input.error());
-  Buffer buffer(std::move(*unpacked_input));
+  base::Buffer buffer(std::move(*unpacked_input));
   constexpr std::size_t kMagic = 4;
   if (auto filled = buffer.fill(kMagic); !filled) {
     return base::fail(name, filled.error().where + ": " + filled.error().what);
@@ -41,7 +41,7 @@ base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<Input> inpu
 }
 
 base::Expected<std::unique_ptr<Reader>> open_capture(const std::string& path) {
-  auto input = open_file(path);
+  auto input = base::open_file(path);
   if (!input) return tl::unexpected(input.error());
   return open_capture(std::move(*input), path == "-" ? "standard input" : path);
 }

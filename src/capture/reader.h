@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/input.h"
 #include "base/time.h"
-#include "capture/input.h"
 
 namespace weir::capture {
 
@@ -34,14 +34,14 @@ class Reader {
   virtual base::Expected<std::size_t> read(std::span<CapturedPacket> packets) = 0;
 
   /// Bytes of the (still packed) file consumed so far, and its size (0 if not known): progress.
-  [[nodiscard]] virtual const Input& input() const = 0;
+  [[nodiscard]] virtual const base::Input& input() const = 0;
 };
 
 /// Opens `path` ("-" is standard input). Errors: cannot be opened, empty, not a capture.
 base::Expected<std::unique_ptr<Reader>> open_capture(const std::string& path);
 
 /// The same for any input; `name` stands for the file in errors.
-base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<Input> input,
+base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<base::Input> input,
                                                      const std::string& name);
 
 }  // namespace weir::capture

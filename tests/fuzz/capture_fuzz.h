@@ -10,7 +10,7 @@
 #include "capture/reader.h"
 
 inline void read_all(std::span<const std::uint8_t> bytes) {
-  auto reader = weir::capture::open_capture(weir::capture::open_memory(bytes), "fuzz");
+  auto reader = weir::capture::open_capture(weir::base::open_memory(bytes), "fuzz");
   if (!reader) return;
   std::array<weir::capture::CapturedPacket, 16> packets;
   unsigned sum = 0;

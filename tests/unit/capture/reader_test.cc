@@ -54,7 +54,7 @@ struct Seen {
 
 Seen read_all(const Bytes& bytes) {
   Seen seen;
-  auto reader = open_capture(open_memory(bytes), "file");
+  auto reader = open_capture(base::open_memory(bytes), "file");
   if (!reader) {
     seen.error = reader.error().message();
     return seen;

@@ -1,4 +1,5 @@
-// Bytes of a capture, unpacked: from a file, standard input or memory; plain, gzip or zstd.
+// Bytes of a capture or a log, unpacked: from a file, standard input or memory; plain, gzip or
+// zstd.
 #pragma once
 
 #include <cstddef>
@@ -10,25 +11,25 @@
 
 #include "base/error.h"
 
-namespace weir::capture {
+namespace weir::base {
 
 class Input {
  public:
   virtual ~Input() = default;
   /// Fills the front of `out` and returns how many bytes; 0 at the end. What could be unpacked
   /// before a damaged place is handed out first, the error comes after.
-  virtual base::Expected<std::size_t> read(std::span<std::uint8_t> out) = 0;
+  virtual Expected<std::size_t> read(std::span<std::uint8_t> out) = 0;
   /// Bytes taken from the file so far, and its size (0 if not known).
   [[nodiscard]] virtual std::uint64_t consumed() const = 0;
   [[nodiscard]] virtual std::uint64_t total() const = 0;
 };
 
 /// `path` may be "-", standard input. Error: it cannot be opened.
-base::Expected<std::unique_ptr<Input>> open_file(const std::string& path);
+Expected<std::unique_ptr<Input>> open_file(const std::string& path);
 /// The bytes outlive the input.
 std::unique_ptr<Input> open_memory(std::span<const std::uint8_t> bytes);
 /// Looks at the first bytes, and unpacks if they are gzip's or zstd's.
-base::Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input);
+Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input);
 
 /// A sliding window over an input: as many bytes in a row as a reader asks for.
 class Buffer {
@@ -43,7 +44,7 @@ class Buffer {
   void consume(std::size_t count) { begin_ += count; }
   /// Makes at least `count` bytes available, fewer only at the end of the input. Spans handed out
   /// before are void. REQUIRES: the caller has checked that `count` is sensible.
-  base::Expected<void> fill(std::size_t count);
+  Expected<void> fill(std::size_t count);
 
   /// Where in the unpacked stream the next byte is.
   [[nodiscard]] std::uint64_t offset() const { return base_ + begin_; }
@@ -57,4 +58,4 @@ class Buffer {
   std::uint64_t base_ = 0;  ///< offset of bytes_[0]
 };
 
-}  // namespace weir::capture
+}  // namespace weir::base

@@ -1,4 +1,4 @@
-#include "capture/input.h"
+#include "base/input.h"
 
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <optional>
 
-namespace weir::capture {
+namespace weir::base {
 namespace {
 
 constexpr std::size_t kPackedBytes = std::size_t{256} << 10U;
@@ -31,11 +31,11 @@ class File : public Input {
     if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
   }
 
-  base::Expected<std::size_t> read(std::span<std::uint8_t> out) override {
+  Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     for (;;) {
       const ssize_t count = ::read(descriptor_, out.data(), out.size());
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return base::fail(name_, "cannot be read: " + reason());
+      if (count < 0) return fail(name_, "cannot be read: " + reason());
       consumed_ += static_cast<std::uint64_t>(count);
       return static_cast<std::size_t>(count);
     }
@@ -54,7 +54,7 @@ class Memory : public Input {
  public:
   explicit Memory(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
 
-  base::Expected<std::size_t> read(std::span<std::uint8_t> out) override {
+  Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     const std::size_t count = std::min(out.size(), bytes_.size() - consumed_);
     std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(consumed_), count, out.begin());
     consumed_ += count;
@@ -80,7 +80,7 @@ class Packed : public Input {
 
  protected:
   /// Reads on once all is used up; false at the end.
-  base::Expected<bool> refill() {
+  Expected<bool> refill() {
     if (!left_.empty()) return true;
     bytes_.resize(kPackedBytes);
     auto count = input_->read(bytes_);
@@ -101,7 +101,7 @@ class Packed : public Input {
 class Plain : public Packed {
  public:
   using Packed::Packed;
-  base::Expected<std::size_t> read(std::span<std::uint8_t> out) override {
+  Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     auto more = refill();
     if (!more) return tl::unexpected(more.error());
     const std::size_t count = std::min(out.size(), left().size());
@@ -119,14 +119,15 @@ class Gzip : public Packed {
     start_member();
   }
 
-  base::Expected<std::size_t> read(std::span<std::uint8_t> out) override {
+  Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     std::size_t done = 0;
     while (done == 0) {
+      if (is_damaged_) return fail("gzip", "the stream is damaged");
       auto more = refill();
       if (!more) return tl::unexpected(more.error());
       if (!*more) {
         if (state_->block_state == ISAL_BLOCK_FINISH || !in_member_) return 0;
-        return base::fail("gzip", "the stream ends too early: the file is truncated");
+        return fail("gzip", "the stream ends too early: the file is truncated");
       }
       if (state_->block_state == ISAL_BLOCK_FINISH) start_member();
       in_member_ = true;
@@ -138,10 +139,7 @@ class Gzip : public Packed {
       // On damage ISA-L may give back more than it was given last.
       use(left().size() - std::min<std::size_t>(state_->avail_in, left().size()));
       done = out.size() - state_->avail_out;
-      if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT && done == 0) {
-        return base::fail("gzip", "the stream is damaged");
-      }
-      if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT) use(left().size());
+      is_damaged_ = status != ISAL_DECOMP_OK && status != ISAL_END_INPUT;
     }
     return done;
   }
@@ -155,6 +153,7 @@ class Gzip : public Packed {
 
   std::unique_ptr<inflate_state> state_;
   bool in_member_ = false;
+  bool is_damaged_ = false;  ///< told after what could be unpacked has been handed out
 };
 
 class Zstd : public Packed {
@@ -162,7 +161,7 @@ class Zstd : public Packed {
   Zstd(std::unique_ptr<Input> input, std::vector<std::uint8_t> first)
       : Packed(std::move(input), std::move(first)), stream_(ZSTD_createDStream()) {}
 
-  base::Expected<std::size_t> read(std::span<std::uint8_t> out) override {
+  Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     ZSTD_outBuffer output{out.data(), out.size(), 0};
     while (output.pos == 0) {
       auto more = refill();
@@ -172,12 +171,11 @@ class Zstd : public Packed {
       const std::size_t status = ZSTD_decompressStream(stream_.get(), &output, &input);
       use(input.pos);
       if (ZSTD_isError(status) != 0) {
-        return base::fail("zstd",
-                          std::string("the stream is damaged: ") + ZSTD_getErrorName(status));
+        return fail("zstd", std::string("the stream is damaged: ") + ZSTD_getErrorName(status));
       }
       in_frame_ = status != 0;
       if (!*more && output.pos == 0) {
-        return base::fail("zstd", "the stream ends too early: the file is truncated");
+        return fail("zstd", "the stream ends too early: the file is truncated");
       }
     }
     return output.pos;
@@ -198,16 +196,16 @@ bool starts_with(const std::vector<std::uint8_t>& bytes,
 
 }  // namespace
 
-base::Expected<std::unique_ptr<Input>> open_file(const std::string& path) {
+Expected<std::unique_ptr<Input>> open_file(const std::string& path) {
   if (path == "-") return std::make_unique<File>(STDIN_FILENO, "standard input", 0);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return base::fail(path, "cannot be opened: " + reason());
+  if (descriptor < 0) return fail(path, "cannot be opened: " + reason());
   struct stat status {};
   const bool is_known = fstat(descriptor, &status) == 0;
   auto file = std::make_unique<File>(descriptor, path,
                                      is_known ? static_cast<std::uint64_t>(status.st_size) : 0);
   if (is_known && S_ISDIR(status.st_mode)) {
-    return base::fail(path, "is a folder", "give one capture file, or - for standard input");
+    return fail(path, "is a folder", "give a file, or - for standard input");
   }
   posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
   return file;
@@ -217,7 +215,7 @@ std::unique_ptr<Input> open_memory(std::span<const std::uint8_t> bytes) {
   return std::make_unique<Memory>(bytes);
 }
 
-base::Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input) {
+Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input) {
   constexpr std::size_t kMagic = 4;
   std::vector<std::uint8_t> first(kMagic);
   std::size_t have = 0;
@@ -239,7 +237,7 @@ base::Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input) {
 
 Buffer::Buffer(std::unique_ptr<Input> input) : input_(std::move(input)), bytes_(kBufferBytes) {}
 
-base::Expected<void> Buffer::fill(std::size_t count) {
+Expected<void> Buffer::fill(std::size_t count) {
   if (end_ - begin_ >= count) return {};
   std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_),
             bytes_.begin() + static_cast<std::ptrdiff_t>(end_), bytes_.begin());
@@ -256,4 +254,4 @@ base::Expected<void> Buffer::fill(std::size_t count) {
   return {};
 }
 
-}  // namespace weir::capture
+}  // namespace weir::base
