@@ -12,83 +12,185 @@ std::size_t width(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-void print_cell(std::ostream& out, const std::string& text, std::size_t columns, bool to_the_right,
-                bool is_last) {
-  const std::string padding(columns - std::min(columns, width(text)), ' ');
-  if (to_the_right) out << padding;
-  out << text;
-  if (!to_the_right && !is_last) out << padding;
-  out << (is_last ? "\n" : "  ");
+/// What a terminal may show: control characters of hostile input become dots.
+std::string shown(const std::optional<std::string>& cell) {
+  std::string text = cell.value_or("-");
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '.');
+  return text;
 }
 
-void print_table(std::ostream& out, const Table& table) {
-  std::vector<std::size_t> widths;
-  for (const Column& column : table.columns) widths.push_back(width(column.name));
-  for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+/// Rows whose widths are known only at the end.
+class Aligned : public RowPrinter {
+ public:
+  Aligned(std::ostream& out, std::vector<Column> columns)
+      : out_(out), columns_(std::move(columns)) {
+    for (const Column& column : columns_) widths_.push_back(width(column.name));
   }
-  const std::size_t last = table.columns.size() - 1;
-  for (std::size_t i = 0; i <= last; ++i) {
-    print_cell(out, table.columns[i].name, widths[i], table.columns[i].is_number, i == last);
+  void row(Row row) override {
+    std::vector<std::string> cells;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      cells.push_back(shown(row[i]));
+      widths_[i] = std::max(widths_[i], width(cells.back()));
+    }
+    rows_.push_back(std::move(cells));
   }
-  for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i <= last; ++i) {
-      print_cell(out, row[i], widths[i], table.columns[i].is_number, i == last);
+
+ protected:
+  void print_cell(const std::string& text, std::size_t i, bool is_padded_to_the_end) {
+    const std::string padding(widths_[i] - std::min(widths_[i], width(text)), ' ');
+    const bool is_last = i + 1 == columns_.size();
+    if (columns_[i].is_number) out_ << padding;
+    out_ << text;
+    if (!columns_[i].is_number && (!is_last || is_padded_to_the_end)) out_ << padding;
+  }
+  [[nodiscard]] std::ostream& out() { return out_; }
+  [[nodiscard]] const std::vector<Column>& columns() const { return columns_; }
+  [[nodiscard]] const std::vector<std::vector<std::string>>& rows() const { return rows_; }
+  [[nodiscard]] std::size_t column_width(std::size_t i) const { return widths_[i]; }
+
+ private:
+  std::ostream& out_;
+  std::vector<Column> columns_;
+  std::vector<std::size_t> widths_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+class TablePrinter : public Aligned {
+ public:
+  using Aligned::Aligned;
+  void finish() override {
+    std::vector<std::string> names;
+    for (const Column& column : columns()) names.push_back(column.name);
+    print_row(names);
+    for (const auto& row : rows()) print_row(row);
+  }
+
+ private:
+  void print_row(const std::vector<std::string>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      print_cell(row[i], i, false);
+      out() << (i + 1 == row.size() ? "\n" : "  ");
     }
   }
-}
+};
 
-nlohmann::ordered_json json_value(const Column& column, const std::string& text) {
-  if (text == "-") return nullptr;
-  if (!column.is_number) return text;
-  auto number = nlohmann::ordered_json::parse(text, nullptr, false);
-  return number.is_number() ? number : nlohmann::ordered_json(text);
-}
+class MarkdownPrinter : public Aligned {
+ public:
+  using Aligned::Aligned;
+  void finish() override {
+    std::vector<std::string> names;
+    for (const Column& column : columns()) names.push_back(column.name);
+    print_row(names);
+    for (std::size_t i = 0; i < columns().size(); ++i) {
+      const std::string line(std::max<std::size_t>(column_width(i), 3) - 1, '-');
+      out() << "| " << line << (columns()[i].is_number ? ':' : '-') << ' ';
+    }
+    out() << "|\n";
+    for (const auto& row : rows()) print_row(row);
+  }
 
-void print_json(std::ostream& out, const Table& table) {
-  out << "[";
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+ private:
+  void print_row(const std::vector<std::string>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      std::string text;
+      for (const char c : row[i]) text += c == '|' ? "\\|" : std::string(1, c);
+      out() << "| ";
+      print_cell(text, i, true);
+      out() << ' ';
+    }
+    out() << "|\n";
+  }
+};
+
+class JsonPrinter : public RowPrinter {
+ public:
+  JsonPrinter(std::ostream& out, std::vector<Column> columns)
+      : out_(out), columns_(std::move(columns)) {
+    out_ << "[";
+  }
+  void row(Row row) override {
     nlohmann::ordered_json object;
-    for (std::size_t j = 0; j < table.columns.size(); ++j) {
-      object[table.columns[j].name] = json_value(table.columns[j], table.rows[i][j]);
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      object[columns_[i].name] = value(columns_[i], row[i]);
     }
-    out << (i == 0 ? "\n " : ",\n ")
-        << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out_ << (is_first_ ? "\n " : ",\n ")
+         << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    is_first_ = false;
   }
-  out << (table.rows.empty() ? "]\n" : "\n]\n");
-}
+  void finish() override { out_ << (is_first_ ? "]\n" : "\n]\n"); }
 
-void print_csv_cell(std::ostream& out, const std::string& text, bool is_last) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) {
-    out << text;
-  } else {
-    out << '"';
-    for (const char c : text) out << (c == '"' ? "\"\"" : std::string(1, c));
-    out << '"';
+ private:
+  static nlohmann::ordered_json value(const Column& column,
+                                      const std::optional<std::string>& text) {
+    if (!text) return nullptr;
+    if (!column.is_number) return *text;
+    auto number = nlohmann::ordered_json::parse(*text, nullptr, false);
+    return number.is_primitive() ? number : nlohmann::ordered_json(*text);
   }
-  out << (is_last ? "\r\n" : ",");
-}
 
-void print_csv(std::ostream& out, const Table& table) {
-  const std::size_t last = table.columns.size() - 1;
-  for (std::size_t i = 0; i <= last; ++i) print_csv_cell(out, table.columns[i].name, i == last);
-  for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i <= last; ++i) print_csv_cell(out, row[i], i == last);
+  std::ostream& out_;
+  std::vector<Column> columns_;
+  bool is_first_ = true;
+};
+
+class CsvPrinter : public RowPrinter {
+ public:
+  CsvPrinter(std::ostream& out, const std::vector<Column>& columns) : out_(out) {
+    Row names;
+    for (const Column& column : columns) names.emplace_back(column.name);
+    CsvPrinter::row(std::move(names));
   }
-}
+  void row(Row row) override {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      print_cell(row[i].value_or(""));
+      out_ << (i + 1 == row.size() ? "\r\n" : ",");
+    }
+  }
+  void finish() override {}
+
+ private:
+  void print_cell(const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) {
+      out_ << text;
+      return;
+    }
+    out_ << '"';
+    for (const char c : text) out_ << (c == '"' ? "\"\"" : std::string(1, c));
+    out_ << '"';
+  }
+
+  std::ostream& out_;
+};
 
 }  // namespace
 
-void print(std::ostream& out, const Table& table, OutputForm form) {
-  if (table.columns.empty()) return;
+std::unique_ptr<RowPrinter> make_printer(std::ostream& out, std::vector<Column> columns,
+                                         OutputForm form) {
   switch (form) {
     case OutputForm::json:
-      return print_json(out, table);
+      return std::make_unique<JsonPrinter>(out, std::move(columns));
     case OutputForm::csv:
-      return print_csv(out, table);
+      return std::make_unique<CsvPrinter>(out, columns);
+    case OutputForm::markdown:
+      return std::make_unique<MarkdownPrinter>(out, std::move(columns));
     default:
-      return print_table(out, table);
+      return std::make_unique<TablePrinter>(out, std::move(columns));
   }
+}
+
+void print(std::ostream& out, const Table& table, OutputForm form) {
+  if (table.columns.empty()) return;
+  const auto printer = make_printer(out, table.columns, form);
+  for (const auto& texts : table.rows) {
+    RowPrinter::Row row;
+    for (const std::string& text : texts) {
+      const bool is_nothing = text == "-" && form != OutputForm::csv;
+      row.push_back(is_nothing ? std::nullopt : std::optional(text));
+    }
+    printer->row(std::move(row));
+  }
+  printer->finish();
 }
 
 }  // namespace weir::base

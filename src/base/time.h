@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <string_view>
 
 namespace weir::base {
 
@@ -21,5 +23,9 @@ constexpr UnixSeconds aligned(UnixSeconds time, std::chrono::seconds length) {
   if (remainder < 0) remainder += length.count();
   return UnixSeconds(std::chrono::seconds(count - remainder));
 }
+
+/// "2026-11-23", "2026-11-23T14:05", "2026-11-23 14:05:09Z" (all UTC), seconds since 1970, or how
+/// long before `now`: "30m", "2h", "7d".
+std::optional<UnixSeconds> parse_time(std::string_view text, UnixSeconds now);
 
 }  // namespace weir::base

@@ -20,6 +20,7 @@ void add_output_option(CLI::App& command, std::string& form) {
 base::OutputForm output_form(const std::string& form) {
   if (form == "json") return base::OutputForm::json;
   if (form == "csv") return base::OutputForm::csv;
+  if (form == "markdown") return base::OutputForm::markdown;
   return base::OutputForm::table;
 }
 

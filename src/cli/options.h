@@ -10,14 +10,20 @@
 namespace weir::cli {
 
 /// Exit codes are part of the command line's contract.
-enum ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2 };
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kDamaged = 3,  ///< done, but some objects could not be read, or not to their end
+  kInterrupted = 130,
+};
 
 /// Prints "weir: …" on stderr.
 int failed(const base::Error& error, ExitCode code = kFailed);
 
 /// Adds `--output table|json|csv`.
 void add_output_option(CLI::App& command, std::string& form);
-/// REQUIRES: one of the three.
+/// REQUIRES: a form's name.
 base::OutputForm output_form(const std::string& form);
 
 /// Each adds its command to `weir`. What it was asked to do is done, and its exit code put into
@@ -25,5 +31,6 @@ base::OutputForm output_form(const std::string& form);
 void add_record_command(CLI::App& weir, int& exit_code);
 void add_vpc_command(CLI::App& weir, int& exit_code);
 void add_fields_command(CLI::App& weir, int& exit_code);
+void add_query_command(CLI::App& weir, int& exit_code);
 
 }  // namespace weir::cli

@@ -1,0 +1,50 @@
+// What the commands that read flow logs share: which records, and what became of reading them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "query/engine.h"
+
+namespace weir::cli {
+
+/// `--from` and its companions.
+struct LogSource {
+  std::vector<std::string> from;
+  std::string since;
+  std::string until;
+  std::string log_format;
+  std::vector<std::string> tables;
+  bool is_strict = false;
+  bool shows_statistics = false;
+  unsigned threads = 0;
+};
+
+void add_source_options(CLI::App& command, LogSource& source);
+
+/// Lists the objects. Standard input is kept in a temporary file, which is gone with the program.
+base::Expected<query::Settings> settings_of(const LogSource& source);
+
+/// While it lives, Ctrl-C ends the engine's query, and a query that takes over a second shows on a
+/// terminal how far it is.
+class Watch {
+ public:
+  explicit Watch(query::Engine& engine);
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch();
+
+  [[nodiscard]] static bool was_interrupted();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Says on stderr what did not fit and, if asked for, how much was read. Returns the exit code:
+/// kDamaged where something could not be read, kFailed for lines that did not fit under --strict.
+int tell_problems(const LogSource& source, const query::Engine& engine);
+
+}  // namespace weir::cli

@@ -1,0 +1,75 @@
+// One text object, block by block, its lines split into fields.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/input.h"
+#include "logs/problems.h"
+
+namespace weir::logs {
+
+/// Whole lines, each with as many fields as there are columns. Views: valid until the reader's next
+/// call.
+class Lines {
+ public:
+  [[nodiscard]] std::size_t size() const { return starts_.size(); }
+  [[nodiscard]] std::string_view field(std::size_t line, std::size_t column) const {
+    const std::uint32_t end = ends_[line * columns_ + column];
+    const std::uint32_t start =
+        column == 0 ? starts_[line] : ends_[line * columns_ + column - 1] + 1;
+    return text_.substr(start, end - start);
+  }
+
+ private:
+  friend class LineReader;
+  std::string_view text_;
+  std::size_t columns_ = 0;
+  std::span<const std::uint32_t> starts_;
+  std::span<const std::uint32_t> ends_;  ///< of each line's fields, one after the other
+};
+
+/// Reads gzip, zstd and plain text; lines that Firehose has wrapped in {"message": "…"} and lines
+/// that CloudWatch Logs exports with a time in front are recognised. A header line may stand at the
+/// front or anywhere (concatenated objects) and says what follows.
+class LineReader {
+ public:
+  /// The columns of a line that has no header: of this name, or nullptr for AWS's default format.
+  using Columns = std::vector<std::string>;
+
+  /// `name` stands for the object in `problems`, which outlives the reader. Error: the first line
+  /// is no header and has another number of fields than `without_header`.
+  static base::Expected<std::unique_ptr<LineReader>> open(std::unique_ptr<base::Input> input,
+                                                          std::string name,
+                                                          const Columns& without_header,
+                                                          Problems& problems);
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+  ~LineReader();
+
+  /// Names as in a log format ("log-status"); empty for what is no field of a record. They may
+  /// change from one block to the next.
+  [[nodiscard]] const Columns& columns() const;
+
+  /// The next lines, or nothing at the end. Damage comes as an error after everything that could be
+  /// read.
+  base::Expected<const Lines*> next();
+
+  /// The line of the object that line `i` of the block is, from 1.
+  [[nodiscard]] std::uint64_t line_number(std::size_t i) const;
+  /// Bytes of the (packed) object read so far.
+  [[nodiscard]] std::uint64_t consumed() const;
+
+ private:
+  struct State;
+  explicit LineReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::logs

@@ -1,0 +1,190 @@
+#include "logs/objects.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+namespace weir::logs {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<int> number(std::string_view text, std::size_t digits, int first, int last) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.size() != digits || error != std::errc{} || end != text.data() + text.size() ||
+      value < first || value > last) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::chrono::sys_days> date_of(std::string_view year, std::string_view month,
+                                             std::string_view day) {
+  const auto y = number(year, 4, 1970, 9999);
+  const auto m = number(month, 2, 1, 12);
+  const auto d = number(day, 2, 1, 31);
+  if (!y || !m || !d) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*y),
+                                         std::chrono::month(static_cast<unsigned>(*m)),
+                                         std::chrono::day(static_cast<unsigned>(*d))};
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_days(date);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t at = text.find(separator);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
+/// "year=2018" for `key` "year" gives "2018"; without a key the part itself.
+std::string_view value_of(std::string_view part, std::string_view key) {
+  if (part.size() > key.size() && part.substr(0, key.size()) == key && part[key.size()] == '=') {
+    return part.substr(key.size() + 1);
+  }
+  return {};
+}
+
+/// From "AWSLogs" on; both layouts have their parts in the same places.
+void read_folders(const std::vector<std::string_view>& parts, Key& key) {
+  const auto top = std::find(parts.rbegin(), parts.rend(), "AWSLogs");
+  if (top == parts.rend()) return;
+  std::vector<std::string_view> below(top.base(), parts.end() - 1);
+  if (below.size() < 3) return;
+  constexpr std::array<std::string_view, 7> kHiveKeys = {
+      "aws-account-id", "aws-service", "aws-region", "year", "month", "day", "hour"};
+  if (!value_of(below[0], kHiveKeys[0]).empty()) {
+    for (std::size_t i = 0; i < below.size() && i < kHiveKeys.size(); ++i) {
+      below[i] = value_of(below[i], kHiveKeys[i]);
+    }
+  }
+  if (below[1] != "vpcflowlogs") return;
+  key.account_id = below[0];
+  key.region = below[2];
+  if (below.size() >= 6) key.date = date_of(below[3], below[4], below[5]);
+  if (below.size() >= 7) key.hour = number(below[6], 2, 0, 23);
+}
+
+/// "{account}_vpcflowlogs_{region}_{id}_{YYYYMMDD}T{HHmm}Z_{hash}.log.gz"
+void read_name(std::string_view name, Key& key) {
+  const auto parts = split(name, '_');
+  if (parts.size() != 6 || parts[1] != "vpcflowlogs") return;
+  if (key.account_id.empty()) key.account_id = parts[0];
+  if (key.region.empty()) key.region = parts[2];
+  key.flow_log_id = parts[3];
+  const std::string_view stamp = parts[4];
+  constexpr std::size_t kStamp = 14;  // 20180620T1620Z
+  if (stamp.size() != kStamp || stamp[8] != 'T' || stamp[13] != 'Z') return;
+  const auto date = date_of(stamp.substr(0, 4), stamp.substr(4, 2), stamp.substr(6, 2));
+  const auto hour = number(stamp.substr(9, 2), 2, 0, 23);
+  const auto minute = number(stamp.substr(11, 2), 2, 0, 59);
+  if (!date || !hour || !minute) return;
+  key.slot = base::UnixSeconds(*date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute);
+  if (!key.date) key.date = date;
+  if (!key.hour) key.hour = hour;
+}
+
+bool is_named_like_a_log(const fs::path& path) {
+  static const std::set<std::string> kEndings = {".log", ".gz", ".zst", ".txt", ".parquet"};
+  return path.filename().string().front() != '.' && kEndings.contains(path.extension().string());
+}
+
+Object object_of(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return {path.string(), error ? 0 : size,
+          path.extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text,
+          read_key(path.string())};
+}
+
+class Lister {
+ public:
+  base::Expected<void> add(const std::string& source) {
+    if (source == "-") {
+      objects_.push_back({"-", 0, ObjectKind::text, {}});
+      return {};
+    }
+    std::error_code error;
+    const auto status = fs::status(source, error);
+    if (fs::is_directory(status)) return add_folder(source);
+    if (fs::exists(status)) {
+      add_file(source);
+      return {};
+    }
+    return add_glob(source);
+  }
+
+  std::vector<Object> take() {
+    std::stable_sort(objects_.begin(), objects_.end(),
+                     [](const Object& a, const Object& b) { return a.path < b.path; });
+    return std::move(objects_);
+  }
+
+ private:
+  void add_file(const fs::path& path) {
+    if (known_.insert(path.lexically_normal().string()).second) objects_.push_back(object_of(path));
+  }
+
+  base::Expected<void> add_folder(const fs::path& folder) {
+    std::error_code error;
+    const std::size_t before = objects_.size();
+    fs::recursive_directory_iterator at(folder, error);
+    for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+      std::error_code is_gone;  // a recorder at work renames files
+      if (at->is_regular_file(is_gone) && is_named_like_a_log(at->path())) add_file(at->path());
+    }
+    if (error) return base::fail(folder.string(), "cannot be listed: " + error.message());
+    if (objects_.size() == before) {
+      return base::fail(folder.string(), "has no flow-log object",
+                        "objects are named *.log, *.log.gz or *.parquet");
+    }
+    return {};
+  }
+
+  base::Expected<void> add_glob(const std::string& pattern) {
+    glob_t found{};
+    const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
+    for (std::size_t i = 0; status == 0 && i < found.gl_pathc; ++i) {
+      const fs::path path = found.gl_pathv[i];
+      std::error_code error;
+      if (fs::is_regular_file(path, error)) add_file(path);
+    }
+    ::globfree(&found);
+    if (status != 0) {
+      return base::fail(pattern, "is not there", "give a folder, a file, a glob or -");
+    }
+    return {};
+  }
+
+  std::vector<Object> objects_;
+  std::set<std::string> known_;
+};
+
+}  // namespace
+
+Key read_key(std::string_view path) {
+  Key key;
+  const auto parts = split(path, '/');
+  read_folders(parts, key);
+  read_name(parts.back(), key);
+  return key;
+}
+
+base::Expected<std::vector<Object>> list_objects(const std::vector<std::string>& sources) {
+  Lister lister;
+  for (const std::string& source : sources) {
+    if (auto added = lister.add(source); !added) return tl::unexpected(added.error());
+  }
+  return lister.take();
+}
+
+}  // namespace weir::logs

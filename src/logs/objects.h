@@ -1,0 +1,43 @@
+// The objects that flow logs lie in, and what their keys tell of them (facts/flow-logs.md §3.1).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace weir::logs {
+
+/// What a key tells; empty where it does not.
+struct Key {
+  std::string account_id;
+  std::string region;
+  std::string flow_log_id;
+  std::optional<std::chrono::sys_days> date;
+  std::optional<int> hour;                ///< UTC; from the folder, or else from the name
+  std::optional<base::UnixSeconds> slot;  ///< its records' `end` lies in the five minutes from here
+};
+
+/// Reads AWS's four layouts, and file names without their folders.
+Key read_key(std::string_view path);
+
+enum class ObjectKind : std::uint8_t { text, parquet };
+
+struct Object {
+  std::string path;  ///< "-": standard input
+  std::uint64_t bytes = 0;
+  ObjectKind kind = ObjectKind::text;
+  Key key;
+};
+
+/// The objects of folders (with all below them), files, globs and "-", each once, in the order of
+/// their paths. In a folder only what is named like a log counts: *.log, *.gz, *.zst, *.txt,
+/// *.parquet. Error: a source that is not there, or has no object.
+base::Expected<std::vector<Object>> list_objects(const std::vector<std::string>& sources);
+
+}  // namespace weir::logs

@@ -1,0 +1,36 @@
+#include "logs/problems.h"
+
+#include <fmt/format.h>
+
+namespace weir::logs {
+
+void Problems::bad_line(const std::string& object, std::uint64_t line, std::string_view what) {
+  const std::lock_guard lock(mutex_);
+  ++bad_lines_;
+  if (lines_.size() < kKept) lines_.push_back(fmt::format("{}:{}: {}", object, line, what));
+}
+
+void Problems::damaged(const std::string& object, const base::Error& error) {
+  const std::lock_guard lock(mutex_);
+  ++damaged_objects_;
+  if (objects_.size() < kKept) objects_.push_back(fmt::format("{}: {}", object, error.message()));
+}
+
+std::uint64_t Problems::bad_lines() const {
+  const std::lock_guard lock(mutex_);
+  return bad_lines_;
+}
+
+std::uint64_t Problems::damaged_objects() const {
+  const std::lock_guard lock(mutex_);
+  return damaged_objects_;
+}
+
+std::vector<std::string> Problems::first() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> all = objects_;
+  all.insert(all.end(), lines_.begin(), lines_.end());
+  return all;
+}
+
+}  // namespace weir::logs

@@ -1,0 +1,91 @@
+// SQL over flow logs.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "logs/objects.h"
+#include "logs/problems.h"
+
+namespace weir::query {
+
+/// A file of the user's, to be joined: CSV, JSON or Parquet by its name.
+struct NamedTable {
+  std::string name;
+  std::string path;
+};
+
+struct Settings {
+  std::vector<logs::Object> objects;
+  /// The columns of text objects that have no header line; empty: AWS's default format.
+  std::vector<std::string> without_header;
+  /// Only records whose `end` lies in [since, until).
+  std::optional<base::UnixSeconds> since;
+  std::optional<base::UnixSeconds> until;
+  std::vector<NamedTable> tables;
+  unsigned threads = 0;  ///< 0: as many as processors
+};
+
+struct ResultColumn {
+  std::string name;
+  bool is_number = false;  ///< booleans too
+};
+
+/// Takes a result as it comes. An empty cell is NULL.
+class ResultSink {
+ public:
+  virtual ~ResultSink() = default;
+  using Row = std::vector<std::optional<std::string>>;
+  virtual void columns(const std::vector<ResultColumn>& columns) = 0;
+  virtual void row(Row row) = 0;
+};
+
+/// What a query read.
+struct Statistics {
+  std::size_t objects_listed = 0;
+  std::uint64_t bytes_listed = 0;
+  std::size_t objects_selected = 0;
+  std::uint64_t objects_opened = 0;
+  std::uint64_t bytes_read = 0;  ///< packed
+  std::uint64_t bytes_selected = 0;
+  std::uint64_t lines = 0;
+};
+
+/// DuckDB with the table `flow_logs` (README.md of this folder), the functions of functions.h and
+/// the user's tables. SQL that it is given can do nothing but read them: no other file, no network,
+/// no setting, no extension. One query at a time; `interrupt` and `statistics` may come from
+/// another thread.
+class Engine {
+ public:
+  /// Errors: a table that cannot be read.
+  static base::Expected<std::unique_ptr<Engine>> open(Settings settings);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads.
+  base::Expected<void> run(const std::string& sql, ResultSink& sink);
+  /// Runs one SELECT and writes its result as a Parquet file.
+  base::Expected<void> run_into_parquet(const std::string& sql, std::ostream& out);
+
+  /// Ends the running query with an error.
+  void interrupt();
+  [[nodiscard]] Statistics statistics() const;
+  [[nodiscard]] const logs::Problems& problems() const;
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::query

@@ -1,0 +1,132 @@
+#include "query/functions.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "base/address.h"
+
+namespace weir::query {
+namespace {
+
+/// Names of protocols and services as IANA writes them; a number that is not there is its own name.
+constexpr const char* kMacros[] = {
+    R"(CREATE OR REPLACE TEMP MACRO protocol_name(protocol) AS CASE protocol
+       WHEN 1 THEN 'ICMP' WHEN 2 THEN 'IGMP' WHEN 4 THEN 'IPv4' WHEN 6 THEN 'TCP' WHEN 17 THEN 'UDP'
+       WHEN 41 THEN 'IPv6' WHEN 47 THEN 'GRE' WHEN 50 THEN 'ESP' WHEN 51 THEN 'AH'
+       WHEN 58 THEN 'IPv6-ICMP' WHEN 89 THEN 'OSPF' WHEN 112 THEN 'VRRP' WHEN 132 THEN 'SCTP'
+       ELSE protocol::VARCHAR END)",
+    R"(CREATE OR REPLACE TEMP MACRO port_name(port) AS CASE port
+       WHEN 20 THEN 'ftp-data' WHEN 21 THEN 'ftp' WHEN 22 THEN 'ssh' WHEN 23 THEN 'telnet'
+       WHEN 25 THEN 'smtp' WHEN 53 THEN 'domain' WHEN 67 THEN 'bootps' WHEN 68 THEN 'bootpc'
+       WHEN 80 THEN 'http' WHEN 88 THEN 'kerberos' WHEN 110 THEN 'pop3' WHEN 111 THEN 'sunrpc'
+       WHEN 123 THEN 'ntp' WHEN 135 THEN 'epmap' WHEN 137 THEN 'netbios-ns' WHEN 138 THEN
+       'netbios-dgm' WHEN 139 THEN 'netbios-ssn' WHEN 143 THEN 'imap' WHEN 161 THEN 'snmp'
+       WHEN 179 THEN 'bgp' WHEN 389 THEN 'ldap' WHEN 443 THEN 'https' WHEN 445 THEN 'microsoft-ds'
+       WHEN 465 THEN 'submissions' WHEN 500 THEN 'isakmp' WHEN 514 THEN 'syslog' WHEN 587 THEN
+       'submission' WHEN 636 THEN 'ldaps' WHEN 873 THEN 'rsync' WHEN 993 THEN 'imaps' WHEN 995 THEN
+       'pop3s' WHEN 1433 THEN 'ms-sql-s' WHEN 1521 THEN 'oracle' WHEN 2049 THEN 'nfs'
+       WHEN 2379 THEN 'etcd-client' WHEN 3306 THEN 'mysql' WHEN 3389 THEN 'ms-wbt-server'
+       WHEN 5060 THEN 'sip' WHEN 5432 THEN 'postgresql' WHEN 5672 THEN 'amqp' WHEN 5900 THEN 'rfb'
+       WHEN 6379 THEN 'redis' WHEN 6443 THEN 'kubernetes' WHEN 8080 THEN 'http-alt'
+       WHEN 9092 THEN 'kafka' WHEN 9200 THEN 'elasticsearch' WHEN 11211 THEN 'memcache'
+       WHEN 27017 THEN 'mongodb' ELSE port::VARCHAR END)",
+};
+
+std::string_view text_at(void* data, idx_t row) {
+  auto* text = static_cast<duckdb_string_t*>(data) + row;
+  return {duckdb_string_t_data(text), duckdb_string_t_length(*text)};
+}
+
+bool is_valid(duckdb_vector vector, idx_t row) {
+  auto* validity = duckdb_vector_get_validity(vector);
+  return validity == nullptr || duckdb_validity_row_is_valid(validity, row);
+}
+
+/// Addresses that are nobody's in particular: RFC 1918, RFC 6598, link-local, loopback, RFC 4193.
+bool is_private(const base::Address& address) {
+  static const std::array kPrivate = {
+      *base::Prefix::parse("10.0.0.0/8"),     *base::Prefix::parse("172.16.0.0/12"),
+      *base::Prefix::parse("192.168.0.0/16"), *base::Prefix::parse("100.64.0.0/10"),
+      *base::Prefix::parse("169.254.0.0/16"), *base::Prefix::parse("127.0.0.0/8"),
+      *base::Prefix::parse("fc00::/7"),       *base::Prefix::parse("fe80::/10"),
+      *base::Prefix::parse("::1/128"),
+  };
+  return std::any_of(kPrivate.begin(), kPrivate.end(),
+                     [&](const base::Prefix& block) { return block.contains(address); });
+}
+
+/// Fills a BOOLEAN vector with `answer(row)`, NULL where that is nothing.
+template <typename Answer>
+void fill(duckdb_data_chunk input, duckdb_vector output, Answer answer) {
+  auto* out = static_cast<bool*>(duckdb_vector_get_data(output));
+  const idx_t rows = duckdb_data_chunk_get_size(input);
+  for (idx_t row = 0; row < rows; ++row) {
+    const std::optional<bool> value = answer(row);
+    if (value) {
+      out[row] = *value;
+    } else {
+      duckdb_vector_ensure_validity_writable(output);
+      duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+    }
+  }
+}
+
+void is_private_chunk(duckdb_function_info /*info*/, duckdb_data_chunk input,
+                      duckdb_vector output) {
+  duckdb_vector addresses = duckdb_data_chunk_get_vector(input, 0);
+  void* data = duckdb_vector_get_data(addresses);
+  fill(input, output, [&](idx_t row) -> std::optional<bool> {
+    if (!is_valid(addresses, row)) return std::nullopt;
+    const auto address = base::Address::parse(text_at(data, row));
+    return address ? std::optional(is_private(*address)) : std::nullopt;
+  });
+}
+
+void cidr_contains_chunk(duckdb_function_info /*info*/, duckdb_data_chunk input,
+                         duckdb_vector output) {
+  duckdb_vector blocks = duckdb_data_chunk_get_vector(input, 0);
+  duckdb_vector addresses = duckdb_data_chunk_get_vector(input, 1);
+  void* block_data = duckdb_vector_get_data(blocks);
+  void* address_data = duckdb_vector_get_data(addresses);
+  std::string_view last;  // most often one block is asked for all rows
+  std::optional<base::Prefix> block;
+  fill(input, output, [&](idx_t row) -> std::optional<bool> {
+    if (!is_valid(blocks, row) || !is_valid(addresses, row)) return std::nullopt;
+    const std::string_view text = text_at(block_data, row);
+    if (row == 0 || text != last) block = base::Prefix::parse(text);
+    last = text;
+    const auto address = base::Address::parse(text_at(address_data, row));
+    return block && address ? std::optional(block->contains(*address)) : std::nullopt;
+  });
+}
+
+base::Expected<void> add(const Duck& duck, const char* name, idx_t parameters,
+                         duckdb_scalar_function_t function) {
+  duckdb_scalar_function scalar = duckdb_create_scalar_function();
+  duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+  duckdb_logical_type boolean = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
+  duckdb_scalar_function_set_name(scalar, name);
+  for (idx_t i = 0; i < parameters; ++i) duckdb_scalar_function_add_parameter(scalar, text);
+  duckdb_scalar_function_set_return_type(scalar, boolean);
+  duckdb_scalar_function_set_function(scalar, function);
+  const auto state = duckdb_register_scalar_function(duck.connection(), scalar);
+  duckdb_destroy_logical_type(&text);
+  duckdb_destroy_logical_type(&boolean);
+  duckdb_destroy_scalar_function(&scalar);
+  if (state != DuckDBSuccess) return base::fail("DuckDB", std::string("takes no ") + name);
+  return {};
+}
+
+}  // namespace
+
+base::Expected<void> register_functions(const Duck& duck) {
+  for (const char* macro : kMacros) {
+    if (auto made = duck.run(macro); !made) return tl::unexpected(made.error());
+  }
+  if (auto added = add(duck, "is_private", 1, is_private_chunk); !added) return added;
+  return add(duck, "cidr_contains", 2, cidr_contains_chunk);
+}
+
+}  // namespace weir::query

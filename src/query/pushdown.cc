@@ -1,0 +1,246 @@
+#include "query/pushdown.h"
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <set>
+
+#include "record/catalogue.h"
+
+namespace weir::query {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kObjects = "weir_objects";
+constexpr const char* kSlotEnds = "weir_slot_ends";
+
+const std::set<std::string> kKeyColumns = {"log_account", "log_region", "log_date", "log_hour"};
+const std::set<std::string> kEndColumns = {"end", "end_time"};
+
+std::string text_of(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// The filter above each scan of flow logs in a plan; nothing where a scan has none.
+void find_filters(const Json& node, const std::optional<std::string>& above,
+                  std::vector<std::optional<std::string>>& filters) {
+  std::string name = text_of(node, "name");
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (name.find(kScanFunction) != std::string::npos) filters.push_back(above);
+  std::optional<std::string> filter;
+  if (name == "filter" && node.contains("extra_info")) {
+    filter = text_of(node["extra_info"], "Expression");
+    if (filter->empty()) filter.reset();
+  }
+  if (!node.contains("children")) return;
+  for (const Json& child : node["children"]) find_filters(child, filter, filters);
+}
+
+void collect_columns(const Json& node, std::set<std::string>& columns) {
+  if (node.is_object() && text_of(node, "class") == "COLUMN_REF" && node.contains("column_names")) {
+    columns.insert(node["column_names"].back().get<std::string>());
+  }
+  if (node.is_object() && text_of(node, "class") == "SUBQUERY") columns.insert("(subquery)");
+  if (!node.is_structured()) return;
+  for (const Json& part : node) collect_columns(part, columns);
+}
+
+/// The parts of an AND, whatever its nesting; a BETWEEN becomes its two comparisons.
+void split_and(const Json& node, std::vector<Json>& parts) {
+  if (text_of(node, "type") == "CONJUNCTION_AND") {
+    for (const Json& child : node["children"]) split_and(child, parts);
+    return;
+  }
+  if (text_of(node, "type") == "COMPARE_BETWEEN" && node.contains("lower")) {
+    for (const auto& [bound, type] : {std::pair("lower", "COMPARE_GREATERTHANOREQUALTO"),
+                                      std::pair("upper", "COMPARE_LESSTHANOREQUALTO")}) {
+      parts.push_back({{"class", "COMPARISON"},
+                       {"type", type},
+                       {"alias", ""},
+                       {"left", node["input"]},
+                       {"right", node[bound]}});
+    }
+    return;
+  }
+  parts.push_back(node);
+}
+
+bool is_order(const std::string& type) {
+  return type == "COMPARE_GREATERTHAN" || type == "COMPARE_LESSTHAN" ||
+         type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_LESSTHANOREQUALTO";
+}
+
+std::string column_of(const Json& node) {
+  if (text_of(node, "class") != "COLUMN_REF") return {};
+  return node["column_names"].back().get<std::string>();
+}
+
+/// The text in a log of a constant: of a string itself, of a whole number its digits.
+std::optional<std::string> constant_of(const Json& node) {
+  if (text_of(node, "class") != "CONSTANT" || !node.contains("value")) return std::nullopt;
+  const Json& value = node["value"];
+  if (!value.is_object() || !value.contains("value")) return std::nullopt;
+  if (value["value"].is_string()) return value["value"].get<std::string>();
+  if (value["value"].is_number_integer()) {
+    return std::to_string(value["value"].get<std::int64_t>());
+  }
+  return std::nullopt;
+}
+
+/// `column = constant` of one of a record's fields.
+std::optional<Equality> equality_of(const Json& node) {
+  if (text_of(node, "type") != "COMPARE_EQUAL") return std::nullopt;
+  const auto try_sides = [&](const char* one, const char* other) -> std::optional<Equality> {
+    std::string field = column_of(node[one]);
+    std::replace(field.begin(), field.end(), '_', '-');
+    const auto constant = constant_of(node[other]);
+    const record::Field* known = record::find_field(field);
+    if (known == nullptr || !constant) return std::nullopt;
+    const bool is_text = known->type == record::ParquetType::string;
+    const Json& value = node[other]["value"]["value"];
+    if (is_text != value.is_string()) return std::nullopt;
+    if (is_text) return Equality{field, *constant};
+    return Equality{field, *constant, value.get<std::int64_t>()};
+  };
+  if (auto found = try_sides("left", "right")) return found;
+  return try_sides("right", "left");
+}
+
+class Pruner {
+ public:
+  Pruner(const Duck& duck, std::size_t objects) : duck_(duck), objects_(objects) {}
+
+  std::set<std::size_t> needed_by(const std::optional<std::string>& filter,
+                                  std::vector<Equality>& equalities) {
+    std::set<std::size_t> all;
+    for (std::size_t i = 0; i < objects_; ++i) all.insert(i);
+    if (!filter) return all;
+    const auto tree = parse("SELECT number FROM " + std::string(kObjects) + " WHERE " + *filter);
+    if (!tree) return all;
+    std::vector<Json> parts;
+    split_and((*tree)["statements"][0]["node"]["where_clause"], parts);
+    for (const Json& part : parts) {
+      std::set<std::string> columns;
+      collect_columns(part, columns);
+      if (columns.empty()) continue;
+      if (std::includes(kKeyColumns.begin(), kKeyColumns.end(), columns.begin(), columns.end())) {
+        keep(all, part, kObjects);
+      } else if (columns.size() == 1 && kEndColumns.contains(*columns.begin()) &&
+                 is_order(text_of(part, "type")) &&
+                 (!column_of(part["left"]).empty() || !column_of(part["right"]).empty())) {
+        keep(all, part, kSlotEnds);
+      } else if (auto equality = equality_of(part)) {
+        equalities.push_back(std::move(*equality));
+      }
+    }
+    return all;
+  }
+
+ private:
+  /// Keeps those for which the condition holds.
+  void keep(std::set<std::size_t>& needed, const Json& condition, const char* table) const {
+    auto tree = parse("SELECT number FROM " + std::string(table) + " WHERE true");
+    if (!tree) return;
+    (*tree)["statements"][0]["node"]["where_clause"] = condition;
+    auto back = duck_.run("SELECT json_deserialize_sql(" + sql_text(tree->dump()) + ")");
+    if (!back) return;
+    auto numbers = duck_.run(back->text(0, 0));
+    if (!numbers) return;
+    std::set<std::size_t> kept;
+    for (idx_t i = 0; i < numbers->rows(); ++i) {
+      const std::size_t number = std::stoul(numbers->text(0, i));
+      if (needed.contains(number)) kept.insert(number);
+    }
+    needed = std::move(kept);
+  }
+
+  [[nodiscard]] std::optional<Json> parse(const std::string& sql) const {
+    auto result = duck_.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
+    if (!result || result->rows() != 1) return std::nullopt;
+    Json tree = Json::parse(result->text(0, 0), nullptr, false);
+    if (!tree.is_object() || tree.value("error", true) || !tree.contains("statements") ||
+        tree["statements"].size() != 1) {
+      return std::nullopt;
+    }
+    return tree;
+  }
+
+  const Duck& duck_;
+  std::size_t objects_;
+};
+
+/// The objects as a table, so that DuckDB can say which of them a condition holds for.
+base::Expected<void> describe(const Duck& duck, const std::vector<logs::Object>& objects) {
+  auto made = duck.run(std::string("CREATE OR REPLACE TEMP TABLE ") + kObjects +
+                       " (number BIGINT, log_account VARCHAR, log_region VARCHAR, log_date DATE, "
+                       "log_hour INTEGER, slot BIGINT)");
+  if (!made) return tl::unexpected(made.error());
+  duckdb_appender appender = nullptr;
+  if (duckdb_appender_create(duck.connection(), nullptr, kObjects, &appender) != DuckDBSuccess) {
+    return base::fail("DuckDB", "gives no appender");
+  }
+  const auto append_text = [&](const std::string& text) {
+    return text.empty() ? duckdb_append_null(appender)
+                        : duckdb_append_varchar(appender, text.c_str());
+  };
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const logs::Key& key = objects[i].key;
+    duckdb_append_int64(appender, static_cast<std::int64_t>(i));
+    append_text(key.account_id);
+    append_text(key.region);
+    if (key.date) {
+      duckdb_append_date(appender,
+                         {static_cast<std::int32_t>(key.date->time_since_epoch().count())});
+    } else {
+      duckdb_append_null(appender);
+    }
+    key.hour ? duckdb_append_int32(appender, *key.hour) : duckdb_append_null(appender);
+    key.slot ? duckdb_append_int64(appender, key.slot->time_since_epoch().count())
+             : duckdb_append_null(appender);
+    duckdb_appender_end_row(appender);
+  }
+  const bool is_done = duckdb_appender_destroy(&appender) == DuckDBSuccess;
+  if (!is_done) return base::fail("DuckDB", "does not take the list of objects");
+  // Both ends of each slot: an ordering holds somewhere in a slot if it holds at one of its ends.
+  // An object without a slot may hold anything.
+  auto ends = duck.run(
+      std::string("CREATE OR REPLACE TEMP VIEW ") + kSlotEnds +
+      " AS SELECT number, \"end\", make_timestamp(\"end\" * 1000000) AS end_time FROM (SELECT "
+      "number, unnest(CASE WHEN slot IS NULL THEN [-9000000000, 9000000000] ELSE [slot, slot + "
+      "299] END) AS \"end\" FROM " +
+      kObjects + ")");
+  if (!ends) return tl::unexpected(ends.error());
+  return {};
+}
+
+}  // namespace
+
+base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
+                                   const std::vector<logs::Object>& objects) {
+  auto plan = duck.run("EXPLAIN (FORMAT JSON) " + sql);
+  if (!plan) return tl::unexpected(plan.error());
+  Pushdown out;
+  const Json tree = Json::parse(plan->rows() == 0 ? "" : plan->text(1, 0), nullptr, false);
+  std::vector<std::optional<std::string>> filters;
+  if (tree.is_array()) {
+    for (const Json& node : tree) find_filters(node, std::nullopt, filters);
+  }
+  if (filters.empty()) filters.emplace_back();  // a plan in a form that is not known
+  if (auto described = describe(duck, objects); !described) {
+    return tl::unexpected(described.error());
+  }
+  std::set<std::size_t> needed;
+  Pruner pruner(duck, objects.size());
+  for (const auto& filter : filters) needed.merge(pruner.needed_by(filter, out.equalities));
+  if (filters.size() != 1) out.equalities.clear();
+  out.objects.assign(needed.begin(), needed.end());
+  return out;
+}
+
+}  // namespace weir::query

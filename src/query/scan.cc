@@ -1,0 +1,353 @@
+#include "query/scan.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "logs/line_reader.h"
+
+namespace weir::query {
+namespace {
+
+constexpr std::int64_t kMicros = 1'000'000;
+
+/// What a query asks of one scan, shared by its threads.
+struct Query {
+  explicit Query(Scan& the_scan) : scan(the_scan) {}
+  Scan& scan;
+  std::vector<const Column*> columns;  ///< in the order of the chunk's vectors
+  std::atomic<std::size_t> next_object = 0;
+};
+
+/// One vector of the chunk that is being filled.
+class Vector {
+ public:
+  explicit Vector(duckdb_vector vector) : vector_(vector), data_(duckdb_vector_get_data(vector)) {}
+
+  void set_null(idx_t row) {
+    if (validity_ == nullptr) {
+      duckdb_vector_ensure_validity_writable(vector_);
+      validity_ = duckdb_vector_get_validity(vector_);
+    }
+    duckdb_validity_set_row_invalid(validity_, row);
+  }
+  template <typename T>
+  void set(idx_t row, T value) {
+    static_cast<T*>(data_)[row] = value;
+  }
+  void set_text(idx_t row, std::string_view text) {
+    if (text.size() > kInline) {
+      duckdb_vector_assign_string_element_len(vector_, row, text.data(), text.size());
+      return;
+    }
+    duckdb_string_t& out = static_cast<duckdb_string_t*>(data_)[row];
+    out.value.inlined.length = static_cast<std::uint32_t>(text.size());
+    std::memset(out.value.inlined.inlined, 0, kInline);
+    std::memcpy(out.value.inlined.inlined, text.data(), text.size());
+  }
+
+ private:
+  static constexpr std::size_t kInline = sizeof(duckdb_string_t{}.value.inlined.inlined);
+  duckdb_vector vector_;
+  void* data_;
+  std::uint64_t* validity_ = nullptr;
+};
+
+template <typename T>
+std::optional<T> number(std::string_view text) {
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// One thread's share: objects one after the other, each block by block.
+class Worker {
+ public:
+  explicit Worker(Query& query) : query_(query), scan_(query.scan) {}
+
+  /// Fills the chunk; an empty one is the end.
+  void fill(duckdb_data_chunk chunk) {
+    const idx_t room = duckdb_vector_size();
+    std::vector<Vector> vectors;
+    for (idx_t i = 0; i < query_.columns.size(); ++i) {
+      vectors.emplace_back(duckdb_data_chunk_get_vector(chunk, i));
+    }
+    idx_t rows = 0;
+    while (rows < room && have_lines()) {
+      select(room - rows);
+      for (std::size_t i = 0; i < vectors.size(); ++i) fill_column(i, vectors[i], rows);
+      rows += chosen_.size();
+    }
+    duckdb_data_chunk_set_size(chunk, rows);
+  }
+
+ private:
+  static constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
+
+  /// Goes on to the next block or object; false at the end of all.
+  bool have_lines() {
+    while (lines_ == nullptr || next_line_ == lines_->size()) {
+      lines_ = nullptr;
+      if (reader_ == nullptr && !open_next()) return false;
+      if (reader_ == nullptr) continue;
+      auto lines = reader_->next();
+      count_bytes();
+      if (!lines) scan_.problems.damaged(object_->path, lines.error());
+      if (!lines || *lines == nullptr) {
+        reader_.reset();
+        continue;
+      }
+      lines_ = *lines;
+      next_line_ = 0;
+      scan_.counters.lines.fetch_add(lines_->size(), std::memory_order_relaxed);
+      if (reader_->columns() != known_columns_) find_columns();
+    }
+    return true;
+  }
+
+  bool open_next() {
+    const std::size_t next = query_.next_object.fetch_add(1);
+    if (next >= scan_.objects.size()) return false;
+    object_ = &scan_.objects[next];
+    consumed_ = 0;
+    known_columns_.clear();
+    auto input = base::open_file(object_->path);
+    if (!input) {
+      scan_.problems.damaged(object_->path, input.error());
+      return true;
+    }
+    scan_.counters.objects_opened.fetch_add(1, std::memory_order_relaxed);
+    auto reader = logs::LineReader::open(std::move(*input), object_->path, scan_.without_header,
+                                         scan_.problems);
+    if (reader) {
+      reader_ = std::move(*reader);
+    } else {
+      scan_.problems.damaged(object_->path, reader.error());
+    }
+    return true;
+  }
+
+  void count_bytes() {
+    const std::uint64_t now = reader_->consumed();
+    scan_.counters.packed_bytes.fetch_add(now - consumed_, std::memory_order_relaxed);
+    consumed_ = now;
+  }
+
+  [[nodiscard]] std::size_t place_of(const std::string& field) const {
+    for (std::size_t i = 0; i < known_columns_.size(); ++i) {
+      if (!field.empty() && known_columns_[i] == field) return i;
+    }
+    return kAbsent;
+  }
+
+  /// Where the query's columns are in the lines of this format.
+  void find_columns() {
+    known_columns_ = reader_->columns();
+    places_.clear();
+    for (const Column* column : query_.columns) {
+      places_.push_back(column == nullptr ? kAbsent : place_of(column->field));
+    }
+    tests_.clear();
+    lacks_tested_field_ = false;
+    for (const Equality& equality : scan_.equalities) {
+      const std::size_t place = place_of(equality.field);
+      lacks_tested_field_ |= place == kAbsent;
+      tests_.emplace_back(place, &equality);
+    }
+  }
+
+  /// Chooses lines for the rows that are left.
+  void select(idx_t room) {
+    chosen_.clear();
+    if (lacks_tested_field_) next_line_ = lines_->size();  // NULL equals nothing
+    while (next_line_ < lines_->size() && chosen_.size() < room) {
+      bool is_wanted = true;
+      for (const auto& [place, equality] : tests_) {
+        const std::string_view text = lines_->field(next_line_, place);
+        is_wanted = equality->number ? number<std::int64_t>(text) == equality->number
+                                     : text == equality->text;
+        if (!is_wanted) break;
+      }
+      if (is_wanted) chosen_.push_back(static_cast<std::uint32_t>(next_line_));
+      ++next_line_;
+    }
+  }
+
+  void fill_column(std::size_t i, Vector& vector, idx_t first) {
+    if (query_.columns[i] == nullptr) return;
+    const Column& column = *query_.columns[i];
+    switch (column.source) {
+      case ColumnSource::field:
+        return fill_field(column, places_[i], vector, first);
+      case ColumnSource::start_time:
+      case ColumnSource::end_time:
+        return fill_numbers<std::int64_t>(places_[i], vector, first, kMicros);
+      case ColumnSource::log_account:
+        return fill_key_text(object_->key.account_id, vector, first);
+      case ColumnSource::log_region:
+        return fill_key_text(object_->key.region, vector, first);
+      case ColumnSource::log_date:
+        return fill_key<std::int32_t>(
+            object_->key.date ? std::optional<int>(
+                                    static_cast<int>(object_->key.date->time_since_epoch().count()))
+                              : std::nullopt,
+            vector, first);
+      case ColumnSource::log_hour:
+        return fill_key<std::int32_t>(object_->key.hour, vector, first);
+    }
+  }
+
+  void fill_field(const Column& column, std::size_t place, Vector& vector, idx_t first) {
+    switch (column.type) {
+      case ColumnType::integer:
+        return fill_numbers<std::int32_t>(place, vector, first, 1);
+      case ColumnType::bigint:
+        return fill_numbers<std::int64_t>(place, vector, first, 1);
+      default:
+        return fill_text(place, vector, first);
+    }
+  }
+
+  template <typename T>
+  void fill_numbers(std::size_t place, Vector& vector, idx_t row, std::int64_t unit) {
+    if (place == kAbsent) return fill_nulls(vector, row);
+    for (const std::uint32_t line : chosen_) {
+      const std::string_view text = lines_->field(line, place);
+      const auto value = text == "-" ? std::nullopt : number<T>(text);
+      if (value && (unit == 1 || *value < std::numeric_limits<T>::max() / unit)) {
+        vector.set<T>(row, static_cast<T>(*value * unit));
+      } else {
+        vector.set_null(row);
+        if (text != "-") tell_bad_value(line, place);
+      }
+      ++row;
+    }
+  }
+
+  void fill_text(std::size_t place, Vector& vector, idx_t row) {
+    if (place == kAbsent) return fill_nulls(vector, row);
+    for (const std::uint32_t line : chosen_) {
+      const std::string_view text = lines_->field(line, place);
+      if (text == "-") {
+        vector.set_null(row);
+      } else {
+        vector.set_text(row, text);
+      }
+      ++row;
+    }
+  }
+
+  void fill_key_text(const std::string& text, Vector& vector, idx_t row) {
+    if (text.empty()) return fill_nulls(vector, row);
+    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set_text(row + i, text);
+  }
+
+  template <typename T>
+  void fill_key(std::optional<int> value, Vector& vector, idx_t row) {
+    if (!value) return fill_nulls(vector, row);
+    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set<T>(row + i, *value);
+  }
+
+  void fill_nulls(Vector& vector, idx_t row) {
+    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set_null(row + i);
+  }
+
+  void tell_bad_value(std::uint32_t line, std::size_t place) {
+    scan_.problems.bad_line(object_->path, reader_->line_number(line),
+                            known_columns_[place] + " is no number, and is read as NULL");
+  }
+
+  Query& query_;
+  Scan& scan_;
+  const logs::Object* object_ = nullptr;
+  std::unique_ptr<logs::LineReader> reader_;
+  std::uint64_t consumed_ = 0;
+  const logs::Lines* lines_ = nullptr;
+  std::size_t next_line_ = 0;
+  std::vector<std::string> known_columns_;  ///< that places_ and tests_ are for
+  std::vector<std::size_t> places_;
+  std::vector<std::pair<std::size_t, const Equality*>> tests_;
+  bool lacks_tested_field_ = false;
+  std::vector<std::uint32_t> chosen_;
+};
+
+duckdb_type duck_type(ColumnType type) {
+  switch (type) {
+    case ColumnType::integer:
+      return DUCKDB_TYPE_INTEGER;
+    case ColumnType::bigint:
+      return DUCKDB_TYPE_BIGINT;
+    case ColumnType::date:
+      return DUCKDB_TYPE_DATE;
+    case ColumnType::timestamp:
+      return DUCKDB_TYPE_TIMESTAMP;
+    default:
+      return DUCKDB_TYPE_VARCHAR;
+  }
+}
+
+void bind(duckdb_bind_info info) {
+  const auto& scan = *static_cast<const Scan*>(duckdb_bind_get_extra_info(info));
+  for (const Column& column : scan.columns) {
+    duckdb_logical_type type = duckdb_create_logical_type(duck_type(column.type));
+    duckdb_bind_add_result_column(info, column.name.c_str(), type);
+    duckdb_destroy_logical_type(&type);
+  }
+}
+
+void init(duckdb_init_info info) {
+  auto& scan = *static_cast<Scan*>(duckdb_init_get_extra_info(info));
+  auto query = std::make_unique<Query>(scan);
+  const idx_t count = duckdb_init_get_column_count(info);
+  for (idx_t i = 0; i < count; ++i) {
+    const idx_t column = duckdb_init_get_column_index(info, i);
+    // count(*) asks for a column that is none.
+    query->columns.push_back(column < scan.columns.size() ? &scan.columns[column] : nullptr);
+  }
+  duckdb_init_set_max_threads(info, std::max<idx_t>(scan.objects.size(), 1));
+  duckdb_init_set_init_data(info, query.release(),
+                            [](void* data) { delete static_cast<Query*>(data); });
+}
+
+void init_thread(duckdb_init_info info) {
+  // DuckDB gives a thread no access to the shared data here; the first call does.
+  duckdb_init_set_init_data(info, new std::unique_ptr<Worker>,
+                            [](void* data) { delete static_cast<std::unique_ptr<Worker>*>(data); });
+}
+
+void scan_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
+  auto& worker = *static_cast<std::unique_ptr<Worker>*>(duckdb_function_get_local_init_data(info));
+  try {
+    if (worker == nullptr) {
+      worker = std::make_unique<Worker>(*static_cast<Query*>(duckdb_function_get_init_data(info)));
+    }
+    worker->fill(chunk);
+  } catch (const std::exception& error) {  // memory, at last; it must not reach C
+    duckdb_function_set_error(info, error.what());
+  }
+}
+
+}  // namespace
+
+base::Expected<void> register_scan(const Duck& duck, Scan& scan) {
+  duckdb_table_function function = duckdb_create_table_function();
+  duckdb_table_function_set_name(function, kScanFunction);
+  duckdb_table_function_set_extra_info(function, &scan, nullptr);
+  duckdb_table_function_set_bind(function, bind);
+  duckdb_table_function_set_init(function, init);
+  duckdb_table_function_set_local_init(function, init_thread);
+  duckdb_table_function_set_function(function, scan_chunk);
+  duckdb_table_function_supports_projection_pushdown(function, true);
+  const auto state = duckdb_register_table_function(duck.connection(), function);
+  duckdb_destroy_table_function(&function);
+  if (state != DuckDBSuccess) return base::fail("DuckDB", "takes no table function");
+  return {};
+}
+
+}  // namespace weir::query

@@ -1,0 +1,49 @@
+// Flow-log objects as a table function of DuckDB: only the columns that a query names are parsed,
+// only the objects that it can need are opened, by as many threads as DuckDB has.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "logs/objects.h"
+#include "logs/problems.h"
+#include "query/duck.h"
+#include "query/schema.h"
+
+namespace weir::query {
+
+inline constexpr const char* kScanFunction = "weir_flow_logs";
+
+/// A row is wanted only if this field has this text; DuckDB asks again, so the scan may leave rows
+/// out but need not.
+struct Equality {
+  std::string field;
+  std::string text;
+  std::optional<std::int64_t> number = std::nullopt;  ///< of fields that are numbers
+};
+
+/// How much was read; for several threads.
+struct ScanCounters {
+  std::atomic<std::uint64_t> objects_opened = 0;
+  std::atomic<std::uint64_t> packed_bytes = 0;
+  std::atomic<std::uint64_t> lines = 0;
+};
+
+/// What `weir_flow_logs()` scans. Set between queries, never while one runs.
+struct Scan {
+  std::vector<Column> columns;
+  std::vector<logs::Object> objects;        ///< text only
+  std::vector<std::string> without_header;  ///< the columns of objects that have no header
+  std::vector<Equality> equalities;
+  logs::Problems problems;
+  ScanCounters counters;
+};
+
+/// Makes the function known to the connection. `scan` outlives it.
+base::Expected<void> register_scan(const Duck& duck, Scan& scan);
+
+}  // namespace weir::query

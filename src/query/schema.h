@@ -1,0 +1,39 @@
+// The columns of `flow_logs`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::query {
+
+/// Where a column's values come from.
+enum class ColumnSource : std::uint8_t {
+  field,
+  log_account,
+  log_region,
+  log_date,
+  log_hour,
+  start_time,  ///< the fields start and end as times
+  end_time,
+};
+
+enum class ColumnType : std::uint8_t { integer, bigint, varchar, date, timestamp };
+
+struct Column {
+  std::string name;  ///< "log_status"
+  ColumnType type = ColumnType::varchar;
+  ColumnSource source = ColumnSource::field;
+  std::string field;  ///< in the objects: "log-status"
+
+  [[nodiscard]] const char* sql_type() const;
+};
+
+/// The fields named, in their order, each once and typed as AWS's Parquet types them (unknown ones
+/// as text); then start_time and end_time, and the four columns of an object's key.
+std::vector<Column> columns_of(const std::vector<std::string>& fields);
+
+/// The fields that `fields` lacks of those that Weir knows.
+std::vector<std::string> with_all_known(std::vector<std::string> fields);
+
+}  // namespace weir::query
