@@ -57,6 +57,12 @@ class HugeArray {
     return chunk.emplace_back(value);
   }
 
+  /// Keeps the memory for what comes next.
+  void clear() {
+    for (Chunk& chunk : chunks_) chunk.clear();
+    size_ = 0;
+  }
+
   /// Keeps the order of what is left.
   template <typename Predicate>
   void erase_if(Predicate is_unwanted) {

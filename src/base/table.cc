@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace weir::base {
 namespace {
@@ -124,6 +125,12 @@ class JsonPrinter : public RowPrinter {
   static nlohmann::ordered_json value(const Column& column,
                                       const std::optional<std::string>& text) {
     if (!text) return nullptr;
+    if (column.is_list) {
+      auto list = nlohmann::ordered_json::array();
+      std::istringstream lines(*text);
+      for (std::string line; std::getline(lines, line);) list.push_back(line);
+      return list;
+    }
     if (!column.is_number) return *text;
     auto number = nlohmann::ordered_json::parse(*text, nullptr, false);
     return number.is_primitive() ? number : nlohmann::ordered_json(*text);

@@ -15,6 +15,7 @@ enum class OutputForm : std::uint8_t { table, json, csv, markdown };
 struct Column {
   std::string name;
   bool is_number = false;  ///< right-aligned; a number (or true, false) in JSON
+  bool is_list = false;    ///< lines of text; an array in JSON
 };
 
 /// Prints rows as they come, or at the end where their widths have to be known. No value is null in

@@ -185,4 +185,12 @@ int tell_problems(const LogSource& source, const query::Engine& engine) {
   return problems.damaged_objects() != 0 ? kDamaged : kDone;
 }
 
+void tell_unusable(std::uint64_t records) {
+  if (records == 0) return;
+  fmt::print(stderr,
+             "weir: warning: {} records were left out: they lack an address, a port, a time or an "
+             "action\n",
+             records);
+}
+
 }  // namespace weir::cli

@@ -47,4 +47,7 @@ class Watch {
 /// kDamaged where something could not be read, kFailed for lines that did not fit under --strict.
 int tell_problems(const LogSource& source, const query::Engine& engine);
 
+/// Says on stderr that `records` could not be made part of a conversation.
+void tell_unusable(std::uint64_t records);
+
 }  // namespace weir::cli

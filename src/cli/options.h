@@ -32,5 +32,6 @@ void add_record_command(CLI::App& weir, int& exit_code);
 void add_vpc_command(CLI::App& weir, int& exit_code);
 void add_fields_command(CLI::App& weir, int& exit_code);
 void add_query_command(CLI::App& weir, int& exit_code);
+void add_explain_command(CLI::App& weir, int& exit_code);
 
 }  // namespace weir::cli

@@ -2,10 +2,49 @@
 
 #include <fmt/format.h>
 
-#include "cli/refusal.h"
+#include "explain/explainer.h"
+#include "explain/words.h"
 #include "record/text.h"
 
 namespace weir::cli {
+namespace {
+
+explain::Cause cause_of(record::RejectCause cause) {
+  switch (cause) {
+    case record::RejectCause::network_acl:
+      return explain::Cause::network_acl;
+    case record::RejectCause::connection_closed:
+      return explain::Cause::connection_closed;
+    default:
+      return explain::Cause::security_group;
+  }
+}
+
+/// What `weir explain` would say of a record that has all our fields.
+explain::Finding finding_of(const record::Record& record, const vpc::Network& network) {
+  explain::Finding finding;
+  finding.interface_id = record.interface->interface_id;
+  for (const vpc::NetworkInterface& interface : network.interfaces) {
+    if (interface.id == finding.interface_id) finding.interface_name = interface.name;
+  }
+  const record::Flow& flow = record.flow;
+  finding.protocol = flow.protocol;
+  finding.flow.srcaddr = flow.srcaddr.to_string();
+  finding.flow.dstaddr = flow.dstaddr.to_string();
+  finding.flow.srcport = flow.srcport;
+  finding.flow.dstport = flow.dstport;
+  finding.flow.packets = flow.packets;
+  finding.flow.direction = flow.direction == record::FlowDirection::egress
+                               ? vpc::Direction::egress
+                               : vpc::Direction::ingress;
+  finding.flow.security_group_rule = flow.security_group_rule;
+  finding.flow.network_acl_rule = flow.network_acl_rule;
+  finding.is_tracked_reply = flow.security_group_rule == "tracked";
+  explain::take_recorded(cause_of(flow.reject_cause), finding);
+  return finding;
+}
+
+}  // namespace
 
 RecordOutput::RecordOutput(const vpc::Network& network, const record::LogFormat& format,
                            deliver::Publisher* publisher, std::optional<base::OutputForm> form)
@@ -31,7 +70,10 @@ base::Expected<void> RecordOutput::add(const record::Record& record) {
   }
   const bool is_reject =
       record.log_status == record::LogStatus::ok && record.flow.action == record::Action::reject;
-  if (is_reject) refusals_.push_back(refusal_sentence(record, network_));
+  if (is_reject) {
+    refusals_.push_back(
+        explain::sentence(finding_of(record, network_), explain::Language::english));
+  }
   return {};
 }
 

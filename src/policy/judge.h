@@ -28,6 +28,9 @@ class Judge {
   weir_verdict judge(vpc::InterfaceIndex interface, vpc::Direction direction,
                      const weir_packet& packet, base::UnixMicros now, Memo& memo);
 
+  /// What is judged next knows nothing of what was judged before.
+  void forget_connections() { tracker_.clear(); }
+
   /// Connections that passed but could not be remembered: their replies may have been judged
   /// wrongly.
   [[nodiscard]] std::uint64_t connections_not_tracked() const { return not_tracked_; }

@@ -72,6 +72,11 @@ std::uint32_t Tracker::add(const weir_connection_key& key, const weir_connection
   return number;
 }
 
+void Tracker::clear() {
+  entries_.clear();
+  std::fill(index_.begin(), index_.end(), kNone);
+}
+
 void Tracker::forget(std::uint64_t now) {
   entries_.erase_if([now](const Entry& entry) {
     return weir_is_forgotten(&entry.key, &entry.connection, now) != 0;

@@ -35,6 +35,9 @@ class Tracker {
   std::uint32_t add(const weir_connection_key& key, const weir_connection& connection,
                     std::uint64_t now);
 
+  /// Forgets all connections, and keeps the memory.
+  void clear();
+
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   /// Brings the entry into the cache.

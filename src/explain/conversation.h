@@ -1,0 +1,76 @@
+// Records of one conversation at one interface, both directions together: what every explanation
+// starts from.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "query/engine.h"
+#include "vpc/network.h"
+
+namespace weir::explain {
+
+/// Why a packet was refused, and how sure that is (the contract of `weir explain`).
+enum class Cause : std::uint8_t {
+  security_group,
+  network_acl,
+  connection_closed,
+  undecided,  ///< SECURITY_GROUP_OR_NETWORK_ACL
+};
+enum class Certainty : std::uint8_t { recorded, evaluated, inferred };
+
+std::string_view to_string(Cause cause);
+std::string_view to_string(Certainty certainty);
+
+/// One record with log-status OK. Addresses are kept as the log writes them: logs that are shown to
+/// others have them blackened, and a conversation still has two ends.
+struct LoggedFlow {
+  std::string srcaddr;
+  std::string dstaddr;
+  std::uint16_t srcport = 0;
+  std::uint16_t dstport = 0;
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  base::UnixSeconds start;
+  base::UnixSeconds end;
+  bool is_accepted = false;
+  std::optional<std::uint8_t> tcp_flags;  ///< nothing: the log does not have them
+  std::optional<vpc::Direction> direction;
+  std::string subnet_id;  ///< empty: the log does not have it
+  /// From our own fields; nothing, or empty, where the log has none.
+  std::optional<Cause> cause;
+  std::string network_acl_rule;
+  std::string security_group_rule;
+};
+
+struct Conversation {
+  std::string account_id;
+  std::string interface_id;
+  std::uint8_t protocol = 0;
+  std::vector<LoggedFlow> flows;  ///< by start
+
+  /// Is `other` in the opposite direction of `flow`?
+  [[nodiscard]] static bool is_reverse(const LoggedFlow& flow, const LoggedFlow& other) {
+    return flow.srcport == other.dstport && flow.dstport == other.srcport &&
+           flow.srcaddr == other.dstaddr && flow.dstaddr == other.srcaddr;
+  }
+};
+
+enum class Wanted : std::uint8_t { all, with_refusals };
+
+/// Runs a query that brings the records in order, and calls `each` for one conversation after the
+/// other; memory holds one at a time. Returns how many records had to be left out because they lack
+/// an address, a port, a time or an action. Errors: the query's.
+base::Expected<std::uint64_t> for_each_conversation(
+    query::Engine& engine, Wanted wanted, const std::function<void(const Conversation&)>& each);
+
+/// The record in AWS's default format, to be quoted.
+std::string quote(const Conversation& conversation, const LoggedFlow& flow);
+
+}  // namespace weir::explain

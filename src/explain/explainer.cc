@@ -1,0 +1,234 @@
+#include "explain/explainer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "explain/fix.h"
+#include "explain/inference.h"
+
+namespace weir::explain {
+namespace {
+
+Cause cause_of(const weir_verdict& verdict) {
+  switch (verdict.cause) {
+    case WEIR_CAUSE_NETWORK_ACL:
+      return Cause::network_acl;
+    case WEIR_CAUSE_CONNECTION_CLOSED:
+      return Cause::connection_closed;
+    default:
+      return Cause::security_group;
+  }
+}
+
+Reason reason_of(Cause cause, std::string_view rule) {
+  if (cause == Cause::connection_closed) return Reason::connection_ended;
+  if (cause == Cause::security_group) return Reason::no_group_rule;
+  return !rule.empty() && rule.back() == '*' ? Reason::closing_rule : Reason::rule_denies;
+}
+
+struct IcmpType {
+  std::uint8_t type;
+  std::uint8_t code;
+};
+// What a refused ICMP packet most often is: an echo, or an error about another packet.
+constexpr std::array kIcmpTypes = {IcmpType{8, 0}, IcmpType{0, 0}, IcmpType{3, 0}, IcmpType{3, 1},
+                                   IcmpType{3, 3}, IcmpType{3, 4}, IcmpType{11, 0}};
+constexpr std::array kIcmpv6Types = {IcmpType{128, 0}, IcmpType{129, 0}, IcmpType{1, 0},
+                                     IcmpType{1, 4},   IcmpType{2, 0},   IcmpType{3, 0}};
+
+/// The verdicts that refuse the packet, were it of one of these types and no part of a connection.
+template <typename Types>
+void add_refusals(const policy::Policy& policy, vpc::InterfaceIndex interface, Step step,
+                  const Types& types, std::vector<weir_verdict>& refusals) {
+  for (const IcmpType& icmp : types) {
+    step.packet.icmp_type = icmp.type;
+    step.packet.icmp_code = icmp.code;
+    const weir_opinion opinion = policy.ask(interface, step.packet, step.direction);
+    const weir_verdict verdict = weir_decide(&opinion, static_cast<int>(step.direction),
+                                             WEIR_UNKNOWN_CONNECTION, WEIR_RULE_NONE);
+    if (verdict.accept == 0) refusals.push_back(verdict);
+  }
+}
+
+}  // namespace
+
+/// A conversation judged by the rules of the description.
+struct Explainer::Evaluation {
+  /// What came before a flow's first packet.
+  struct Past {
+    std::optional<base::UnixMicros> last_accepted;
+    bool is_reply = false;  ///< something was let through in the other direction
+  };
+
+  Evaluation(vpc::InterfaceIndex the_interface, Timeline the_timeline,
+             std::vector<weir_verdict> the_verdicts, const Conversation& conversation)
+      : interface(the_interface),
+        timeline(std::move(the_timeline)),
+        verdicts(std::move(the_verdicts)),
+        past(verdicts.size()) {
+    Past now;
+    std::array<bool, 2> was_heard{};  // by direction
+    for (const Step& step : timeline.steps) {
+      const auto way = static_cast<std::size_t>(step.direction);
+      if (step.is_first) past[step.flow] = {now.last_accepted, was_heard[1 - way]};
+      if (step.flow != Step::kUnrecorded && !conversation.flows[step.flow].is_accepted) continue;
+      now.last_accepted = step.time;
+      was_heard[way] = true;
+    }
+  }
+
+  vpc::InterfaceIndex interface;
+  Timeline timeline;
+  std::vector<weir_verdict> verdicts;
+  std::vector<Past> past;
+};
+
+void Explainer::use(const vpc::Network& network, const policy::Policy& policy) {
+  replay_.emplace(network, policy);
+}
+
+void Explainer::explain(const Conversation& conversation,
+                        const std::function<void(const Finding&)>& each) {
+  std::optional<Evaluation> evaluation;
+  const auto interface =
+      replay_ ? replay_->network().find_interface(conversation.interface_id) : std::nullopt;
+  std::string interface_name;
+  if (interface) {
+    interface_name = replay_->network()[*interface].name;
+    if (auto timeline = replay_->reconstruct(*interface, conversation)) {
+      auto verdicts = replay_->judge(*interface, *timeline);
+      evaluation.emplace(*interface, std::move(*timeline), std::move(verdicts), conversation);
+    }
+  }
+  for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
+    const LoggedFlow& flow = conversation.flows[i];
+    if (flow.is_accepted) continue;
+    Finding finding;
+    finding.account_id = conversation.account_id;
+    finding.interface_id = conversation.interface_id;
+    finding.interface_name = interface_name;
+    finding.protocol = conversation.protocol;
+    finding.flow = flow;
+    finding.evidence.push_back(quote(conversation, flow));
+    if (evaluation) evaluate(conversation, i, *evaluation, finding);
+    if (flow.cause) {
+      take_recorded(*flow.cause, finding);
+    } else if (finding.certainty != Certainty::evaluated) {
+      conclude(conversation, i, finding);
+    }
+    if (finding.certainty != Certainty::inferred) add_request(conversation, finding);
+    if (evaluation && !finding.is_unexplained) add_fix(*evaluation, i, finding);
+    each(finding);
+  }
+}
+
+/// Leaves the finding as it is, but for `is_unexplained`, where the rules let the packet through.
+void Explainer::evaluate(const Conversation& conversation, std::size_t flow,
+                         const Evaluation& evaluation, Finding& finding) const {
+  const Step& step = evaluation.timeline.first_of(flow);
+  const Evaluation::Past& past = evaluation.past[flow];
+  finding.flow.direction = step.direction;
+  const policy::Policy& policy = replay_->policy();
+  std::vector<weir_verdict> refusals;
+  const weir_verdict& judged = evaluation.verdicts[flow];
+  if (judged.accept == 0) {
+    refusals.push_back(judged);
+  } else if (past.last_accepted) {
+    const auto since = std::chrono::ceil<std::chrono::seconds>(step.time - *past.last_accepted);
+    const weir_verdict late = replay_->judge_late(evaluation.interface, step, since);
+    if (late.accept == 0) refusals.push_back(late);
+  }
+  if (conversation.protocol == WEIR_ICMP) {
+    add_refusals(policy, evaluation.interface, step, kIcmpTypes, refusals);
+  }
+  if (conversation.protocol == WEIR_ICMPV6) {
+    add_refusals(policy, evaluation.interface, step, kIcmpv6Types, refusals);
+  }
+  if (refusals.empty()) {
+    finding.is_unexplained = true;
+    return;
+  }
+  finding.certainty = Certainty::evaluated;
+  const weir_verdict& first = refusals.front();
+  const bool is_certain =
+      std::all_of(refusals.begin(), refusals.end(),
+                  [&](const weir_verdict& other) { return other.cause == first.cause; });
+  if (!is_certain) {
+    finding.cause = Cause::undecided;
+    finding.reason = Reason::icmp_unknown;
+    return;
+  }
+  finding.cause = cause_of(first);
+  finding.rule =
+      policy.rule_name(finding.cause == Cause::network_acl ? first.acl_rule : first.group_rule);
+  finding.reason = reason_of(finding.cause, finding.rule);
+}
+
+/// The request that a refused reply answers.
+void Explainer::add_request(const Conversation& conversation, Finding& finding) {
+  const auto& flows = conversation.flows;
+  const auto request = std::find_if(flows.begin(), flows.end(), [&](const LoggedFlow& other) {
+    return other.is_accepted && other.start <= finding.flow.start &&
+           Conversation::is_reverse(finding.flow, other);
+  });
+  if (request == flows.end()) return;
+  finding.is_tracked_reply = true;
+  finding.evidence.push_back(quote(conversation, *request));
+}
+
+void Explainer::conclude(const Conversation& conversation, std::size_t flow,
+                         Finding& finding) const {
+  const Inference inference = infer(conversation, flow, is_within_subnet(conversation.flows[flow]));
+  finding.certainty = Certainty::inferred;
+  finding.cause = inference.cause;
+  finding.reason = inference.reason;
+  for (const std::size_t other : inference.evidence) {
+    finding.evidence.push_back(quote(conversation, conversation.flows[other]));
+  }
+}
+
+void Explainer::add_fix(const Evaluation& evaluation, std::size_t flow, Finding& finding) const {
+  // After the close there is nothing to let through: the next connection is a new one.
+  if (finding.cause == Cause::connection_closed || finding.cause == Cause::undecided) return;
+  const Step& step = evaluation.timeline.first_of(flow);
+  finding.fix = fix_for(replay_->network(), replay_->policy(), evaluation.interface, step.direction,
+                        step.packet, evaluation.past[flow].is_reply);
+}
+
+bool Explainer::is_within_subnet(const LoggedFlow& flow) const {
+  if (flow.subnet_id.empty() || !flow.direction) return false;
+  const auto peer =
+      subnets_.find(*flow.direction == vpc::Direction::egress ? flow.dstaddr : flow.srcaddr);
+  return peer != subnets_.end() && peer->second == flow.subnet_id;
+}
+
+void take_recorded(Cause cause, Finding& finding) {
+  finding.cause = cause;
+  finding.certainty = Certainty::recorded;
+  finding.is_unexplained = false;
+  finding.rule = cause == Cause::network_acl ? finding.flow.network_acl_rule
+                                             : finding.flow.security_group_rule;
+  finding.reason = reason_of(cause, finding.rule);
+}
+
+base::Expected<Subnets> read_subnets(query::Engine& engine) {
+  class Sink : public query::ResultSink {
+   public:
+    void columns(const std::vector<query::ResultColumn>& /*columns*/) override {}
+    void row(Row row) override {
+      auto [place, is_new] = subnets.try_emplace(row[0].value_or(""), row[1].value_or(""));
+      if (!is_new) place->second.clear();
+    }
+    Subnets subnets;
+  };
+  Sink sink;
+  auto done = engine.run(
+      "SELECT DISTINCT CASE flow_direction WHEN 'egress' THEN srcaddr ELSE dstaddr END, subnet_id "
+      "FROM flow_logs WHERE log_status = 'OK' AND subnet_id IS NOT NULL AND flow_direction IS NOT "
+      "NULL",
+      sink);
+  if (!done) return tl::unexpected(done.error());
+  return std::move(sink.subnets);
+}
+
+}  // namespace weir::explain

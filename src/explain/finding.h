@@ -1,0 +1,49 @@
+// What `weir explain` has to say of one refused record.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "explain/conversation.h"
+
+namespace weir::explain {
+
+/// How the cause was found: it chooses the sentence.
+enum class Reason : std::uint8_t {
+  // recorded or evaluated: the rule is known
+  rule_denies,       ///< a numbered entry of the network ACL
+  closing_rule,      ///< no entry of the network ACL fits: its `*`
+  no_group_rule,     ///< no rule of the security groups fits
+  connection_ended,  ///< as a new connection no rule would let it through
+  // inferred from the records alone
+  reply_refused,        ///< its request was let through
+  after_the_close,      ///< both directions were let through before
+  tracking_ran_out,     ///< the same, without a connection that could be closed
+  within_the_subnet,    ///< where no network ACL is asked
+  opened_by_the_other,  ///< the same flow was let through once the other side had spoken
+  // undecided
+  lone_request,
+  rules_changed,  ///< the same flow was let through before, after or at the same time
+  icmp_unknown,   ///< what decides is the type of ICMP, which no record tells
+  too_late,       ///< a reply after so long that its request may have been forgotten
+};
+
+struct Finding {
+  std::string account_id;
+  std::string interface_id;
+  std::string interface_name;  ///< from the description; may be empty
+  std::uint8_t protocol = 0;
+  LoggedFlow flow;
+
+  Cause cause = Cause::undecided;
+  Certainty certainty = Certainty::inferred;
+  Reason reason = Reason::lone_request;
+  std::string rule;                   ///< "acl-…:egress:*"; empty: not known
+  bool is_tracked_reply = false;      ///< the security group let it through as a reply
+  bool is_unexplained = false;        ///< the description given would have let it through
+  std::string fix;                    ///< commands that would let it through; empty: none is known
+  std::vector<std::string> evidence;  ///< records it rests on, quoted, its own first
+};
+
+}  // namespace weir::explain

@@ -1,0 +1,73 @@
+#include "explain/replay.h"
+
+#include <algorithm>
+
+namespace weir::explain {
+namespace {
+
+/// A conversation has one connection, and a few of fragments.
+constexpr std::size_t kConnections = 64;
+
+/// Accepted records that the verdicts refuse.
+std::size_t contradictions(const Conversation& conversation,
+                           const std::vector<weir_verdict>& verdicts) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (conversation.flows[i].is_accepted && verdicts[i].accept == 0) ++count;
+  }
+  return count;
+}
+
+bool has(const Timeline& timeline, vpc::Direction direction) {
+  return std::any_of(timeline.steps.begin(), timeline.steps.end(),
+                     [direction](const Step& step) { return step.direction == direction; });
+}
+
+}  // namespace
+
+Replay::Replay(const vpc::Network& network, const policy::Policy& policy)
+    : network_(network), policy_(policy), judge_(policy, kConnections) {}
+
+std::vector<weir_verdict> Replay::judge(vpc::InterfaceIndex interface, const Timeline& timeline) {
+  judge_.forget_connections();
+  std::vector<weir_verdict> verdicts(timeline.firsts.size());
+  std::vector<policy::Memo> memos(timeline.firsts.size() +
+                                  1);  // the last is the unrecorded packet's
+  for (const Step& step : timeline.steps) {
+    policy::Memo& memo = memos[std::min(step.flow, timeline.firsts.size())];
+    const weir_verdict verdict =
+        judge_.judge(interface, step.direction, step.packet, step.time, memo);
+    if (step.is_first) verdicts[step.flow] = verdict;
+  }
+  return verdicts;
+}
+
+std::optional<Timeline> Replay::reconstruct(vpc::InterfaceIndex interface,
+                                            const Conversation& conversation) {
+  auto best = timeline_of(conversation, network_, interface);
+  if (!best) return std::nullopt;
+  std::size_t fewest = contradictions(conversation, judge(interface, *best));
+  const Timeline as_recorded = *best;
+  for (const auto direction : {vpc::Direction::ingress, vpc::Direction::egress}) {
+    if (fewest == 0) break;
+    if (!has(as_recorded, direction)) continue;
+    Timeline other = as_recorded.after_a_packet(direction);
+    const std::size_t count = contradictions(conversation, judge(interface, other));
+    if (count >= fewest) continue;
+    fewest = count;
+    best = std::move(other);
+  }
+  return best;
+}
+
+weir_verdict Replay::judge_late(vpc::InterfaceIndex interface, const Step& step,
+                                std::chrono::seconds since) const {
+  const weir_opinion opinion = policy_.ask(interface, step.packet, step.direction);
+  constexpr std::chrono::microseconds kRemembered(WEIR_TIMEOUT_CLOSING + WEIR_TIMEOUT_CLOSED);
+  const bool is_new = (step.packet.tcp_bits & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
+  const bool was_closed = step.packet.protocol == WEIR_TCP && !is_new && since <= kRemembered;
+  return weir_decide(&opinion, static_cast<int>(step.direction),
+                     was_closed ? WEIR_AFTER_THE_CLOSE : WEIR_UNKNOWN_CONNECTION, WEIR_RULE_NONE);
+}
+
+}  // namespace weir::explain

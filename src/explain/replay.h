@@ -1,0 +1,43 @@
+// A conversation judged again, by the evaluator that records.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "explain/conversation.h"
+#include "explain/timeline.h"
+#include "policy/judge.h"
+#include "policy/policy.h"
+#include "vpc/network.h"
+
+namespace weir::explain {
+
+/// Judges timelines by the rules of one network. Not for several threads at once.
+class Replay {
+ public:
+  /// Both outlive the replay; `policy` is compiled from `network`.
+  Replay(const vpc::Network& network, const policy::Policy& policy);
+
+  /// The verdict on the first packet of each flow, as if nothing had come before the timeline.
+  std::vector<weir_verdict> judge(vpc::InterfaceIndex interface, const Timeline& timeline);
+
+  /// The timeline of a conversation that agrees with what was recorded. Where a reply was let
+  /// through that only connection tracking can have let through, the connection was there before
+  /// the records begin. Nothing if there is no timeline.
+  std::optional<Timeline> reconstruct(vpc::InterfaceIndex interface,
+                                      const Conversation& conversation);
+
+  /// The verdict on a packet whose connection is not tracked any more, `since` its last packet.
+  [[nodiscard]] weir_verdict judge_late(vpc::InterfaceIndex interface, const Step& step,
+                                        std::chrono::seconds since) const;
+
+  [[nodiscard]] const vpc::Network& network() const { return network_; }
+  [[nodiscard]] const policy::Policy& policy() const { return policy_; }
+
+ private:
+  const vpc::Network& network_;
+  const policy::Policy& policy_;
+  policy::Judge judge_;
+};
+
+}  // namespace weir::explain
