@@ -7,12 +7,11 @@
 #include "base/table.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
+#include "cli/rules.h"
 #include "explain/explainer.h"
 #include "explain/groups.h"
 #include "explain/words.h"
-#include "policy/policy.h"
 #include "query/engine.h"
-#include "vpc/read.h"
 
 namespace weir::cli {
 namespace {
@@ -149,15 +148,11 @@ class Text : public Output {
 
 int run(const Asked& asked) {
   const Language language = *explain::language_of(asked.language);
-  std::optional<vpc::Network> network;
-  std::optional<policy::Policy> policy;
+  std::unique_ptr<Rules> rules;
   if (!asked.description.empty()) {
-    auto read = vpc::read_network(asked.description);
+    auto read = read_rules(asked.description);
     if (!read) return failed(read.error());
-    network = std::move(*read);
-    auto compiled = policy::Policy::compile(*network);
-    if (!compiled) return failed(compiled.error());
-    policy = std::move(*compiled);
+    rules = std::move(*read);
   }
   auto settings = settings_of(asked.source);
   if (!settings) return failed(settings.error());
@@ -176,7 +171,7 @@ int run(const Asked& asked) {
     auto subnets = explain::read_subnets(**engine);
     if (!subnets) return failed(subnets.error());
     explain::Explainer explainer(*subnets);
-    if (network) explainer.use(*network, *policy);
+    if (rules) explainer.use(rules->network, rules->policy);
     done = for_each_conversation(
         **engine, explain::Wanted::with_refusals, [&](const explain::Conversation& conversation) {
           explainer.explain(conversation, [&](const Finding& finding) { output->add(finding); });

@@ -14,7 +14,8 @@ enum ExitCode : int {
   kDone = 0,
   kFailed = 1,
   kUsage = 2,
-  kDamaged = 3,  ///< done, but some objects could not be read, or not to their end
+  kDamaged = 3,      ///< done, but some objects could not be read, or not to their end
+  kWouldRefuse = 4,  ///< done: what was accepted would be refused (`weir what-if`)
   kInterrupted = 130,
 };
 
@@ -33,5 +34,7 @@ void add_vpc_command(CLI::App& weir, int& exit_code);
 void add_fields_command(CLI::App& weir, int& exit_code);
 void add_query_command(CLI::App& weir, int& exit_code);
 void add_explain_command(CLI::App& weir, int& exit_code);
+/// `what-if` and `unused-rules`.
+void add_what_if_command(CLI::App& weir, int& exit_code);
 
 }  // namespace weir::cli

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "explain/fix.h"
+#include "explain/icmp.h"
 #include "explain/inference.h"
 
 namespace weir::explain {
@@ -26,21 +27,10 @@ Reason reason_of(Cause cause, std::string_view rule) {
   return !rule.empty() && rule.back() == '*' ? Reason::closing_rule : Reason::rule_denies;
 }
 
-struct IcmpType {
-  std::uint8_t type;
-  std::uint8_t code;
-};
-// What a refused ICMP packet most often is: an echo, or an error about another packet.
-constexpr std::array kIcmpTypes = {IcmpType{8, 0}, IcmpType{0, 0}, IcmpType{3, 0}, IcmpType{3, 1},
-                                   IcmpType{3, 3}, IcmpType{3, 4}, IcmpType{11, 0}};
-constexpr std::array kIcmpv6Types = {IcmpType{128, 0}, IcmpType{129, 0}, IcmpType{1, 0},
-                                     IcmpType{1, 4},   IcmpType{2, 0},   IcmpType{3, 0}};
-
 /// The verdicts that refuse the packet, were it of one of these types and no part of a connection.
-template <typename Types>
 void add_refusals(const policy::Policy& policy, vpc::InterfaceIndex interface, Step step,
-                  const Types& types, std::vector<weir_verdict>& refusals) {
-  for (const IcmpType& icmp : types) {
+                  std::vector<weir_verdict>& refusals) {
+  for (const IcmpType& icmp : icmp_types(step.packet.protocol)) {
     step.packet.icmp_type = icmp.type;
     step.packet.icmp_code = icmp.code;
     const weir_opinion opinion = policy.ask(interface, step.packet, step.direction);
@@ -54,33 +44,10 @@ void add_refusals(const policy::Policy& policy, vpc::InterfaceIndex interface, S
 
 /// A conversation judged by the rules of the description.
 struct Explainer::Evaluation {
-  /// What came before a flow's first packet.
-  struct Past {
-    std::optional<base::UnixMicros> last_accepted;
-    bool is_reply = false;  ///< something was let through in the other direction
-  };
-
-  Evaluation(vpc::InterfaceIndex the_interface, Timeline the_timeline,
-             std::vector<weir_verdict> the_verdicts, const Conversation& conversation)
-      : interface(the_interface),
-        timeline(std::move(the_timeline)),
-        verdicts(std::move(the_verdicts)),
-        past(verdicts.size()) {
-    Past now;
-    std::array<bool, 2> was_heard{};  // by direction
-    for (const Step& step : timeline.steps) {
-      const auto way = static_cast<std::size_t>(step.direction);
-      if (step.is_first) past[step.flow] = {now.last_accepted, was_heard[1 - way]};
-      if (step.flow != Step::kUnrecorded && !conversation.flows[step.flow].is_accepted) continue;
-      now.last_accepted = step.time;
-      was_heard[way] = true;
-    }
-  }
-
   vpc::InterfaceIndex interface;
   Timeline timeline;
   std::vector<weir_verdict> verdicts;
-  std::vector<Past> past;
+  std::vector<std::optional<base::UnixMicros>> last_accepted;
 };
 
 void Explainer::use(const vpc::Network& network, const policy::Policy& policy) {
@@ -97,7 +64,9 @@ void Explainer::explain(const Conversation& conversation,
     interface_name = replay_->network()[*interface].name;
     if (auto timeline = replay_->reconstruct(*interface, conversation)) {
       auto verdicts = replay_->judge(*interface, *timeline);
-      evaluation.emplace(*interface, std::move(*timeline), std::move(verdicts), conversation);
+      auto last_accepted = timeline->last_accepted(conversation);
+      evaluation = Evaluation{*interface, std::move(*timeline), std::move(verdicts),
+                              std::move(last_accepted)};
     }
   }
   for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
@@ -110,7 +79,7 @@ void Explainer::explain(const Conversation& conversation,
     finding.protocol = conversation.protocol;
     finding.flow = flow;
     finding.evidence.push_back(quote(conversation, flow));
-    if (evaluation) evaluate(conversation, i, *evaluation, finding);
+    if (evaluation) evaluate(*evaluation, i, finding);
     if (flow.cause) {
       take_recorded(*flow.cause, finding);
     } else if (finding.certainty != Certainty::evaluated) {
@@ -123,27 +92,21 @@ void Explainer::explain(const Conversation& conversation,
 }
 
 /// Leaves the finding as it is, but for `is_unexplained`, where the rules let the packet through.
-void Explainer::evaluate(const Conversation& conversation, std::size_t flow,
-                         const Evaluation& evaluation, Finding& finding) const {
+void Explainer::evaluate(const Evaluation& evaluation, std::size_t flow, Finding& finding) const {
   const Step& step = evaluation.timeline.first_of(flow);
-  const Evaluation::Past& past = evaluation.past[flow];
+  const auto& last_accepted = evaluation.last_accepted[flow];
   finding.flow.direction = step.direction;
   const policy::Policy& policy = replay_->policy();
   std::vector<weir_verdict> refusals;
   const weir_verdict& judged = evaluation.verdicts[flow];
   if (judged.accept == 0) {
     refusals.push_back(judged);
-  } else if (past.last_accepted) {
-    const auto since = std::chrono::ceil<std::chrono::seconds>(step.time - *past.last_accepted);
+  } else if (last_accepted) {
+    const auto since = std::chrono::ceil<std::chrono::seconds>(step.time - *last_accepted);
     const weir_verdict late = replay_->judge_late(evaluation.interface, step, since);
     if (late.accept == 0) refusals.push_back(late);
   }
-  if (conversation.protocol == WEIR_ICMP) {
-    add_refusals(policy, evaluation.interface, step, kIcmpTypes, refusals);
-  }
-  if (conversation.protocol == WEIR_ICMPV6) {
-    add_refusals(policy, evaluation.interface, step, kIcmpv6Types, refusals);
-  }
+  add_refusals(policy, evaluation.interface, step, refusals);
   if (refusals.empty()) {
     finding.is_unexplained = true;
     return;
@@ -192,7 +155,7 @@ void Explainer::add_fix(const Evaluation& evaluation, std::size_t flow, Finding&
   if (finding.cause == Cause::connection_closed || finding.cause == Cause::undecided) return;
   const Step& step = evaluation.timeline.first_of(flow);
   finding.fix = fix_for(replay_->network(), replay_->policy(), evaluation.interface, step.direction,
-                        step.packet, evaluation.past[flow].is_reply);
+                        step.packet, finding.is_tracked_reply);
 }
 
 bool Explainer::is_within_subnet(const LoggedFlow& flow) const {

@@ -130,6 +130,19 @@ class Builder {
 
 }  // namespace
 
+std::vector<std::optional<base::UnixMicros>> Timeline::last_accepted(
+    const Conversation& conversation) const {
+  std::vector<std::optional<base::UnixMicros>> out(firsts.size());
+  std::optional<base::UnixMicros> last;
+  for (const Step& step : steps) {
+    if (step.is_first) out[step.flow] = last;
+    if (step.flow == Step::kUnrecorded || conversation.flows[step.flow].is_accepted) {
+      last = step.time;
+    }
+  }
+  return out;
+}
+
 Timeline Timeline::after_a_packet(vpc::Direction direction) const {
   Timeline later = *this;
   Step earlier = *std::find_if(steps.begin(), steps.end(), [direction](const Step& step) {

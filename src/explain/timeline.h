@@ -28,6 +28,9 @@ struct Timeline {
   std::vector<std::size_t> firsts;  ///< by flow: the place of its first step
 
   [[nodiscard]] const Step& first_of(std::size_t flow) const { return steps[firsts[flow]]; }
+  /// By flow: when the last packet that was accepted came before its first; nothing: none did.
+  [[nodiscard]] std::vector<std::optional<base::UnixMicros>> last_accepted(
+      const Conversation& conversation) const;
   /// The same with a packet of this direction before all others: the connection was there before
   /// the records begin. REQUIRES: some flow has this direction.
   [[nodiscard]] Timeline after_a_packet(vpc::Direction direction) const;

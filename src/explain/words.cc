@@ -12,8 +12,9 @@ namespace {
 
 using vpc::Direction;
 
-/// Clients speak from here on, most services below (facts/flow-logs.md §8.3).
+/// Clients speak from here on (facts/flow-logs.md §8.3); so do those on Linux.
 constexpr std::uint16_t kFirstClientPort = 1024;
+constexpr std::uint16_t kFirstLinuxPort = 32768;
 
 /// All that is said, in one language. The names in braces are those of `arguments`.
 struct Phrases {
@@ -177,7 +178,9 @@ std::string service_of(const Finding& finding, Language language) {
   const Phrases& words = phrases(language);
   const std::string protocol = protocol_name(finding.protocol, words);
   const LoggedFlow& flow = finding.flow;
-  const bool is_from_service = flow.srcport < kFirstClientPort && flow.dstport >= kFirstClientPort;
+  const bool is_from_service =
+      (flow.srcport < kFirstClientPort && flow.dstport >= kFirstClientPort) ||
+      (flow.srcport < kFirstLinuxPort && flow.dstport >= kFirstLinuxPort);
   const bool names_source = is_reply(finding) || is_from_service;
   const std::uint16_t port = names_source ? flow.srcport : flow.dstport;
   if (port == 0) return protocol;

@@ -1,0 +1,194 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+
+#include "base/table.h"
+#include "cli/log_source.h"
+#include "cli/options.h"
+#include "cli/rules.h"
+#include "explain/unused_rules.h"
+#include "explain/what_if.h"
+#include "query/engine.h"
+
+namespace weir::cli {
+namespace {
+
+struct Asked {
+  LogSource source;
+  std::string description;
+  std::string proposed;
+  std::string form = "table";
+};
+
+/// Runs `use` over all conversations of the logs; the exit code is that of reading them.
+int for_all(const Asked& asked, query::Engine& engine,
+            const std::function<void(const explain::Conversation&)>& use) {
+  base::Expected<std::uint64_t> done;
+  {
+    const Watch watch(engine);
+    done = for_each_conversation(engine, explain::Wanted::all, use);
+  }
+  if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
+  if (!done) return failed(done.error());
+  tell_unusable(*done);
+  return tell_problems(asked.source, engine);
+}
+
+std::string seconds(base::UnixSeconds time) {
+  return std::to_string(time.time_since_epoch().count());
+}
+
+/// One row for each flow that would be treated otherwise.
+class ChangePrinter {
+ public:
+  ChangePrinter(std::ostream& out, base::OutputForm form)
+      : printer_(base::make_printer(out,
+                                    {{"change"},
+                                     {"interface_id"},
+                                     {"flow_direction"},
+                                     {"srcaddr"},
+                                     {"dstaddr"},
+                                     {"srcport", true},
+                                     {"dstport", true},
+                                     {"protocol", true},
+                                     {"packets", true},
+                                     {"bytes", true},
+                                     {"start", true},
+                                     {"end", true},
+                                     {"rule"}},
+                                    form)) {}
+
+  void add(const explain::Change& change) {
+    const explain::LoggedFlow& flow = change.flow;
+    printer_->row({flow.is_accepted ? "ACCEPT to REJECT" : "REJECT to ACCEPT", change.interface_id,
+                   std::string(to_string(*flow.direction)), flow.srcaddr, flow.dstaddr,
+                   std::to_string(flow.srcport), std::to_string(flow.dstport),
+                   std::to_string(change.protocol), std::to_string(flow.packets),
+                   std::to_string(flow.bytes), seconds(flow.start), seconds(flow.end),
+                   change.rule.empty() ? std::nullopt : std::optional(change.rule)});
+  }
+  void finish() { printer_->finish(); }
+
+ private:
+  std::unique_ptr<base::RowPrinter> printer_;
+};
+
+void tell(const explain::WhatIf::Counts& counts) {
+  fmt::print(stderr,
+             "{} flows compared: {} that were accepted would be refused ({} bytes), {} that were "
+             "refused would be accepted ({} bytes)\n",
+             counts.flows, counts.refused, counts.refused_bytes, counts.accepted,
+             counts.accepted_bytes);
+  if (counts.not_described != 0) {
+    fmt::print(stderr,
+               "weir: warning: {} flows were left out: their interface or its address is not in "
+               "both descriptions\n",
+               counts.not_described);
+  }
+  if (counts.disagreeing != 0) {
+    fmt::print(stderr,
+               "weir: warning: {} flows were left out: the rules of --vpc do not explain their "
+               "action; were they changed since?\n",
+               counts.disagreeing);
+  }
+}
+
+int run_what_if(const Asked& asked) {
+  auto now = read_rules(asked.description);
+  if (!now) return failed(now.error());
+  auto proposed = read_rules(asked.proposed);
+  if (!proposed) return failed(proposed.error());
+  auto settings = settings_of(asked.source);
+  if (!settings) return failed(settings.error());
+  auto engine = query::Engine::open(std::move(*settings));
+  if (!engine) return failed(engine.error());
+
+  explain::Replay replay_now((*now)->network, (*now)->policy);
+  explain::Replay replay_proposed((*proposed)->network, (*proposed)->policy);
+  explain::WhatIf what_if(replay_now, replay_proposed);
+  ChangePrinter printer(std::cout, output_form(asked.form));
+  const int code = for_all(asked, **engine, [&](const explain::Conversation& conversation) {
+    what_if.compare(conversation, [&](const explain::Change& change) { printer.add(change); });
+  });
+  if (code == kFailed || code == kInterrupted) return code;
+  printer.finish();
+  std::cout.flush();
+  tell(what_if.counts());
+  return what_if.counts().refused != 0 ? kWouldRefuse : code;
+}
+
+void tell(const explain::Span& span, const explain::RuleUse& use) {
+  if (!span.first || !span.last) {
+    fmt::print(stderr, "weir: warning: there is no record: nothing can be said of any rule\n");
+    return;
+  }
+  fmt::print(stderr, "This covers {} records from {:%Y-%m-%dT%H:%M:%SZ} to {:%Y-%m-%dT%H:%M:%SZ}\n",
+             span.records, *span.first, *span.last);
+  if (span.skipped_windows != 0) {
+    fmt::print(stderr,
+               "weir: warning: {} windows are SKIPDATA: flows that are missing from them may have "
+               "needed a rule\n",
+               span.skipped_windows);
+  }
+  if (use.disagreeing() != 0) {
+    fmt::print(stderr,
+               "weir: warning: {} accepted flows are not explained by the rules; were they changed "
+               "since?\n",
+               use.disagreeing());
+  }
+}
+
+int run_unused_rules(const Asked& asked) {
+  auto rules = read_rules(asked.description);
+  if (!rules) return failed(rules.error());
+  auto settings = settings_of(asked.source);
+  if (!settings) return failed(settings.error());
+  auto engine = query::Engine::open(std::move(*settings));
+  if (!engine) return failed(engine.error());
+  explain::Replay replay((*rules)->network, (*rules)->policy);
+  explain::RuleUse use(replay);
+  const int code = for_all(
+      asked, **engine, [&](const explain::Conversation& conversation) { use.note(conversation); });
+  if (code == kFailed || code == kInterrupted) return code;
+  auto span = explain::read_span(**engine);
+  if (!span) return failed(span.error());
+  base::print(std::cout, use.unused(), output_form(asked.form));
+  std::cout.flush();
+  tell(*span, use);
+  return code;
+}
+
+CLI::App* add(CLI::App& weir, const char* name, const char* description, Asked& asked) {
+  auto* command = weir.add_subcommand(name, description);
+  add_source_options(*command, asked.source);
+  command->add_option("--vpc", asked.description, "The rules of the time of the logs")
+      ->required()
+      ->type_name("PATH");
+  command->add_option("--output", asked.form, "How to print: table (default), json, csv")
+      ->check(CLI::IsMember({"table", "json", "csv"}))
+      ->type_name("FORM");
+  return command;
+}
+
+}  // namespace
+
+void add_what_if_command(CLI::App& weir, int& exit_code) {
+  auto asked = std::make_shared<Asked>();
+  auto* what_if = add(weir, "what-if",
+                      "Say what would become of recorded flows under other rules; exit status 4 if "
+                      "any that was accepted would be refused",
+                      *asked);
+  what_if->add_option("--proposed", asked->proposed, "The rules to be tried")
+      ->required()
+      ->type_name("PATH");
+  what_if->callback([asked, &exit_code] { exit_code = run_what_if(*asked); });
+
+  auto asked_unused = std::make_shared<Asked>();
+  auto* unused =
+      add(weir, "unused-rules", "List the rules that no recorded flow needed", *asked_unused);
+  unused->callback([asked_unused, &exit_code] { exit_code = run_unused_rules(*asked_unused); });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,57 @@
+#include "explain/what_if.h"
+
+#include <optional>
+
+namespace weir::explain {
+namespace {
+
+struct Sides {
+  weir_verdict now;
+  weir_verdict proposed;
+};
+
+std::string rule_of(const policy::Policy& policy, const weir_verdict& verdict) {
+  const bool is_acl = verdict.accept == 0 && verdict.cause == WEIR_CAUSE_NETWORK_ACL;
+  return std::string(policy.rule_name(is_acl ? verdict.acl_rule : verdict.group_rule));
+}
+
+}  // namespace
+
+void WhatIf::compare(const Conversation& conversation,
+                     const std::function<void(const Change&)>& each) {
+  const auto here = now_.network().find_interface(conversation.interface_id);
+  const auto there = proposed_.network().find_interface(conversation.interface_id);
+  std::optional<Timeline> timeline;
+  if (here && there) timeline = now_.reconstruct(*here, conversation);
+  if (!timeline) {
+    counts_.not_described += conversation.flows.size();
+    return;
+  }
+  const auto now = now_.judge(*here, *timeline);
+  const auto proposed = proposed_.judge(*there, *timeline);
+  const auto last_accepted = timeline->last_accepted(conversation);
+  for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
+    const LoggedFlow& flow = conversation.flows[i];
+    Sides sides{now[i], proposed[i]};
+    const Step& step = timeline->first_of(i);
+    if (!flow.is_accepted && sides.now.accept != 0 && last_accepted[i]) {
+      // Tracked, had its connection not ended: then it is judged as a new one, by both.
+      const auto since = std::chrono::ceil<std::chrono::seconds>(step.time - *last_accepted[i]);
+      sides = {now_.judge_late(*here, step, since), proposed_.judge_late(*there, step, since)};
+    }
+    if ((sides.now.accept != 0) != flow.is_accepted) {
+      ++counts_.disagreeing;
+      continue;
+    }
+    ++counts_.flows;
+    if (sides.now.accept == sides.proposed.accept) continue;
+    (flow.is_accepted ? counts_.refused : counts_.accepted) += 1;
+    (flow.is_accepted ? counts_.refused_bytes : counts_.accepted_bytes) += flow.bytes;
+    Change change{conversation.interface_id, conversation.protocol, flow,
+                  rule_of(proposed_.policy(), sides.proposed)};
+    change.flow.direction = step.direction;
+    each(change);
+  }
+}
+
+}  // namespace weir::explain

@@ -1,0 +1,48 @@
+// What would become of recorded flows under other rules.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "explain/conversation.h"
+#include "explain/replay.h"
+
+namespace weir::explain {
+
+/// A flow that the proposed rules treat otherwise than it was treated.
+struct Change {
+  std::string interface_id;
+  std::uint8_t protocol = 0;
+  LoggedFlow flow;
+  std::string rule;  ///< of the proposed ones, that decides; empty: none is asked
+};
+
+/// Compares two descriptions of the same network over recorded conversations. Each flow is judged at
+/// its own interface, as if it had been sent all the same: a reply to a request that would be
+/// refused is refused too, unless a rule allows it without tracking.
+class WhatIf {
+ public:
+  /// Both outlive it.
+  WhatIf(Replay& now, Replay& proposed) : now_(now), proposed_(proposed) {}
+
+  void compare(const Conversation& conversation, const std::function<void(const Change&)>& each);
+
+  struct Counts {
+    std::uint64_t flows = 0;          ///< compared
+    std::uint64_t not_described = 0;  ///< of interfaces that either description lacks
+    std::uint64_t disagreeing = 0;    ///< left out: today's rules do not explain what was recorded
+    std::uint64_t accepted = 0;       ///< were refused, would be accepted
+    std::uint64_t accepted_bytes = 0;
+    std::uint64_t refused = 0;  ///< were accepted, would be refused
+    std::uint64_t refused_bytes = 0;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  Replay& now_;
+  Replay& proposed_;
+  Counts counts_;
+};
+
+}  // namespace weir::explain
