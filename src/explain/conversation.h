@@ -49,6 +49,14 @@ struct LoggedFlow {
   std::string security_group_rule;
 };
 
+/// Clients on Linux speak from here on, and few services listen there (facts/flow-logs.md §8.3).
+inline constexpr std::uint16_t kFirstLinuxPort = 32768;
+
+/// From a client's port to a service's?
+inline bool is_from_client(const LoggedFlow& flow) {
+  return flow.srcport >= kFirstLinuxPort && flow.dstport < kFirstLinuxPort && flow.dstport != 0;
+}
+
 struct Conversation {
   std::string account_id;
   std::string interface_id;

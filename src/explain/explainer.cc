@@ -40,6 +40,16 @@ void add_refusals(const policy::Policy& policy, vpc::InterfaceIndex interface, S
   }
 }
 
+/// What was accepted in the other direction before the flow; nullptr: nothing.
+const LoggedFlow* request_of(const Conversation& conversation, const LoggedFlow& flow) {
+  for (const LoggedFlow& other : conversation.flows) {
+    if (other.is_accepted && other.start <= flow.start && Conversation::is_reverse(flow, other)) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 /// A conversation judged by the rules of the description.
@@ -47,7 +57,7 @@ struct Explainer::Evaluation {
   vpc::InterfaceIndex interface;
   Timeline timeline;
   std::vector<weir_verdict> verdicts;
-  std::vector<std::optional<base::UnixMicros>> last_accepted;
+  std::vector<Past> pasts;
 };
 
 void Explainer::use(const vpc::Network& network, const policy::Policy& policy) {
@@ -64,9 +74,9 @@ void Explainer::explain(const Conversation& conversation,
     interface_name = replay_->network()[*interface].name;
     if (auto timeline = replay_->reconstruct(*interface, conversation)) {
       auto verdicts = replay_->judge(*interface, *timeline);
-      auto last_accepted = timeline->last_accepted(conversation);
-      evaluation = Evaluation{*interface, std::move(*timeline), std::move(verdicts),
-                              std::move(last_accepted)};
+      auto pasts = timeline->pasts(conversation);
+      evaluation =
+          Evaluation{*interface, std::move(*timeline), std::move(verdicts), std::move(pasts)};
     }
   }
   for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
@@ -79,7 +89,7 @@ void Explainer::explain(const Conversation& conversation,
     finding.protocol = conversation.protocol;
     finding.flow = flow;
     finding.evidence.push_back(quote(conversation, flow));
-    if (evaluation) evaluate(*evaluation, i, finding);
+    if (evaluation) evaluate(conversation, *evaluation, i, finding);
     if (flow.cause) {
       take_recorded(*flow.cause, finding);
     } else if (finding.certainty != Certainty::evaluated) {
@@ -92,21 +102,25 @@ void Explainer::explain(const Conversation& conversation,
 }
 
 /// Leaves the finding as it is, but for `is_unexplained`, where the rules let the packet through.
-void Explainer::evaluate(const Evaluation& evaluation, std::size_t flow, Finding& finding) const {
+void Explainer::evaluate(const Conversation& conversation, const Evaluation& evaluation,
+                         std::size_t flow, Finding& finding) const {
   const Step& step = evaluation.timeline.first_of(flow);
-  const auto& last_accepted = evaluation.last_accepted[flow];
+  const Past& past = evaluation.pasts[flow];
   finding.flow.direction = step.direction;
   const policy::Policy& policy = replay_->policy();
   std::vector<weir_verdict> refusals;
   const weir_verdict& judged = evaluation.verdicts[flow];
   if (judged.accept == 0) {
     refusals.push_back(judged);
-  } else if (last_accepted) {
-    const auto since = std::chrono::ceil<std::chrono::seconds>(step.time - *last_accepted);
-    const weir_verdict late = replay_->judge_late(evaluation.interface, step, since);
-    if (late.accept == 0) refusals.push_back(late);
+  } else if (past.last) {
+    const auto untracked = replay_->judge_untracked(evaluation.interface, step, past);
+    if (untracked && untracked->accept == 0) refusals.push_back(*untracked);
   }
-  add_refusals(policy, evaluation.interface, step, refusals);
+  const LoggedFlow* request = request_of(conversation, finding.flow);
+  const bool is_echo_reply = request != nullptr && is_echoed(*request, finding.flow);
+  if (refusals.empty() || !is_echo_reply) {
+    add_refusals(policy, evaluation.interface, step, refusals);
+  }
   if (refusals.empty()) {
     finding.is_unexplained = true;
     return;
@@ -127,14 +141,9 @@ void Explainer::evaluate(const Evaluation& evaluation, std::size_t flow, Finding
   finding.reason = reason_of(finding.cause, finding.rule);
 }
 
-/// The request that a refused reply answers.
 void Explainer::add_request(const Conversation& conversation, Finding& finding) {
-  const auto& flows = conversation.flows;
-  const auto request = std::find_if(flows.begin(), flows.end(), [&](const LoggedFlow& other) {
-    return other.is_accepted && other.start <= finding.flow.start &&
-           Conversation::is_reverse(finding.flow, other);
-  });
-  if (request == flows.end()) return;
+  const LoggedFlow* request = request_of(conversation, finding.flow);
+  if (request == nullptr) return;
   finding.is_tracked_reply = true;
   finding.evidence.push_back(quote(conversation, *request));
 }
@@ -154,8 +163,9 @@ void Explainer::add_fix(const Evaluation& evaluation, std::size_t flow, Finding&
   // After the close there is nothing to let through: the next connection is a new one.
   if (finding.cause == Cause::connection_closed || finding.cause == Cause::undecided) return;
   const Step& step = evaluation.timeline.first_of(flow);
+  const bool is_tracked = finding.is_tracked_reply && finding.cause == Cause::network_acl;
   finding.fix = fix_for(replay_->network(), replay_->policy(), evaluation.interface, step.direction,
-                        step.packet, finding.is_tracked_reply);
+                        step.packet, is_tracked);
 }
 
 bool Explainer::is_within_subnet(const LoggedFlow& flow) const {

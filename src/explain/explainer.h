@@ -31,7 +31,8 @@ class Explainer {
  private:
   struct Evaluation;
 
-  void evaluate(const Evaluation& evaluation, std::size_t flow, Finding& finding) const;
+  void evaluate(const Conversation& conversation, const Evaluation& evaluation, std::size_t flow,
+                Finding& finding) const;
   void conclude(const Conversation& conversation, std::size_t flow, Finding& finding) const;
   void add_fix(const Evaluation& evaluation, std::size_t flow, Finding& finding) const;
   static void add_request(const Conversation& conversation, Finding& finding);

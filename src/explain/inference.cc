@@ -54,9 +54,7 @@ class Reasoning {
     for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
       const LoggedFlow& flow = conversation.flows[i];
       if (!flow.is_accepted) continue;
-      // A flow between one address and port and themselves is its own reverse.
-      const bool is_reverse = Conversation::is_reverse(refused_, flow);
-      Accepted& side = is_reverse ? replies_ : same_;
+      Accepted& side = Conversation::is_reverse(refused_, flow) ? replies_ : same_;
       (flow.start <= refused_.start ? side.before : side.after).push_back(i);
     }
   }
@@ -139,28 +137,31 @@ class Reasoning {
     const std::size_t request = replies_.before.back();
     const seconds silence = refused_.start - last_before();
     if (is_within_subnet) return {Cause::undecided, Reason::rules_changed, {request}};
-    if (is_icmp(conversation_.protocol) && !is_echoed(at(request))) {
+    if (is_icmp(conversation_.protocol) && !is_echoed(at(request), refused_)) {
       return {Cause::undecided, Reason::icmp_unknown, {request}};
     }
+    // Within a second times do not tell the order, but the ports may.
+    const bool is_request =
+        at(request).start == refused_.start && is_from_client(refused_) && !knows_flags();
     const bool was_closed = silence > seconds(0) && any_before([](const LoggedFlow& flow) {
                               return has_any(flow, WEIR_TCP_FIN | WEIR_TCP_RST);
                             });
-    if (is_first_packet()) return {Cause::undecided, Reason::lone_request, {request}};
+    if (is_first_packet() || is_request) {
+      return {Cause::undecided, Reason::lone_request, {request}};
+    }
     if (was_closed || silence > remembered(conversation_.protocol)) {
       return {Cause::undecided, Reason::too_late, {request}};
     }
     return {Cause::network_acl, Reason::reply_refused, {request}};
   }
 
+  [[nodiscard]] bool knows_flags() const {
+    return conversation_.protocol == WEIR_TCP && refused_.tcp_flags.has_value();
+  }
+
   /// Nothing but a SYN: a request of its own.
   [[nodiscard]] bool is_first_packet() const {
     return refused_.tcp_flags == WEIR_TCP_SYN && conversation_.protocol == WEIR_TCP;
-  }
-
-  /// An echo's reply is as long as its request, and there are no more of them.
-  [[nodiscard]] bool is_echoed(const LoggedFlow& request) const {
-    return refused_.packets != 0 && request.packets >= refused_.packets &&
-           request.bytes * refused_.packets == refused_.bytes * request.packets;
   }
 
   const Conversation& conversation_;
@@ -170,6 +171,11 @@ class Reasoning {
 };
 
 }  // namespace
+
+bool is_echoed(const LoggedFlow& request, const LoggedFlow& reply) {
+  return reply.packets != 0 && request.packets >= reply.packets &&
+         request.bytes * reply.packets == reply.bytes * request.packets;
+}
 
 Inference infer(const Conversation& conversation, std::size_t flow, bool is_within_subnet) {
   return Reasoning(conversation, flow).run(is_within_subnet);

@@ -14,6 +14,10 @@ struct Inference {
   std::vector<std::size_t> evidence;  ///< places in the conversation's flows
 };
 
+/// Do they look like echo requests and their replies? A reply is as long as its request, and there
+/// are no more of them.
+bool is_echoed(const LoggedFlow& request, const LoggedFlow& reply);
+
 /// It rests on two facts. A network ACL judges each packet alone, so what it once lets through it
 /// always lets through; a security group lets through the replies to what it let through, as long
 /// as it remembers (facts/flow-logs.md §8.2, §8.3, §8.5). So a reply refused after its request was

@@ -60,12 +60,15 @@ std::optional<Timeline> Replay::reconstruct(vpc::InterfaceIndex interface,
   return best;
 }
 
-weir_verdict Replay::judge_late(vpc::InterfaceIndex interface, const Step& step,
-                                std::chrono::seconds since) const {
+std::optional<weir_verdict> Replay::judge_untracked(vpc::InterfaceIndex interface, const Step& step,
+                                                    const Past& past) const {
+  const bool is_tcp = step.packet.protocol == WEIR_TCP;
+  if ((is_tcp && past.goes_on) || (!past.is_open && !past.may_be_first)) return std::nullopt;
   const weir_opinion opinion = policy_.ask(interface, step.packet, step.direction);
   constexpr std::chrono::microseconds kRemembered(WEIR_TIMEOUT_CLOSING + WEIR_TIMEOUT_CLOSED);
   const bool is_new = (step.packet.tcp_bits & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
-  const bool was_closed = step.packet.protocol == WEIR_TCP && !is_new && since <= kRemembered;
+  const bool was_closed = is_tcp && !is_new && past.is_open && past.may_be_closed &&
+                          step.time - *past.last <= kRemembered;
   return weir_decide(&opinion, static_cast<int>(step.direction),
                      was_closed ? WEIR_AFTER_THE_CLOSE : WEIR_UNKNOWN_CONNECTION, WEIR_RULE_NONE);
 }

@@ -27,9 +27,12 @@ class Replay {
   std::optional<Timeline> reconstruct(vpc::InterfaceIndex interface,
                                       const Conversation& conversation);
 
-  /// The verdict on a packet whose connection is not tracked any more, `since` its last packet.
-  [[nodiscard]] weir_verdict judge_late(vpc::InterfaceIndex interface, const Step& step,
-                                        std::chrono::seconds since) const;
+  /// The verdict on a packet that was refused although its connection seems to be tracked: it came
+  /// before the connection, or after its close, or after the memory of it. Nothing if none of that
+  /// can be: then other rules were in force.
+  [[nodiscard]] std::optional<weir_verdict> judge_untracked(vpc::InterfaceIndex interface,
+                                                            const Step& step,
+                                                            const Past& past) const;
 
   [[nodiscard]] const vpc::Network& network() const { return network_; }
   [[nodiscard]] const policy::Policy& policy() const { return policy_; }

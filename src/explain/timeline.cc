@@ -9,6 +9,7 @@ using vpc::Direction;
 
 // Sparser than this no timeout of connection tracking lies (bpf/track.h: 10 s after a close).
 constexpr std::chrono::seconds kLongestStep{10};
+constexpr std::uint64_t kMostSteps = 64;  // AWS's longest window is 600 s
 
 // AWS's bits in a record's tcp-flags (facts/flow-logs.md §1.4).
 constexpr std::uint8_t kFin = WEIR_TCP_FIN;
@@ -52,12 +53,31 @@ Direction opener(const Conversation& conversation, const std::vector<Direction>&
     }
     const LoggedFlow& best = flows[*earliest];
     if (flows[i].start != best.start || directions[i] == directions[*earliest]) continue;
-    const bool is_better = flows[i].is_accepted != best.is_accepted
-                               ? flows[i].is_accepted
-                               : flows[i].dstport < best.dstport;
+    const bool is_better = is_from_client(flows[i]) != is_from_client(best)
+                               ? is_from_client(flows[i])
+                               : flows[i].is_accepted && !best.is_accepted;
     if (is_better) earliest = i;
   }
   return directions[*earliest];
+}
+
+/// Where AWS gives all flows of a window the same times, nothing but the flags tells that a
+/// connection was closed before.
+bool shares_the_times_of_a_closed_one(const Conversation& conversation, const LoggedFlow& flow) {
+  return flow.start != flow.end &&
+         std::any_of(
+             conversation.flows.begin(), conversation.flows.end(), [&](const LoggedFlow& other) {
+               return other.is_accepted && other.start == flow.start && other.end == flow.end &&
+                      (other.tcp_flags.value_or(0) & (kFin | kRst)) != 0;
+             });
+}
+
+/// Was anything accepted both before the flow's first packet and after it?
+bool goes_on_after(const Conversation& conversation, const LoggedFlow& flow) {
+  return std::any_of(
+      conversation.flows.begin(), conversation.flows.end(), [&](const LoggedFlow& other) {
+        return other.is_accepted && other.start < flow.start && other.end > flow.start;
+      });
 }
 
 class Builder {
@@ -73,7 +93,8 @@ class Builder {
     step.direction = direction;
     step.packet = packet_of(flow, src, dst, direction);
     const auto length = flow.end - flow.start;
-    const auto wanted = static_cast<std::uint64_t>((length + kLongestStep) / kLongestStep);
+    const auto wanted =
+        std::min(static_cast<std::uint64_t>((length + kLongestStep) / kLongestStep), kMostSteps);
     const std::uint64_t gaps = flow.packets < 2 ? 0 : std::min(flow.packets - 1, wanted);
     const std::uint8_t flags = flow.tcp_flags.value_or(0);
     for (std::uint64_t i = 0; i <= gaps; ++i) {
@@ -130,14 +151,32 @@ class Builder {
 
 }  // namespace
 
-std::vector<std::optional<base::UnixMicros>> Timeline::last_accepted(
-    const Conversation& conversation) const {
-  std::vector<std::optional<base::UnixMicros>> out(firsts.size());
+std::vector<Past> Timeline::pasts(const Conversation& conversation) const {
+  std::vector<Past> out(firsts.size());
+  std::optional<base::UnixMicros> first;
   std::optional<base::UnixMicros> last;
+  bool has_flags = false;
+  unsigned fins = 0;  // a bit for each direction
+  bool was_reset = false;
   for (const Step& step : steps) {
-    if (step.is_first) out[step.flow] = last;
-    if (step.flow == Step::kUnrecorded || conversation.flows[step.flow].is_accepted) {
-      last = step.time;
+    const bool is_recorded = step.flow != Step::kUnrecorded;
+    if (step.is_first) {
+      const bool is_open = first && base::second_of(*first) < base::second_of(step.time);
+      const LoggedFlow& flow = conversation.flows[step.flow];
+      out[step.flow] = {last, is_open, !has_flags || was_reset || fins == 3,
+                        goes_on_after(conversation, flow),
+                        is_from_client(flow) || flow.tcp_flags == kSyn};
+    }
+    if (is_recorded && !conversation.flows[step.flow].is_accepted) continue;
+    if (!first) first = step.time;
+    last = step.time;
+    has_flags |= is_recorded && conversation.flows[step.flow].tcp_flags.has_value();
+    was_reset |= (step.packet.tcp_bits & kRst) != 0;
+    if ((step.packet.tcp_bits & kFin) != 0) fins |= 1U << static_cast<unsigned>(step.direction);
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (shares_the_times_of_a_closed_one(conversation, conversation.flows[i])) {
+      out[i].is_open = out[i].may_be_closed = true;
     }
   }
   return out;

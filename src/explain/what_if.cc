@@ -10,6 +10,14 @@ struct Sides {
   weir_verdict proposed;
 };
 
+/// The flow that opened the conversation.
+std::size_t opening(const Timeline& timeline) {
+  const auto direction = timeline.steps.front().direction;
+  std::size_t i = 0;
+  while (timeline.steps[i].direction != direction || !timeline.steps[i].is_first) ++i;
+  return timeline.steps[i].flow;
+}
+
 std::string rule_of(const policy::Policy& policy, const weir_verdict& verdict) {
   const bool is_acl = verdict.accept == 0 && verdict.cause == WEIR_CAUSE_NETWORK_ACL;
   return std::string(policy.rule_name(is_acl ? verdict.acl_rule : verdict.group_rule));
@@ -29,15 +37,20 @@ void WhatIf::compare(const Conversation& conversation,
   }
   const auto now = now_.judge(*here, *timeline);
   const auto proposed = proposed_.judge(*there, *timeline);
-  const auto last_accepted = timeline->last_accepted(conversation);
+  const std::size_t opener = opening(*timeline);
+  const bool is_cut_off = conversation.flows[opener].is_accepted && now[opener].accept != 0 &&
+                          proposed[opener].accept == 0;
+  const auto pasts = timeline->pasts(conversation);
   for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
     const LoggedFlow& flow = conversation.flows[i];
     Sides sides{now[i], proposed[i]};
     const Step& step = timeline->first_of(i);
-    if (!flow.is_accepted && sides.now.accept != 0 && last_accepted[i]) {
-      // Tracked, had its connection not ended: then it is judged as a new one, by both.
-      const auto since = std::chrono::ceil<std::chrono::seconds>(step.time - *last_accepted[i]);
-      sides = {now_.judge_late(*here, step, since), proposed_.judge_late(*there, step, since)};
+    if (is_cut_off && sides.now.accept != 0) sides.proposed = proposed[opener];
+    if (!flow.is_accepted && sides.now.accept != 0 && pasts[i].last) {
+      // It would have passed as part of a connection, and did not: both judge it as a new one.
+      const auto late = now_.judge_untracked(*here, step, pasts[i]);
+      const auto late_proposed = proposed_.judge_untracked(*there, step, pasts[i]);
+      if (late && late_proposed) sides = {*late, *late_proposed};
     }
     if ((sides.now.accept != 0) != flow.is_accepted) {
       ++counts_.disagreeing;

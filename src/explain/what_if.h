@@ -18,9 +18,9 @@ struct Change {
   std::string rule;  ///< of the proposed ones, that decides; empty: none is asked
 };
 
-/// Compares two descriptions of the same network over recorded conversations. Each flow is judged at
-/// its own interface, as if it had been sent all the same: a reply to a request that would be
-/// refused is refused too, unless a rule allows it without tracking.
+/// Compares two descriptions of the same network over recorded conversations, each at its own
+/// interface. With the opening of a conversation all of it is refused: nobody answers a request
+/// that does not arrive.
 class WhatIf {
  public:
   /// Both outlive it.

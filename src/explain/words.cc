@@ -12,9 +12,8 @@ namespace {
 
 using vpc::Direction;
 
-/// Clients speak from here on (facts/flow-logs.md §8.3); so do those on Linux.
+/// Clients speak from here on (facts/flow-logs.md §8.3).
 constexpr std::uint16_t kFirstClientPort = 1024;
-constexpr std::uint16_t kFirstLinuxPort = 32768;
 
 /// All that is said, in one language. The names in braces are those of `arguments`.
 struct Phrases {
