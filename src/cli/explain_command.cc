@@ -131,7 +131,11 @@ class Text : public Output {
          << "\n  " << sentence(example, language_) << "\n"
          << labels.rests_on << "\n";
     for (const std::string& record : example.evidence) out_ << "    " << record << "\n";
-    if (!example.fix.empty()) out_ << labels.fix << "\n    " << example.fix << "\n";
+    if (!example.fix.empty()) {
+      const bool is_reply =
+          example.is_tracked_reply && example.cause == explain::Cause::network_acl;
+      out_ << (is_reply ? labels.fix_for_reply : labels.fix) << "\n    " << example.fix << "\n";
+    }
     if (group.flows > 1) {
       out_ << fmt::format(
                   fmt::runtime(labels.more),

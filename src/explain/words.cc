@@ -226,6 +226,9 @@ const Labels& labels(Language language) {
       "{cause} ({certainty}) {rule}, {service}: {flows}, {packets}, {bytes}",
       "  It rests on:",
       "  This would let it through:",
+      "  This would let it through. Replies to the next client go to another port: "
+      "From=1024,To=65535 "
+      "lets all of them through:",
       "  And {flows} more like it.",
       "And {groups} more groups: --limit shows more, --output json all.",
       "No record was refused.",
@@ -235,6 +238,8 @@ const Labels& labels(Language language) {
       "{cause} ({certainty}) {rule}、{service}: {flows}、{packets}、{bytes}",
       "  根拠となる記録:",
       "  許可するには:",
+      "  許可するには (次のクライアントへの応答は別のポート宛てになります。すべて許可するなら "
+      "From=1024,To=65535):",
       "  同様のものがほかに {flows} あります。",
       "ほかに {groups} 組あります (--limit で表示数を、--output json で全件を)。",
       "拒否された記録はありません。",

@@ -27,9 +27,10 @@ std::string sentence(const Finding& finding, Language language);
 
 /// What stands around sentences in a text for people.
 struct Labels {
-  std::string_view heading;      ///< {cause} {certainty} {rule} {service} {flows} {packets} {bytes}
-  std::string_view rests_on;     ///< {records}
-  std::string_view fix;          ///< {commands}
+  std::string_view heading;   ///< {cause} {certainty} {rule} {service} {flows} {packets} {bytes}
+  std::string_view rests_on;  ///< {records}
+  std::string_view fix;       ///< {commands}
+  std::string_view fix_for_reply;
   std::string_view more;         ///< {flows}
   std::string_view more_groups;  ///< {groups}
   std::string_view nothing;      ///< no record was refused
