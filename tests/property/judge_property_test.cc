@@ -216,6 +216,11 @@ class World {
   Random& random_;
 };
 
+std::uint32_t fragment_id(Random& random) {
+  static const std::vector<std::uint32_t> kIds{1, 2, 0x1'0001, 0x1'0002, 0xffff'0001};
+  return random.any(kIds);
+}
+
 weir_packet fresh_packet(World& world, Random& random) {
   weir_packet packet{};
   const bool ipv6 = random.one_in(3);
@@ -240,8 +245,7 @@ weir_packet fresh_packet(World& world, Random& random) {
   }
   if (random.one_in(16)) {
     packet.fragment = WEIR_FIRST_FRAGMENT;
-    static const std::vector<std::uint32_t> kIds{1, 2, 0x1'0001, 0x1'0002, 0xffff'0001};
-    packet.fragment_id = random.any(kIds);
+    packet.fragment_id = fragment_id(random);
     // Then the first fragment and the later ones are of one flow, though their rules differ.
     if (random.one_in(4)) packet.srcport = packet.dstport = 0;
   }
@@ -264,6 +268,7 @@ weir_packet next_packet(weir_packet packet, bool& turns_round, Random& random) {
   }
   if (packet.fragment == WEIR_FIRST_FRAGMENT && random.one_in(2)) {
     packet.fragment = WEIR_LATER_FRAGMENT;
+    if (random.one_in(8)) packet.fragment_id = fragment_id(random);  // of another datagram
     packet.srcport = packet.dstport = 0;
     packet.tcp_bits = packet.icmp_type = packet.icmp_code = 0;
     packet.icmp_id = 0;
