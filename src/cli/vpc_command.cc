@@ -30,11 +30,12 @@ int check(const Asked& asked) {
   if (auto policy = policy::Policy::compile(*network); !policy) return failed(policy.error());
   for (const std::string& line : vpc::advice(*network))
     fmt::print(stderr, "weir: note: {}\n", line);
-  fmt::print(
-      "{} is sound: {} VPCs, {} subnets, {} interfaces, {} security groups, {} network ACLs, "
-      "{} prefix lists\n",
-      asked.path, network->vpcs.size(), network->subnets.size(), network->interfaces.size(),
-      network->security_groups.size(), network->network_acls.size(), network->prefix_lists.size());
+  fmt::print("{} is sound: {}, {}, {}, {}, {}, {}\n", asked.path,
+             count_of(network->vpcs.size(), "VPC"), count_of(network->subnets.size(), "subnet"),
+             count_of(network->interfaces.size(), "interface"),
+             count_of(network->security_groups.size(), "security group"),
+             count_of(network->network_acls.size(), "network ACL"),
+             count_of(network->prefix_lists.size(), "prefix list"));
   return kDone;
 }
 
