@@ -22,6 +22,13 @@ int run(int argc, char** argv) {
   weir::cli::add_what_if_command(app, exit_code);
   weir::cli::add_vpc_command(app, exit_code);
   weir::cli::add_fields_command(app, exit_code);
+  const std::string first = argc > 1 ? argv[1] : "-";
+  const auto is_meant = [&](const CLI::App* command) { return command->get_name() == first; };
+  if (first.rfind('-', 0) != 0 && app.get_subcommands(is_meant).empty()) {
+    return weir::cli::failed(
+        {"", "there is no command '" + first + "'", "`weir --help` lists the commands"},
+        weir::cli::kUsage);
+  }
   try {
     app.parse(argc, argv);
     if (const bool is_written = std::fflush(stdout) == 0 && std::cout.flush().good(); !is_written) {

@@ -7,7 +7,7 @@
 namespace weir::cli {
 
 int failed(const base::Error& error, ExitCode code) {
-  fmt::print(stderr, "weir: {}\n", error.message());
+  fmt::print(stderr, "weir: {}\n", base::shown(error.message()));
   return code;
 }
 
