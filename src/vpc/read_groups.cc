@@ -10,6 +10,8 @@ namespace {
 using base::Family;
 using base::Prefix;
 
+constexpr const char* kLists = "PrefixLists, with its Entries";
+
 using Peer = decltype(SecurityGroupRule::peer);
 
 std::optional<Prefix> required_block(const JsonObject& object, const char* key, Family family) {
@@ -23,7 +25,7 @@ std::optional<Peer> read_peer(const Description& description, const JsonObject& 
   if (given("CidrIpv4")) return read_block(object, "CidrIpv4", Family::ipv4);
   if (given("CidrIpv6")) return read_block(object, "CidrIpv6", Family::ipv6);
   if (given("PrefixListId")) {
-    return Description::refer(object, "PrefixListId", description.prefix_lists, "PrefixLists");
+    return Description::refer(object, "PrefixListId", description.prefix_lists, kLists);
   }
   if (auto group = object.object("ReferencedGroupInfo")) {
     return Description::refer(*group, "GroupId", description.groups, "SecurityGroups");
@@ -68,7 +70,7 @@ void read_permissions(const Description& description, const JsonObject& group, c
       add(peer, required_block(peer, "CidrIpv6", Family::ipv6));
     }
     for (const JsonObject& peer : permission.objects("PrefixListIds")) {
-      add(peer, Description::refer(peer, "PrefixListId", description.prefix_lists, "PrefixLists"));
+      add(peer, Description::refer(peer, "PrefixListId", description.prefix_lists, kLists));
     }
     for (const JsonObject& peer : permission.objects("UserIdGroupPairs")) {
       add(peer, Description::refer(peer, "GroupId", description.groups, "SecurityGroups"));
@@ -81,6 +83,8 @@ void read_permissions(const Description& description, const JsonObject& group, c
 void read_prefix_lists(Description& description) {
   auto& lists = description.network.prefix_lists;
   for (JsonObject& object : description.all("PrefixLists")) {
+    // describe-managed-prefix-lists prints lists without their entries, most of which no rule uses.
+    if (!object.has("Entries")) continue;
     auto id =
         Description::register_id(object, "PrefixListId", description.prefix_lists, lists.size());
     if (!id) continue;

@@ -158,6 +158,16 @@ TEST(ReadDescription, AnIdThatWouldBreakARecordIsRefused) {
   }
 }
 
+TEST(ReadDescription, APrefixListWithoutEntriesIsMissedOnlyByARuleThatRefersToIt) {
+  const std::string list = R"("PrefixLists": [{"PrefixListId": "pl-1", "MaxEntries": 3}])";
+  EXPECT_TRUE(read(list).errors.empty());
+  EXPECT_EQ(error_of(list + R"(, "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1",)"
+                            R"( "IpPermissions": [{"IpProtocol": "-1",)"
+                            R"( "PrefixListIds": [{"PrefixListId": "pl-1"}]}]}])"),
+            "vpc.json: SecurityGroups[0] (sg-1).IpPermissions[0].PrefixListIds[0].PrefixListId: "
+            "pl-1 is not described; add it to PrefixLists, with its Entries");
+}
+
 TEST(ReadDescription, ANumberThatFitsNowhereIsNoWildcard) {
   EXPECT_EQ(
       error_of(R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
