@@ -23,7 +23,7 @@ struct CapturedPacket {
 };
 
 /// An interface of the machine that captured, by the capture's own name for it: printable ASCII, or
-/// "interface 2" where the capture names none.
+/// "interface 2" where the capture names none. Beyond the 64th they are "other interfaces".
 struct CaptureInterface {
   std::string name;
   std::uint64_t packets = 0;  ///< handed out so far

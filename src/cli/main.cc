@@ -13,7 +13,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("weir ") + WEIR_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
-    return std::string("weir: ") + error.what() + "; --help says more\n";
+    return "weir: " + weir::base::shown(error.what()) + "; --help says more\n";
   });
   int exit_code = weir::cli::kUsage;
   weir::cli::add_record_command(app, exit_code);

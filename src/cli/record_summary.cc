@@ -39,11 +39,10 @@ void print_notes(const std::string& interface_id, const recorder::Summary& summa
                count_of(summary.foreign, "packet"), interface_id);
   }
   if (summary.late != 0) {
-    fmt::print(
-        stderr,
-        "weir: note: the clock ran backwards: {} came after their window had closed and made "
-        "further records there; NODATA may stand beside them\n",
-        count_of(summary.late, "packet"));
+    fmt::print(stderr,
+               "weir: note: the clock ran backwards: {} came after the window had closed and made "
+               "further records there; NODATA may stand beside them\n",
+               count_of(summary.late, "packet"));
   }
   if (summary.clock_jumps != 0) {
     fmt::print(

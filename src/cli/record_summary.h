@@ -1,5 +1,4 @@
-// What `weir record` says at its end, on stderr: what became of each packet, and where the records
-// are.
+// What `weir record` says at its end, on stderr: what became of the packets, where the records are.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +12,7 @@
 namespace weir::cli {
 
 /// Every class of packets that is not empty, and what makes a figure inexact. `interface_id` is
-/// what
-/// `--interface` names, or empty.
+/// that of `--interface`, or empty.
 void print_summary(const std::string& capture, const std::string& interface_id,
                    const recorder::Summary& summary,
                    std::span<const capture::CaptureInterface> interfaces);
