@@ -74,8 +74,8 @@ void read_network_acls(Description& description) {
     }
     for (const JsonObject& association : object.objects("Associations")) {
       const std::string subnet = association.required_text("SubnetId");
-      if (!subnet.empty() &&
-          !description.associations.try_emplace(subnet, index, association).second) {
+      const Description::AclAssociation here{index, association};
+      if (!subnet.empty() && !description.associations.emplace(subnet, here).second) {
         association.fail("SubnetId", subnet + " has two network ACLs");
       }
     }
