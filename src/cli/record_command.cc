@@ -49,8 +49,8 @@ base::Expected<std::string> region_of(const Asked& asked, const vpc::Network& ne
     if (region.empty() || region == found) continue;
     if (first != nullptr) {
       return base::fail("--region",
-                        "is not given, and " + first->id + " lies in " + found + ", " + subnet.id +
-                            " in " + region,
+                        fmt::format("is not given, and {} lies in {}, {} in {}", first->id, found,
+                                    subnet.id, region),
                         "give the region that the objects shall lie under");
     }
     first = &subnet;

@@ -44,7 +44,9 @@ inline Bytes u32(std::uint32_t value) {
   return join({u16(value >> 16U), u16(value & 0xffffU)});
 }
 inline Bytes zeros(std::size_t count) {
-  return Bytes(count, 0);
+  Bytes out;
+  out.resize(count);
+  return out;
 }
 
 inline Bytes tcp(unsigned bits = 2) {
@@ -65,9 +67,9 @@ inline Bytes sctp() {
 inline Bytes ipv4(unsigned protocol, const Bytes& payload, unsigned fragment = 0,
                   const Bytes& options = {}) {
   const auto words = static_cast<unsigned>(5 + options.size() / 4);
-  return join({u8(0x40 | words), u8(0), u16(static_cast<unsigned>(4 * words + payload.size())),
-               u16(0xbeef), u16(fragment), u8(64), u8(protocol), u16(0), u32(0x0a000001),
-               u32(0x0a000002), options, payload});
+  const auto length = static_cast<unsigned>(20 + options.size() + payload.size());
+  return join({u8(0x40 | words), u8(0), u16(length), u16(0xbeef), u16(fragment), u8(64),
+               u8(protocol), u16(0), u32(0x0a000001), u32(0x0a000002), options, payload});
 }
 
 /// 2001:db8::1 to 2001:db8::2.
