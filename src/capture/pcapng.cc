@@ -20,6 +20,9 @@ constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 constexpr std::uint32_t kMaxBlockBytes = std::uint32_t{16} << 20U;
 constexpr std::size_t kBlockOverhead = 12;  // type, length, length
 constexpr std::size_t kMaxInterfaces = 65536;
+constexpr std::size_t kMaxNames = 64;  // further interfaces are counted together
+constexpr std::size_t kMaxNameBytes = 64;
+constexpr std::uint16_t kOptionName = 2;
 constexpr std::uint16_t kOptionTimeResolution = 9;
 constexpr std::uint16_t kOptionTimeOffset = 14;
 
@@ -28,7 +31,18 @@ struct Interface {
   std::uint32_t snap_length = 0;
   std::uint64_t ticks_per_second = 1'000'000;
   std::int64_t offset_seconds = 0;
+  std::size_t counted_as = 0;  ///< place in PcapngReader::counted_
 };
+
+/// A name that a terminal can be given: a capture may come from anybody.
+std::string printable(std::span<const std::uint8_t> bytes) {
+  std::string name;
+  for (const std::uint8_t byte : bytes.first(std::min(bytes.size(), kMaxNameBytes))) {
+    if (byte == 0) break;
+    name += byte >= ' ' && byte < 0x7f ? static_cast<char>(byte) : '?';
+  }
+  return name;
+}
 
 /// 10 to the power of the value, or 2 with the highest bit set; 0 if it does not fit.
 std::uint64_t ticks_per_second(std::uint8_t resolution) {
@@ -45,6 +59,8 @@ std::uint64_t ticks_per_second(std::uint8_t resolution) {
 class PcapngReader : public BufferedReader {
  public:
   using BufferedReader::BufferedReader;
+
+  [[nodiscard]] std::span<const CaptureInterface> interfaces() const override { return counted_; }
 
  private:
   Step next(CapturedPacket& packet) override {
@@ -103,6 +119,7 @@ class PcapngReader : public BufferedReader {
     if (interfaces_.size() >= kMaxInterfaces)
       return {Step::damage, 0, "too many interfaces before"};
     Interface interface;
+    std::string name;
     interface.link_type = order_.u16(body.data());
     interface.snap_length = order_.u32(body.data() + 4);
     auto options = body.subspan(8);
@@ -115,14 +132,28 @@ class PcapngReader : public BufferedReader {
         interface.ticks_per_second = ticks_per_second(options[4]);
       } else if (code == kOptionTimeOffset && length == 8) {
         interface.offset_seconds = static_cast<std::int64_t>(order_.u64(options.data() + 4));
+      } else if (code == kOptionName) {
+        name = printable(options.subspan(4, length));
       }
       options = options.subspan(padded);
     }
     if (interface.ticks_per_second == 0) {
       return {Step::damage, 0, "an interface's time resolution is not possible before"};
     }
+    if (name.empty()) name = "interface " + std::to_string(interfaces_.size());
+    interface.counted_as = counted_as(std::move(name));
     interfaces_.push_back(interface);
     return {Step::skipped};
+  }
+
+  std::size_t counted_as(std::string name) {
+    const auto same = std::find_if(counted_.begin(), counted_.end(),
+                                   [&](const auto& other) { return other.name == name; });
+    if (same != counted_.end()) return static_cast<std::size_t>(same - counted_.begin());
+    if (counted_.size() > kMaxNames) return kMaxNames;
+    if (counted_.size() == kMaxNames) name = "other interfaces";
+    counted_.push_back({std::move(name)});
+    return counted_.size() - 1;
   }
 
   Step read_enhanced(std::span<const std::uint8_t> body, CapturedPacket& packet) {
@@ -186,11 +217,13 @@ class PcapngReader : public BufferedReader {
     packet.bytes = data.first(kept);
     packet.wire_length = wire;
     packet.link_type = interface.link_type;
+    ++counted_[interface.counted_as].packets;
     return {Step::packet};
   }
 
   ByteOrder order_;
   std::vector<Interface> interfaces_;  ///< of the present section
+  std::vector<CaptureInterface> counted_;
   base::UnixMicros last_time_{};
 };
 

@@ -22,6 +22,13 @@ struct CapturedPacket {
   std::uint16_t link_type = 0;    ///< LINKTYPE_…, as registered by tcpdump.org
 };
 
+/// An interface of the machine that captured, by the capture's own name for it: printable ASCII, or
+/// "interface 2" where the capture names none. Beyond the 64th they are "other interfaces".
+struct CaptureInterface {
+  std::string name;
+  std::uint64_t packets = 0;  ///< handed out so far
+};
+
 /// Reads packets in the file's order. Hostile input: every length is checked against what is left,
 /// and no allocation follows an unchecked length.
 class Reader {
@@ -32,6 +39,10 @@ class Reader {
   /// before a damaged place is always handed out: the error comes from the call after, and says at
   /// which packet and byte the damage is. After an error the reader has ended.
   virtual base::Expected<std::size_t> read(std::span<CapturedPacket> packets) = 0;
+
+  /// The interfaces described so far, those of one name as one; none where the format does not tell
+  /// (pcap).
+  [[nodiscard]] virtual std::span<const CaptureInterface> interfaces() const { return {}; }
 
   /// Bytes of the (still packed) file consumed so far, and its size (0 if not known): progress.
   [[nodiscard]] virtual const base::Input& input() const = 0;

@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -11,7 +12,9 @@ int run(int argc, char** argv) {
   app.name("weir");
   app.set_version_flag("--version", std::string("weir ") + WEIR_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
+    return "weir: " + weir::base::shown(error.what()) + "; --help says more\n";
+  });
   int exit_code = weir::cli::kUsage;
   weir::cli::add_record_command(app, exit_code);
   weir::cli::add_query_command(app, exit_code);
@@ -19,8 +22,18 @@ int run(int argc, char** argv) {
   weir::cli::add_what_if_command(app, exit_code);
   weir::cli::add_vpc_command(app, exit_code);
   weir::cli::add_fields_command(app, exit_code);
+  const std::string first = argc > 1 ? argv[1] : "-";
+  const auto is_meant = [&](const CLI::App* command) { return command->get_name() == first; };
+  if (first.rfind('-', 0) != 0 && app.get_subcommands(is_meant).empty()) {
+    return weir::cli::failed(
+        {"", "there is no command '" + first + "'", "`weir --help` lists the commands"},
+        weir::cli::kUsage);
+  }
   try {
     app.parse(argc, argv);
+    if (const bool is_written = std::fflush(stdout) == 0 && std::cout.flush().good(); !is_written) {
+      return weir::cli::failed({"standard output", "cannot be written to the end", ""});
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? weir::cli::kDone : weir::cli::kUsage;
   }

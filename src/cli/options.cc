@@ -7,8 +7,12 @@
 namespace weir::cli {
 
 int failed(const base::Error& error, ExitCode code) {
-  fmt::print(stderr, "weir: {}\n", error.message());
+  fmt::print(stderr, "weir: {}\n", base::shown(error.message()));
   return code;
+}
+
+std::string count_of(std::uint64_t count, std::string_view thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
 void add_output_option(CLI::App& command, std::string& form) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/table.h"
@@ -21,6 +23,9 @@ enum ExitCode : int {
 
 /// Prints "weir: …" on stderr.
 int failed(const base::Error& error, ExitCode code = kFailed);
+
+/// "1 packet", "2 packets".
+std::string count_of(std::uint64_t count, std::string_view thing);
 
 /// Adds `--output table|json|csv`.
 void add_output_option(CLI::App& command, std::string& form);

@@ -9,6 +9,7 @@
 #include "capture/reader.h"
 #include "cli/options.h"
 #include "cli/record_output.h"
+#include "cli/record_summary.h"
 #include "deliver/object_key.h"
 #include "deliver/publisher.h"
 #include "policy/policy.h"
@@ -26,7 +27,7 @@ struct Asked {
   std::string traffic_type = "ALL";
   int max_aggregation_interval = 600;
   std::string log_format = "default";
-  std::string file_format = "plain-text";
+  std::string file_format;
   bool per_hour_partition = false;
   bool hive_compatible_partitions = false;
   std::string flow_log_id;
@@ -35,23 +36,43 @@ struct Asked {
   std::string form;
 };
 
-std::string region_of(const Asked& asked, const vpc::Network& network) {
+/// The objects of one flow log lie under one region.
+base::Expected<std::string> region_of(const Asked& asked, const vpc::Network& network,
+                                      std::optional<vpc::InterfaceIndex> interface) {
   if (!asked.region.empty()) return asked.region;
-  for (const vpc::Subnet& subnet : network.subnets) {
-    if (auto region = vpc::region_of(subnet.availability_zone); !region.empty()) return region;
+  const vpc::Subnet* first = nullptr;
+  std::string found;
+  for (std::size_t i = 0; i < network.subnets.size(); ++i) {
+    const vpc::Subnet& subnet = network.subnets[i];
+    if (interface && network[*interface].subnet != static_cast<vpc::SubnetIndex>(i)) continue;
+    std::string region = vpc::region_of(subnet.availability_zone);
+    if (region.empty() || region == found) continue;
+    if (first != nullptr) {
+      return base::fail("--region",
+                        fmt::format("is not given, and {} lies in {}, {} in {}", first->id, found,
+                                    subnet.id, region),
+                        "give the region that the objects shall lie under");
+    }
+    first = &subnet;
+    found = std::move(region);
   }
+  if (!found.empty()) return found;
   for (const char* variable : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
     if (const char* value = std::getenv(variable); value != nullptr) return value;
   }
-  return {};
+  return base::fail("--region", "is not given, and no subnet tells its Availability Zone",
+                    "give the region, such as us-east-1");
 }
 
 /// The objects of one flow log lie under one account.
-base::Expected<std::string> account_of(const vpc::Network& network) {
+base::Expected<std::string> account_of(const vpc::Network& network,
+                                       std::optional<vpc::InterfaceIndex> interface) {
+  if (interface) return network[network[*interface].vpc].owner_id;
   for (const vpc::Vpc& vpc : network.vpcs) {
     if (vpc.owner_id == network.vpcs.front().owner_id) continue;
-    return base::fail(vpc.id, "belongs to another account than " + network.vpcs.front().id,
-                      "record the accounts one by one");
+    return base::fail(
+        vpc.id, "belongs to another account than " + network.vpcs.front().id,
+        "record the accounts one by one, or name the capture's interface with --interface");
   }
   return network.vpcs.front().owner_id;
 }
@@ -62,20 +83,6 @@ base::Expected<recorder::Settings> settings_of(const Asked& asked, const vpc::Ne
   auto format = record::LogFormat::parse(asked.log_format);
   if (!format) return tl::unexpected(format.error());
   flow_log.log_format = std::move(*format);
-  auto account = account_of(network);
-  if (!account) return tl::unexpected(account.error());
-  flow_log.account_id = *account;
-  flow_log.region = region_of(asked, network);
-  if (flow_log.region.empty()) {
-    return base::fail("--region", "is not given, and no subnet tells its Availability Zone",
-                      "give the region, such as us-east-1");
-  }
-  if (asked.traffic_type == "ACCEPT") flow_log.traffic_type = deliver::TrafficType::accept;
-  if (asked.traffic_type == "REJECT") flow_log.traffic_type = deliver::TrafficType::reject;
-  flow_log.max_aggregation_interval = std::chrono::seconds(asked.max_aggregation_interval);
-  if (asked.file_format == "parquet") flow_log.file_format = deliver::FileFormat::parquet;
-  flow_log.hive_compatible_partitions = asked.hive_compatible_partitions;
-  flow_log.per_hour_partition = asked.per_hour_partition;
   if (!asked.interface_id.empty()) {
     settings.interface = network.find_interface(asked.interface_id);
     if (!settings.interface) {
@@ -83,12 +90,25 @@ base::Expected<recorder::Settings> settings_of(const Asked& asked, const vpc::Ne
                         "`weir vpc show` lists the interfaces");
     }
   }
+  auto account = account_of(network, settings.interface);
+  if (!account) return tl::unexpected(account.error());
+  flow_log.account_id = *account;
+  auto region = region_of(asked, network, settings.interface);
+  if (!region) return tl::unexpected(region.error());
+  flow_log.region = *region;
+  if (asked.traffic_type == "ACCEPT") flow_log.traffic_type = deliver::TrafficType::accept;
+  if (asked.traffic_type == "REJECT") flow_log.traffic_type = deliver::TrafficType::reject;
+  flow_log.max_aggregation_interval = std::chrono::seconds(asked.max_aggregation_interval);
+  if (asked.file_format == "parquet") flow_log.file_format = deliver::FileFormat::parquet;
+  flow_log.hive_compatible_partitions = asked.hive_compatible_partitions;
+  flow_log.per_hour_partition = asked.per_hour_partition;
   flow_log.id = asked.flow_log_id;
   if (flow_log.id.empty()) {
     flow_log.id = deliver::default_flow_log_id(
         {flow_log.account_id, flow_log.region, network.vpcs.front().id, asked.interface_id,
          asked.traffic_type, std::to_string(asked.max_aggregation_interval),
-         flow_log.log_format.to_string(), asked.file_format});
+         flow_log.log_format.to_string(),
+         asked.file_format.empty() ? "plain-text" : asked.file_format});
   }
   if (auto checked = deliver::check(flow_log); !checked) return tl::unexpected(checked.error());
   return settings;
@@ -123,55 +143,6 @@ class Progress {
       std::chrono::steady_clock::now() + std::chrono::seconds(1);
 };
 
-/// Every class of packets that is not empty, and what makes a figure inexact.
-void print_summary(const Asked& asked, const recorder::Summary& summary) {
-  fmt::print(stderr, "{}: {} packets read\n", asked.capture, summary.read);
-  const std::initializer_list<std::pair<std::uint64_t, const char*>> classes = {
-      {summary.recorded, "recorded"},
-      {summary.filtered_out, "not asked for (--traffic-type)"},
-      {summary.not_logged, "not logged by AWS's rules"},
-      {summary.no_interface, "of no described interface"},
-      {summary.not_ip, "not IP"},
-      {summary.truncated, "cut off within their headers by the capture"},
-      {summary.malformed, "malformed"},
-      {summary.unknown_link, "of a link type that is not read"},
-  };
-  for (const auto& [count, name] : classes) {
-    if (count != 0) fmt::print(stderr, "{:>12} {}\n", count, name);
-  }
-  if (summary.late != 0) {
-    fmt::print(stderr,
-               "weir: note: the clock ran backwards: {} packets came after their window had closed "
-               "and made further records there; NODATA may stand beside them\n",
-               summary.late);
-  }
-  if (summary.clock_jumps != 0) {
-    fmt::print(
-        stderr,
-        "weir: note: the clock jumped by more than a day, {} times; no NODATA was written for "
-        "those days\n",
-        summary.clock_jumps);
-  }
-  if (summary.not_tracked != 0) {
-    fmt::print(stderr,
-               "weir: warning: {} connections were beyond the tracking table: replies to them were "
-               "judged without it\n",
-               summary.not_tracked);
-  }
-}
-
-void print_objects(const Asked& asked, const recorder::Summary& summary,
-                   const std::vector<deliver::PublishedObject>& objects) {
-  constexpr std::size_t kListed = 20;
-  fmt::print(stderr, "{} records in {} objects under {}\n", summary.records, objects.size(),
-             asked.destination);
-  for (std::size_t i = 0; i < objects.size() && i < kListed; ++i) {
-    fmt::print(stderr, "  {} ({} records, {} bytes)\n", objects[i].key, objects[i].records,
-               objects[i].bytes);
-  }
-  if (objects.size() > kListed) fmt::print(stderr, "  and {} more\n", objects.size() - kListed);
-}
-
 /// Reads to the end, or to the first error. What was read before an error of the capture is
 /// recorded.
 base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& recorder) {
@@ -192,15 +163,32 @@ base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& rec
   }
 }
 
-int run(const Asked& asked) {
-  if (asked.destination.empty() && asked.form.empty()) {
-    return failed({"record", "has nowhere to put the records",
-                   "give --log-destination FOLDER, or --output table to print them"},
-                  kUsage);
-  }
+/// What no option alone is wrong about.
+base::Expected<void> check_options(const Asked& asked) {
   if (asked.destination.rfind("s3://", 0) == 0) {
-    return failed({"--log-destination", "S3 cannot be written to yet", "give a folder"}, kUsage);
+    return base::fail("--log-destination", "S3 cannot be written to yet", "give a folder");
   }
+  if (!asked.destination.empty()) return {};
+  if (asked.form.empty()) {
+    return base::fail("record", "has nowhere to put the records",
+                      "give --log-destination FOLDER, or --output table to print them");
+  }
+  const std::initializer_list<std::pair<bool, const char*>> of_objects = {
+      {!asked.file_format.empty(), "--file-format"},
+      {asked.per_hour_partition, "--per-hour-partition"},
+      {asked.hive_compatible_partitions, "--hive-compatible-partitions"},
+      {!asked.flow_log_id.empty(), "--flow-log-id"},
+  };
+  for (const auto& [is_given, option] : of_objects) {
+    if (!is_given) continue;
+    return base::fail(option, "is about objects, and none are written",
+                      "give --log-destination FOLDER too");
+  }
+  return {};
+}
+
+int run(const Asked& asked) {
+  if (auto checked = check_options(asked); !checked) return failed(checked.error(), kUsage);
   const auto network = vpc::read_network(asked.description);
   if (!network) return failed(network.error());
   auto settings = settings_of(asked, *network);
@@ -237,8 +225,8 @@ int run(const Asked& asked) {
   output.print(std::cout);
   std::cout.flush();
   const recorder::Summary summary = recorder->summary();
-  print_summary(asked, summary);
-  if (publisher) print_objects(asked, summary, publisher->published());
+  print_summary(asked.capture, asked.interface_id, summary, (*reader)->interfaces());
+  if (publisher) print_objects(asked.destination, summary.records, publisher->published());
   if (!done) return failed(done.error());
   if (summary.accounted() != summary.read) {
     return failed({asked.capture,
@@ -247,6 +235,10 @@ int run(const Asked& asked) {
                    "this is a defect of weir: please report it"});
   }
   return kDone;
+}
+
+CLI::Validator is_given() {
+  return {[](const std::string& value) { return value.empty() ? "is empty" : ""; }, ""};
 }
 
 }  // namespace
@@ -289,6 +281,11 @@ void add_record_command(CLI::App& weir, int& exit_code) {
       ->add_option("--ip-ranges", asked->ip_ranges, "AWS's ip-ranges.json, for pkt-*-aws-service")
       ->type_name("FILE");
   add_output_option(*command, asked->form);
+  for (CLI::Option* option : command->get_options()) {
+    // As an unset variable of the shell makes them: --interface "$ENI" would mean the whole
+    // network.
+    if (option->get_expected_max() > 0) option->check(is_given());
+  }
   command->callback([asked, &exit_code] { exit_code = run(*asked); });
 }
 

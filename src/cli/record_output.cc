@@ -91,7 +91,7 @@ void RecordOutput::print(std::ostream& out) const {
   }
   if (*form_ != base::OutputForm::table || refusals_.empty()) return;
   out << "\nWhy each REJECT happened\n";
-  for (const std::string& sentence : refusals_) out << "  " << sentence << "\n";
+  for (const std::string& sentence : refusals_) out << "  " << base::shown(sentence) << "\n";
 }
 
 }  // namespace weir::cli

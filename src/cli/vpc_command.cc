@@ -30,11 +30,12 @@ int check(const Asked& asked) {
   if (auto policy = policy::Policy::compile(*network); !policy) return failed(policy.error());
   for (const std::string& line : vpc::advice(*network))
     fmt::print(stderr, "weir: note: {}\n", line);
-  fmt::print(
-      "{} is sound: {} VPCs, {} subnets, {} interfaces, {} security groups, {} network ACLs, "
-      "{} prefix lists\n",
-      asked.path, network->vpcs.size(), network->subnets.size(), network->interfaces.size(),
-      network->security_groups.size(), network->network_acls.size(), network->prefix_lists.size());
+  fmt::print("{} is sound: {}, {}, {}, {}, {}, {}\n", asked.path,
+             count_of(network->vpcs.size(), "VPC"), count_of(network->subnets.size(), "subnet"),
+             count_of(network->interfaces.size(), "interface"),
+             count_of(network->security_groups.size(), "security group"),
+             count_of(network->network_acls.size(), "network ACL"),
+             count_of(network->prefix_lists.size(), "prefix list"));
   return kDone;
 }
 
@@ -50,7 +51,7 @@ int show(const Asked& asked) {
   for (std::size_t i = 0; i < network->interfaces.size(); ++i) {
     const vpc::NetworkInterface& interface = network->interfaces[i];
     std::cout << "\n" << interface.id;
-    if (!interface.name.empty()) std::cout << " (" << interface.name << ")";
+    if (!interface.name.empty()) std::cout << " (" << base::shown(interface.name) << ")";
     std::cout << ", rules in the order in which they are asked\n";
     base::print(std::cout, vpc::rule_table(*network, static_cast<vpc::InterfaceIndex>(i)), form);
   }

@@ -103,6 +103,9 @@ base::Expected<void> make_folders(const fs::path& root, const fs::path& folder) 
   if (!fs::exists(root, error) && !fs::create_directories(root, error) && error) {
     return tl::unexpected(write_error(root, "made", error.value()));
   }
+  if (!fs::is_directory(root, error)) {
+    return tl::unexpected(write_error(root, "written to", error ? error.value() : ENOTDIR));
+  }
   std::reverse(missing.begin(), missing.end());
   for (const fs::path& at : missing) {
     fs::create_directory(at, error);

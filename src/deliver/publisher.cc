@@ -10,18 +10,12 @@ namespace weir::deliver {
 
 struct Publisher::State {
   base::Expected<Object*> object_for(base::UnixSeconds slot) {
-    std::unique_ptr<Object>& object = open[slot];
-    if (object == nullptr) {
-      const std::filesystem::path folder = root / key_folder(flow_log, slot);
-      if (auto made = make_folders(root, folder); !made) return tl::unexpected(made.error());
-      auto fresh = make_object(folder, key_stem(flow_log, slot), parts[slot]++, flow_log, limits);
-      if (!fresh) {
-        open.erase(slot);
-        return tl::unexpected(fresh.error());
-      }
-      object = std::move(*fresh);
-    }
-    return object.get();
+    if (auto place = open.find(slot); place != open.end()) return place->second.get();
+    const std::filesystem::path folder = root / key_folder(flow_log, slot);
+    if (auto made = make_folders(root, folder); !made) return tl::unexpected(made.error());
+    auto fresh = make_object(folder, key_stem(flow_log, slot), parts[slot]++, flow_log, limits);
+    if (!fresh) return tl::unexpected(fresh.error());
+    return open.emplace(slot, std::move(*fresh)).first->second.get();
   }
 
   base::Expected<void> publish(base::UnixSeconds slot) {

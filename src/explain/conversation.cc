@@ -140,10 +140,10 @@ class Collector : public query::ResultSink {
         current_.protocol != protocol) {
       return false;
     }
-    const LoggedFlow& first = current_.flows.front();
-    return Conversation::is_reverse(first, flow) ||
-           (first.srcport == flow.srcport && first.dstport == flow.dstport &&
-            first.srcaddr == flow.srcaddr && first.dstaddr == flow.dstaddr);
+    const LoggedFlow& known = current_.flows.front();
+    return Conversation::is_reverse(known, flow) ||
+           (known.srcport == flow.srcport && known.dstport == flow.dstport &&
+            known.srcaddr == flow.srcaddr && known.dstaddr == flow.dstaddr);
   }
 
   const std::function<void(const Conversation&)>& each_;

@@ -63,10 +63,10 @@ struct Conversation {
   std::uint8_t protocol = 0;
   std::vector<LoggedFlow> flows;  ///< by start
 
-  /// Is `other` in the opposite direction of `flow`?
-  [[nodiscard]] static bool is_reverse(const LoggedFlow& flow, const LoggedFlow& other) {
-    return flow.srcport == other.dstport && flow.dstport == other.srcport &&
-           flow.srcaddr == other.dstaddr && flow.dstaddr == other.srcaddr;
+  /// Are they in opposite directions?
+  [[nodiscard]] static bool is_reverse(const LoggedFlow& a, const LoggedFlow& b) {
+    return a.srcport == b.dstport && a.dstport == b.srcport && a.srcaddr == b.dstaddr &&
+           a.dstaddr == b.srcaddr;
   }
 };
 

@@ -100,7 +100,7 @@ class Reasoning {
   /// The ACL let the same packets through, so it is not the ACL.
   [[nodiscard]] Inference let_through_before() const {
     const seconds silence = refused_.start - last_before();
-    const Inference changed{Cause::undecided, Reason::rules_changed, before()};
+    Inference changed{Cause::undecided, Reason::rules_changed, before()};
     if (is_icmp(conversation_.protocol)) {
       return {Cause::undecided, Reason::icmp_unknown, before()};
     }

@@ -1,5 +1,7 @@
 #include "explain/unused_rules.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "explain/icmp.h"
@@ -51,7 +53,7 @@ base::Table RuleUse::unused() const {
     const std::string& direction = row[1];
     const std::string& owner = row[2];
     const std::string& rule = row[3];
-    const std::string name = owner + ":" + direction + ":" + rule;
+    const std::string name = fmt::format("{}:{}:{}", owner, direction, rule);
     if (rule == "*" || used_.contains(name) || !listed.insert(name).second) continue;
     std::vector<std::string> cells(row.begin() + 1, row.end());
     cells.emplace_back(owners_with_records.contains(owner) ? "yes" : "no records");

@@ -175,7 +175,7 @@ std::optional<Language> language_of(std::string_view code) {
 
 std::string service_of(const Finding& finding, Language language) {
   const Phrases& words = phrases(language);
-  const std::string protocol = protocol_name(finding.protocol, words);
+  std::string protocol = protocol_name(finding.protocol, words);
   const LoggedFlow& flow = finding.flow;
   const bool is_from_service =
       (flow.srcport < kFirstClientPort && flow.dstport >= kFirstClientPort) ||

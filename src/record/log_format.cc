@@ -64,13 +64,22 @@ std::string suggestion(std::string_view name) {
   return "did you mean ${" + std::string(nearest->name) + "}?";
 }
 
+/// What a VPC's flow logs have in place of a transit gateway's field: tgw-src-vpc-id is vpc-id.
+std::string field_of_vpcs(std::string_view name) {
+  for (const Field& field : catalogue()) {
+    if (!name.ends_with("-" + std::string(field.name))) continue;
+    return "did you mean ${" + std::string(field.name) + "}?";
+  }
+  return "leave it out";
+}
+
 base::Expected<const Field*> known_field(std::string_view name) {
   if (const Field* field = find_field(name)) return field;
   const std::string shown = "${" + std::string(name) + "}";
   if (std::find(kTransitGatewayFields.begin(), kTransitGatewayFields.end(), name) !=
       kTransitGatewayFields.end()) {
     return base::fail("--log-format", shown + " is a field of transit gateway flow logs only",
-                      "leave it out");
+                      field_of_vpcs(name));
   }
   return base::fail("--log-format", shown + " is not a known field", suggestion(name));
 }

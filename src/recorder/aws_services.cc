@@ -1,5 +1,6 @@
 #include "recorder/aws_services.h"
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,12 @@ namespace {
 /// How much a service's name says.
 int rank(std::string_view service) {
   return service == "AMAZON" ? 0 : service == "EC2" ? 1 : 2;
+}
+
+/// A record has no quoting: a name with a space would be two fields.
+bool is_code(std::string_view service) {
+  return !service.empty() &&
+         std::all_of(service.begin(), service.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 bool says_more(std::string_view a, std::string_view b) {
@@ -21,7 +28,7 @@ base::Expected<AwsServices> AwsServices::read(const std::filesystem::path& path)
   std::ifstream file(path);
   if (!file) return base::fail(path.string(), "cannot be opened", "give AWS's ip-ranges.json");
   const auto json = nlohmann::json::parse(file, nullptr, false);
-  if (!json.is_object() || !json.contains("prefixes")) {
+  if (!json.is_object() || !json.contains("prefixes") || !json["prefixes"].is_array()) {
     return base::fail(path.string(), "is not AWS's ip-ranges.json",
                       "take it from https://ip-ranges.amazonaws.com/ip-ranges.json");
   }
@@ -48,6 +55,7 @@ base::Expected<void> AwsServices::add(std::string_view prefix, const std::string
                                       const std::string& where) {
   const auto network = base::Prefix::parse(prefix);
   if (!network) return base::fail(where, "'" + std::string(prefix) + "' is not a CIDR block");
+  if (!is_code(service)) return base::fail(where, "'" + service + "' is no code of a service");
   auto& lengths = network->family == base::Family::ipv4 ? ipv4_ : ipv6_;
   std::string_view& known = lengths[network->length][network->address];
   const std::string_view name = *names_.insert(service).first;

@@ -16,14 +16,16 @@ namespace weir::recorder {
 /// those who ask rarely.
 class Ownership {
  public:
-  /// REQUIRES: no address has two owners, or the first one is good enough.
-  explicit Ownership(const vpc::Network& network) : seed_(base::random_seed()) {
+  /// The addresses of one interface, or of all. REQUIRES: no address has two owners among them.
+  Ownership(const vpc::Network& network, std::optional<vpc::InterfaceIndex> only)
+      : seed_(base::random_seed()) {
     std::size_t addresses = 0;
     for (const auto& interface : network.interfaces) {
       addresses += interface.ipv4.size() + interface.ipv6.size();
     }
     places_.resize(std::bit_ceil(4 * (addresses + 1)));
     for (std::size_t i = 0; i < network.interfaces.size(); ++i) {
+      if (only && static_cast<std::size_t>(*only) != i) continue;
       for (const auto& address : network.interfaces[i].ipv4) add(address, i);
       for (const auto& address : network.interfaces[i].ipv6) add(address, i);
     }

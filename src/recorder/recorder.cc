@@ -171,6 +171,7 @@ base::Expected<void> Recorder::State::record(const SightedPacket& packet) {
   }
   const auto second =
       static_cast<std::uint16_t>((base::second_of(packet.time) - window->start).count());
+  summary.foreign += packet.is_foreign ? 1 : 0;
   bool was_logged = false;
   bool was_recorded = false;
   for (std::size_t i = 0; i < packet.sightings; ++i) {

@@ -34,6 +34,7 @@ struct Summary {
 
   std::uint64_t records = 0;      ///< written, NODATA included
   std::uint64_t late = 0;         ///< packets that came after their window had closed
+  std::uint64_t foreign = 0;      ///< with neither address of the interface they are recorded at
   std::uint64_t clock_jumps = 0;  ///< of more than a day; no NODATA stands for them
   std::uint64_t not_tracked = 0;  ///< connections beyond the tracking table
 

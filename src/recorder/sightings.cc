@@ -8,7 +8,10 @@ using vpc::Direction;
 Lookout::Lookout(const vpc::Network& network, const AwsServices& services,
                  const record::LogFormat& format, std::optional<vpc::InterfaceIndex> interface,
                  std::uint64_t hash_seed)
-    : services_(services), interface_(interface), hash_seed_(hash_seed), owners_(network) {
+    : services_(services),
+      interface_(interface),
+      hash_seed_(hash_seed),
+      owners_(network, interface) {
   for (const vpc::NetworkInterface& described : network.interfaces) {
     PrimaryAddresses& primary = primaries_.emplace_back();
     if (!described.ipv4.empty()) primary[WEIR_IPV4] = described.ipv4.front();
@@ -23,16 +26,17 @@ Lookout::Lookout(const vpc::Network& network, const AwsServices& services,
 void Lookout::look(const capture::CapturedPacket& captured, SightedPacket& out) const {
   out.time = captured.time;
   out.sightings = 0;
+  out.is_foreign = false;
   out.parsed = packet::parse(captured.bytes, captured.wire_length, captured.link_type, out.packet);
   if (out.parsed != packet::ParseResult::parsed) return;
   const auto sender = owners_.find(packet::to_address(out.packet.src));
+  const auto receiver = owners_.find(packet::to_address(out.packet.dst));
   if (interface_) {
     // The capture is this interface's own: what it did not send was sent to it.
-    const bool is_egress = sender == interface_;
-    add_sighting(*interface_, is_egress ? Direction::egress : Direction::ingress, out);
+    out.is_foreign = !sender && !receiver;
+    add_sighting(*interface_, sender ? Direction::egress : Direction::ingress, out);
     return;
   }
-  const auto receiver = owners_.find(packet::to_address(out.packet.dst));
   if (sender) add_sighting(*sender, Direction::egress, out);
   if (receiver) add_sighting(*receiver, Direction::ingress, out);
 }

@@ -31,6 +31,7 @@ struct SightedPacket {
   packet::ParseResult parsed = packet::ParseResult::not_ip;
   weir_packet packet{};
   base::UnixMicros time;
+  bool is_foreign = false;  ///< recorded at an interface that has neither of its addresses
   std::size_t sightings = 0;
   std::array<Sighting, 2> at;
 };

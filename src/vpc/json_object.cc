@@ -1,5 +1,8 @@
 #include "vpc/json_object.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace weir::vpc {
 
 const nlohmann::json* JsonObject::find(const char* key) const {
@@ -7,10 +10,14 @@ const nlohmann::json* JsonObject::find(const char* key) const {
   return found == value_->end() || found->is_null() ? nullptr : &*found;
 }
 
+/// "vpc.json: Vpcs" at the top, "….Entries" below.
+std::string JsonObject::within(std::string_view key) const {
+  const bool is_top = !where_.empty() && where_.back() == ' ';
+  return where_ + (is_top ? "" : ".") + std::string(key);
+}
+
 void JsonObject::fail(std::string_view key, std::string what, std::string hint) const {
-  std::string where = where_;
-  if (!key.empty()) where.append(".").append(key);
-  errors_->push_back({std::move(where), std::move(what), std::move(hint)});
+  errors_->push_back({key.empty() ? where_ : within(key), std::move(what), std::move(hint)});
 }
 
 std::string JsonObject::text(const char* key) const {
@@ -25,8 +32,32 @@ std::string JsonObject::text(const char* key) const {
 
 std::string JsonObject::required_text(const char* key) const {
   std::string value = text(key);
-  if (value.empty() && find(key) == nullptr) fail(key, "is missing");
+  const nlohmann::json* given = find(key);
+  if (given == nullptr) fail(key, "is missing");
+  if (given != nullptr && given->is_string() && value.empty()) fail(key, "is empty");
   return value;
+}
+
+std::string JsonObject::word(const char* key) const {
+  return checked_word(key, text(key));
+}
+
+std::string JsonObject::required_word(const char* key) const {
+  return checked_word(key, required_text(key));
+}
+
+std::string JsonObject::checked_word(const char* key, std::string text) const {
+  const bool is_word =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (is_word) return text;
+  fail(key, "'" + text + "' cannot stand in a record",
+       "use letters, digits and dashes, as AWS does");
+  return {};
+}
+
+std::optional<std::int64_t> JsonObject::required_integer(const char* key) const {
+  if (!has(key)) fail(key, "is missing");
+  return integer(key);
 }
 
 std::optional<std::int64_t> JsonObject::integer(const char* key) const {
@@ -34,6 +65,11 @@ std::optional<std::int64_t> JsonObject::integer(const char* key) const {
   if (value == nullptr) return std::nullopt;
   if (!value->is_number_integer()) {
     fail(key, "is not a whole number");
+    return std::nullopt;
+  }
+  if (value->is_number_unsigned() &&
+      value->get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
+    fail(key, "is not a number that fits");
     return std::nullopt;
   }
   return value->get<std::int64_t>();
@@ -53,7 +89,7 @@ std::optional<JsonObject> JsonObject::object(const char* key) const {
     fail(key, "is not an object");
     return std::nullopt;
   }
-  return JsonObject(*value, where_ + "." + key, *errors_);
+  return JsonObject(*value, within(key), *errors_);
 }
 
 std::vector<JsonObject> JsonObject::objects(const char* key) const {
@@ -67,9 +103,7 @@ std::vector<JsonObject> JsonObject::objects(const char* key) const {
   for (std::size_t i = 0; i < value->size(); ++i) {
     const std::string place = std::string(key) + "[" + std::to_string(i) + "]";
     if ((*value)[i].is_object()) {
-      // At the top, "vpc.json: Vpcs[0]"; below, "….Entries[5]".
-      const bool is_top = !where_.empty() && where_.back() == ' ';
-      out.emplace_back((*value)[i], where_ + (is_top ? "" : ".") + place, *errors_);
+      out.emplace_back((*value)[i], within(place), *errors_);
     } else {
       fail(place, "is not an object");
     }

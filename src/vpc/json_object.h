@@ -21,10 +21,16 @@ class JsonObject {
   JsonObject(const nlohmann::json& value, std::string where, std::vector<base::Error>& errors)
       : value_(&value), where_(std::move(where)), errors_(&errors) {}
 
+  [[nodiscard]] bool has(const char* key) const { return find(key) != nullptr; }
   /// Text, or empty where it is absent.
   [[nodiscard]] std::string text(const char* key) const;
   [[nodiscard]] std::string required_text(const char* key) const;
+  /// Text that can stand in a record, where nothing is quoted (facts/flow-logs.md §1.1): printable
+  /// ASCII without spaces.
+  [[nodiscard]] std::string word(const char* key) const;
+  [[nodiscard]] std::string required_word(const char* key) const;
   [[nodiscard]] std::optional<std::int64_t> integer(const char* key) const;
+  [[nodiscard]] std::optional<std::int64_t> required_integer(const char* key) const;
   [[nodiscard]] bool boolean(const char* key) const;
   [[nodiscard]] std::optional<JsonObject> object(const char* key) const;
   /// The objects of a list; none where it is absent.
@@ -40,6 +46,8 @@ class JsonObject {
 
  private:
   [[nodiscard]] const nlohmann::json* find(const char* key) const;
+  [[nodiscard]] std::string checked_word(const char* key, std::string text) const;
+  [[nodiscard]] std::string within(std::string_view key) const;
 
   const nlohmann::json* value_;
   std::string where_;

@@ -134,6 +134,9 @@ base::Table network_table(const Network& network) {
 
 std::vector<std::string> advice(const Network& network) {
   std::vector<std::string> out;
+  if (network.interfaces.empty()) {
+    out.emplace_back("no network interface is described: every packet is of no interface");
+  }
   std::set<SecurityGroupIndex> carried;
   for (const NetworkInterface& interface : network.interfaces) {
     carried.insert(interface.groups.begin(), interface.groups.end());

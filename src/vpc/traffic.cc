@@ -42,7 +42,8 @@ void read_ports(const JsonObject& object, const char* first_key, const char* las
   const auto last = object.integer(last_key);
   if ((!first && !last) || (first == kAny && last == kAny)) return;
   for (const auto& [key, port] : {std::pair{first_key, first}, std::pair{last_key, last}}) {
-    if (!port) return object.fail(key, "is missing");
+    if (!port && !object.has(key)) object.fail(key, "is missing");
+    if (!port) return;
     if (*port < 0 || *port > kMaxPort) {
       return object.fail(key, std::to_string(*port) + " is outside 0-65535");
     }

@@ -1,10 +1,11 @@
-"""AWS's documented records, and the seed article's: packets in, that very line out.
+"""AWS's documented records, and published ones: packets in, that very line out.
 
-Records whose windows cannot be aligned to the epoch, or whose one packet has two times, are left out:
-docs/decisions.md says how Weir's windows lie.
+Where a sample's times cannot be Weir's, because its window is not aligned to the epoch or its one packet has
+two times, all the rest of the line is compared: docs/decisions.md lists those samples.
 """
 
 import gzip
+import json
 
 from network import (ACK, FIN, ICMP, OPEN_ACL, SYN, TCP, description, entry, packet, permission, sizes,
                      spread, write)
@@ -84,6 +85,19 @@ def test_tcp_flags_of_an_opening_and_of_a_short_connection(weir, tmp_path):
         f"{head} {back} 5001 43638 {back} 6 967 14 1566933133 1566933193 ACCEPT 19 OK"]
 
 
+def test_tcp_flags_of_a_connection_that_closes_in_a_later_interval(weir, tmp_path):
+    """AWS's second interval is 180 s long and begins in the second in which the first one ends; here it is the next
+    window of 600 s, so the times are Weir's own."""
+    client, server, start = "52.213.180.42", "10.0.0.62", 1566848400
+    flow = client, server, 43416, 5001
+    packets = spread(start, start + 58, sizes(8, 568), tcp(*flow, lambda i: SYN if i == 0 else ACK))
+    packets += spread(start + 600, start + 780, sizes(1219, 63388), tcp(*flow, lambda i: FIN | ACK if i == 1218 else ACK))
+    got = lines(weir, tmp_path, packets, description(server, "10.0.0.0/16"), "--log-format", TCP_FLAGS)
+    assert [line.split(" 5001 ")[1] for line in got] == [
+        f"{client} {server} 6 568 8 {start} {start + 58} ACCEPT 2 OK",
+        f"{client} {server} 6 63388 1219 {start + 600} {start + 780} ACCEPT 1 OK"]
+
+
 def test_nat_gateway_shows_its_own_address_and_the_packets(weir, tmp_path):
     def one(src, dst):
         return packet(src, dst, TCP, 60, 39812, 80, SYN)
@@ -132,6 +146,46 @@ def test_the_seed_articles_pairs(weir, tmp_path):
         f"{head} {server} {client} 443 49816 6 2 128 1746057681 1746057701 REJECT OK",
         f"{head} {server} {client} 443 44166 6 8 4171 1746057703 1746057726 ACCEPT OK",
         f"{head} {client} {server} 44166 443 6 8 1051 1746057703 1746057726 ACCEPT OK"])
+
+
+def test_the_seed_articles_first_object(weir, tmp_path):
+    """All six records of the article's first object say 1746057586 to 1746057611, those of one packet too, and lie
+    across a window's edge: everything but the times is compared, 14 s later."""
+    peer, server, start, end = "203.0.113.7", "10.0.0.9", 1746057600, 1746057625
+    flows = [(51498, 443, 3, 187, "ACCEPT"), (51232, 443, 8, 1051, "ACCEPT"), (53455, 9330, 1, 44, "REJECT"),
+             (443, 51232, 8, 4171, "ACCEPT"), (53002, 9736, 1, 44, "REJECT"), (443, 51498, 1, 52, "ACCEPT")]
+    packets = []
+    for i, (sport, dport, count, total, _) in enumerate(flows):
+        ends = (server, peer) if sport == 443 else (peer, server)
+        packets += spread(start + i / 10, end, sizes(count, total), tcp(*ends, sport, dport))
+    network = description(server, "10.0.0.0/16", eni="eni-00a0a00a000000a00", account="123456789012",
+                          ingress=[permission("tcp", (443, 443))], egress=[])
+    got = lines(weir, tmp_path, sorted(packets, key=lambda p: p[0]), network)
+    assert sorted(line.split()[:3] + line.split()[5:10] + line.split()[12:] for line in got) == sorted(
+        ["2", "123456789012", "eni-00a0a00a000000a00", *map(str, (sport, dport, 6, count, total)), action, "OK"]
+        for sport, dport, count, total, action in flows)
+
+
+ALPHABETICAL = ("account-id action az-id bytes dstaddr dstport end flow-direction instance-id interface-id log-status "
+                "packets pkt-dst-aws-service pkt-dstaddr pkt-src-aws-service pkt-srcaddr protocol region srcaddr srcport "
+                "start sublocation-id sublocation-type subnet-id tcp-flags traffic-path type version vpc-id")
+
+
+def test_which_of_29_fields_stay_in_a_record_without_a_flow(weir, tmp_path):
+    """A published SKIPDATA record. A capture that is read skips nothing, so this is NODATA; its times are Weir's."""
+    packets = [(1700185000, packet("203.0.113.7", "10.0.0.10", TCP, 60, 1, 2, SYN))]
+    network = description("10.0.0.9", "10.0.0.0/16", eni="eni-03a3504cbdd789000", account="325352056000",
+                          instance="i-085c8f3d12aa57000", more=[("eni-1235b8ca123456780", "10.0.0.10")])
+    network = json.loads(json.dumps(network).replace("vpc-abcdefab012345678", "vpc-bcd5b000")
+                         .replace("subnet-aaaaaaaa012345678", "subnet-f27b1000")
+                         .replace("us-east-1a", "ap-northeast-1a").replace("use1-az1", "apne1-az1"))
+    got = lines(weir, tmp_path, packets, network, "--max-aggregation-interval", "60", "--log-format",
+                " ".join(f"${{{name}}}" for name in ALPHABETICAL.split()))
+    published = ("325352056000 - apne1-az1 - - - 1700185000 - i-085c8f3d12aa57000 eni-03a3504cbdd789000 SKIPDATA - - - - "
+                 "- - ap-northeast-1 - - 1700185000 - - subnet-f27b1000 - - - 5 vpc-bcd5b000")
+    assert [line for line in got if "NODATA" in line] == [
+        published.replace("SKIPDATA", "NODATA").replace("1700185000", "1700185019", 1)
+        .replace("1700185000", "1700184960")]
 
 
 def test_nodata_has_aws_shape(weir, tmp_path):

@@ -203,9 +203,80 @@ def test_a_full_disk_is_an_error_and_leaves_only_whole_objects(weir, tmp_path):
     (["--max-aggregation-interval", "300"], "300"),
     (["--traffic-type", "DROP"], "DROP"),
     (["--interface", "eni-none"], "eni-none is not described"),
-    (["--flow-log-id", "../etc"], "is no flow log id"),
+    (["--log-destination", "out", "--flow-log-id", "../etc"], "is no flow log id"),
+    (["--flow-log-id", "fl-1234abcd"], "--flow-log-id: is about objects, and none are written"),
+    (["--file-format", "parquet"], "--file-format: is about objects, and none are written"),
+    (["--hive-compatible-partitions"], "--hive-compatible-partitions: is about objects"),
+    (["--per-hour-partition"], "--per-hour-partition: is about objects"),
+    (["--output", "table"], "--output: At Most 1"),
+    (["--interface", ""], "--interface: is empty"),
+    (["--region", ""], "--region: is empty"),
+    (["--log-destination", "s3://bucket"], "S3 cannot be written to yet"),
     (["--region", "a/b"], "is no region"),
     (["--frobnicate"], "frobnicate")])
 def test_usage_errors_end_with_2(weir, tmp_path, options, message):
     done = weir("record", *write(tmp_path, some_packets(), network()), "--output", "csv", *options, status=2)
     assert message in done.stderr + done.stdout
+
+
+def test_packets_are_told_by_the_interfaces_of_the_capture(weir, tmp_path):
+    def block(kind, body):
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    def interface(link, name):
+        return block(1, struct.pack("<HHIHH4sI", link, 0, 0, 2, 4, name, 0))
+    def enhanced(number, seconds, data):
+        return block(6, struct.pack("<5I", number, *divmod(seconds * 10**6, 2**32), len(data), len(data)) + data)
+    options = write(tmp_path, [], network())
+    raw = packet("203.0.113.1", ADDRESS, TCP, 60, 1, 80, SYN)
+    (tmp_path / "capture.pcap").write_bytes(
+        block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + interface(101, b"tun0") + interface(1, b"eth0")
+        + enhanced(0, START, raw) + enhanced(1, START, bytes(12) + b"\x08\x06" + bytes(30))
+        + enhanced(1, START, bytes(12) + b"\x08\x00" + raw + bytes(2)))
+    done = weir("record", *options, "--output", "csv")
+    assert "3 packets read: 1 on tun0, 2 on eth0\n" in done.stderr
+    assert ",2,120," in done.stdout, "both are of one flow, the padding not counted"
+
+
+def several_networks():
+    """Two VPCs of two accounts and regions with the same addresses."""
+    other = json.dumps(network()).replace("123456789010", "210987654321").replace("us-east-1", "eu-west-2")
+    for name in ("vpc-", "subnet-", "eni-", "sg-", "acl-"):
+        other = other.replace(name, name + "b")
+    return {kind: objects + json.loads(other)[kind] for kind, objects in network().items()}
+
+
+def test_an_interface_of_one_of_several_overlapping_networks(weir, tmp_path):
+    packets = some_packets(2) + [(START + 2, packet(ADDRESS, "203.0.113.7", TCP, 60, 80, 1000, SYN)),
+                                 (START + 3, packet("192.0.2.1", "192.0.2.2", TCP, 60, 1, 80, SYN))]
+    options = write(tmp_path, packets, several_networks())
+    eni = "eni-b1235b8ca123456789"
+    done = weir("record", *options, "--interface", eni, "--log-destination", tmp_path / "out",
+                "--log-format", "${interface-id} ${srcaddr} ${flow-direction} ${region} ${account-id}")
+    (path,) = objects(tmp_path / "out")
+    assert path.name.startswith("210987654321_vpcflowlogs_eu-west-2_")
+    assert gzip.decompress(path.read_bytes()).decode().splitlines()[1:] == [
+        f"{eni} {source} {direction} eu-west-2 210987654321" for source, direction in (
+            ("203.0.113.0", "ingress"), ("203.0.113.1", "ingress"), (ADDRESS, "egress"), ("192.0.2.1", "ingress"))]
+    assert f"note: 1 packet with no address of {eni}" in done.stderr
+    assert "belongs to another account" in weir("record", *options, "--output", "csv", status=2).stderr
+    whole = json.loads((tmp_path / "vpc.json").read_text().replace("210987654321", "123456789010"))
+    (tmp_path / "vpc.json").write_text(json.dumps(whole))
+    assert "in us-east-1, subnet-baaaaaaaa012345678 in eu-west-2" in weir(
+        "record", *options, "--output", "csv", status=2).stderr
+    done = weir("record", *options, "--output", "csv", "--region", "us-east-1", status=1)
+    assert f"{ADDRESS}: belongs to eni-1235b8ca123456789 and to {eni}" in done.stderr
+
+
+def test_a_destination_that_is_a_file_is_refused(weir, tmp_path):
+    options = write(tmp_path, some_packets(), network())
+    done = weir("record", *options, "--log-destination", tmp_path / "vpc.json", status=1)
+    assert "Not a directory; choose another --log-destination" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["record", "fields"])
+def test_an_output_that_cannot_be_written_is_an_error(program, tmp_path, command):
+    options = ["fields"] if command == "fields" else [
+        "record", *map(str, write(tmp_path, some_packets(), network())), "--output", "csv"]
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program, *options], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "weir: standard output: cannot be written" in done.stderr

@@ -109,7 +109,7 @@ class World {
     }
     if ((protocol == 1 || protocol == 58) && !random_.one_in(3)) {
       out.icmp_type = icmp_type();
-      if (random_.one_in(2)) out.icmp_code = static_cast<std::uint8_t>(random_.below(3));
+      if (random_.one_in(2)) out.icmp_code = icmp_code();
     }
     return out;
   }
@@ -118,6 +118,10 @@ class World {
   std::uint8_t icmp_type() {
     static const std::vector<std::uint8_t> kTypes{0, 3, 8, 11, 128, 129, 1, 2, 133, 136, 143, 255};
     return random_.any(kTypes);
+  }
+  std::uint8_t icmp_code() {
+    static const std::vector<std::uint8_t> kCodes{0, 0, 1, 2, 254, 255};
+    return random_.any(kCodes);
   }
 
  private:
@@ -212,6 +216,11 @@ class World {
   Random& random_;
 };
 
+std::uint32_t fragment_id(Random& random) {
+  static const std::vector<std::uint32_t> kIds{1, 2, 0x1'0001, 0x1'0002, 0xffff'0001};
+  return random.any(kIds);
+}
+
 weir_packet fresh_packet(World& world, Random& random) {
   weir_packet packet{};
   const bool ipv6 = random.one_in(3);
@@ -231,12 +240,14 @@ weir_packet fresh_packet(World& world, Random& random) {
   }
   if (packet.protocol == 1 || packet.protocol == 58) {
     packet.icmp_type = world.icmp_type();
-    packet.icmp_code = static_cast<std::uint8_t>(random.below(3));
+    packet.icmp_code = world.icmp_code();
     if (weir_is_echo(&packet) != 0) packet.icmp_id = static_cast<std::uint16_t>(random.below(4));
   }
   if (random.one_in(16)) {
     packet.fragment = WEIR_FIRST_FRAGMENT;
-    packet.fragment_id = static_cast<std::uint32_t>(1 + random.below(3));
+    packet.fragment_id = fragment_id(random);
+    // Then the first fragment and the later ones are of one flow, though their rules differ.
+    if (random.one_in(4)) packet.srcport = packet.dstport = 0;
   }
   return packet;
 }
@@ -251,12 +262,13 @@ weir_packet next_packet(weir_packet packet, bool& turns_round, Random& random) {
     auto answer = kAnswers.find(packet.icmp_type);
     if (weir_is_echo(&packet) != 0) packet.icmp_type = static_cast<std::uint8_t>(answer->second);
   }
-  if (packet.protocol == 6) {
+  if (packet.protocol == 6 && packet.fragment != WEIR_LATER_FRAGMENT) {
     static const std::vector<std::uint8_t> kBits{16, 16, 16, 16, 24, 18, 17, 17, 17, 4, 2, 0};
     packet.tcp_bits = random.any(kBits);
   }
   if (packet.fragment == WEIR_FIRST_FRAGMENT && random.one_in(2)) {
     packet.fragment = WEIR_LATER_FRAGMENT;
+    if (random.one_in(8)) packet.fragment_id = fragment_id(random);  // of another datagram
     packet.srcport = packet.dstport = 0;
     packet.tcp_bits = packet.icmp_type = packet.icmp_code = 0;
     packet.icmp_id = 0;
@@ -264,14 +276,18 @@ weir_packet next_packet(weir_packet packet, bool& turns_round, Random& random) {
   return packet;
 }
 
-/// Mostly little, sometimes to the edge of a time-out, sometimes back.
+/// Mostly little, sometimes back.
 std::int64_t step(Random& random) {
-  static const std::vector<std::int64_t> kEdges{10, 30, 120, 180, 600, 610, 432000};
   constexpr std::int64_t kSecond = 1'000'000;
-  if (random.one_in(400))
-    return random.any(kEdges) * kSecond + static_cast<std::int64_t>(random.below(3)) - 1;
   if (random.one_in(50)) return -static_cast<std::int64_t>(random.below(2 * kSecond));
   return static_cast<std::int64_t>(random.below(kSecond / 4));
+}
+
+/// To the edge of a time-out: the last moment before it, it, and the first after it.
+std::int64_t step_to_an_edge(Random& random) {
+  static const std::vector<std::int64_t> kEdges{10, 10, 30, 120, 180, 600, 610, 432000};
+  constexpr std::int64_t kSecond = 1'000'000;
+  return random.any(kEdges) * kSecond + static_cast<std::int64_t>(random.below(3)) - 1;
 }
 
 std::string in_words(const weir_packet& packet, Direction direction,
@@ -307,10 +323,13 @@ class Comparison {
     oracle::Naive naive(world.network);
     std::map<std::string, policy::Memo> memos;
     std::vector<Seen> history;
+    Seen seen;
     std::int64_t now = 1'700'000'000'000'000;
     for (std::uint64_t i = 0; i < judgements; ++i) {
-      now += step(random);
-      const Seen seen = choose(world, random, history);
+      // What tells on which side of a time-out it is, is the next packet of the same connection.
+      const bool is_at_edge = i != 0 && random.one_in(100);
+      now += is_at_edge ? step_to_an_edge(random) : step(random);
+      seen = is_at_edge ? follow(seen, random) : choose(world, random, history);
       const auto& interface = world.network[seen.interface];
       policy::Memo fresh;
       policy::Memo* memo = &fresh;
@@ -341,16 +360,21 @@ class Comparison {
   std::map<std::string, std::uint64_t> kinds;
 
  private:
+  static Seen follow(Seen seen, Random& random) {
+    bool turns_round = false;
+    seen.packet = next_packet(seen.packet, turns_round, random);
+    if (turns_round) {
+      seen.direction =
+          seen.direction == Direction::ingress ? Direction::egress : Direction::ingress;
+    }
+    return seen;
+  }
+
   static Seen choose(World& world, Random& random, std::vector<Seen>& history) {
     constexpr std::size_t kHistory = 40;
     Seen seen;
     if (!history.empty() && !random.one_in(5)) {
-      seen = random.any(history);
-      bool turns_round = false;
-      seen.packet = next_packet(seen.packet, turns_round, random);
-      if (turns_round)
-        seen.direction =
-            seen.direction == Direction::ingress ? Direction::egress : Direction::ingress;
+      seen = follow(random.any(history), random);
       if (seen.packet.fragment == WEIR_LATER_FRAGMENT) return seen;
     } else {
       seen.interface =

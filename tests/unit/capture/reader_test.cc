@@ -49,6 +49,7 @@ struct Seen {
   std::vector<std::int64_t> micros;
   std::vector<std::size_t> sizes;
   std::vector<std::uint16_t> links;
+  std::string interfaces;  ///< "name packets, "
   std::string error;
 };
 
@@ -66,7 +67,12 @@ Seen read_all(const Bytes& bytes) {
       seen.error = count.error().message();
       return seen;
     }
-    if (*count == 0) return seen;
+    if (*count == 0) {
+      for (const auto& [name, packets_on] : (*reader)->interfaces()) {
+        seen.interfaces += name + " " + std::to_string(packets_on) + ", ";
+      }
+      return seen;
+    }
     for (const auto& packet : std::span(packets).first(*count)) {
       seen.micros.push_back(packet.time.time_since_epoch().count());
       seen.sizes.push_back(packet.bytes.size());
@@ -142,9 +148,14 @@ Bytes section(bool is_big) {
   return Writer(is_big).block(0x0a0d0d0a, body.bytes).bytes;
 }
 
-Bytes interface(bool is_big, std::uint16_t link, int resolution, std::int64_t offset = 0) {
+Bytes interface(bool is_big, std::uint16_t link, int resolution, std::int64_t offset = 0,
+                const std::string& name = {}) {
   Writer body(is_big);
   body.u16(link).u16(0).u32(0);
+  if (!name.empty()) {
+    body.u16(2).u16(name.size()).append(Bytes(name.begin(), name.end()));
+    body.fill((4 - name.size() % 4) % 4, 0);
+  }
   if (resolution >= 0) body.u16(9).u16(1).fill(1, static_cast<std::uint8_t>(resolution)).fill(3, 0);
   if (offset != 0) body.u16(14).u16(8).u64(static_cast<std::uint64_t>(offset));
   body.u32(0);
@@ -173,6 +184,30 @@ TEST(Pcapng, InterfacesHaveTheirOwnLinkTypeClockAndOffset) {
               (std::vector<std::int64_t>{7'000'001, 57'000'002, 7'500'000, 7'250'000}));
     EXPECT_EQ(seen.links, (std::vector<std::uint16_t>{1, 101, 113, 1}));
   }
+}
+
+TEST(Pcapng, PacketsAreCountedByTheNamesOfTheirInterfaces) {
+  for (const bool is_big : {false, true}) {
+    Writer file(is_big);
+    file.append(section(is_big)).append(interface(is_big, 1, 9, 0, "eth0"));
+    file.append(interface(is_big, 1, 6)).append(enhanced(is_big, 0, 1, 60));
+    file.append(enhanced(is_big, 1, 2, 61)).append(enhanced(is_big, 1, 3, 62));
+    file.append(section(is_big)).append(interface(is_big, 101, 6, 0, "a\x1b[2Jb"));
+    file.append(interface(is_big, 1, 6, 0, "eth0")).append(enhanced(is_big, 1, 4, 63));
+    EXPECT_EQ(read_all(file.bytes).interfaces, "eth0 2, interface 1 2, a?[2Jb 0, ");
+  }
+}
+
+TEST(Pcapng, InterfacesBeyondAnybodysNamesAreCountedTogether) {
+  Writer file;
+  file.append(section(false));
+  for (unsigned i = 0; i < 70; ++i) {
+    file.append(interface(false, 1, 6, 0, "if" + std::to_string(i)));
+  }
+  for (unsigned i = 0; i < 70; ++i) file.append(enhanced(false, i, i, 60));
+  const Seen seen = read_all(file.bytes);
+  EXPECT_EQ(seen.error, "");
+  EXPECT_EQ(seen.interfaces.substr(seen.interfaces.find("if63")), "if63 1, other interfaces 6, ");
 }
 
 TEST(Pcapng, SectionsMayDifferInByteOrderAndStartTheirInterfacesAnew) {

@@ -133,12 +133,24 @@ TEST_F(Failing, AFolderThatMayNotBeWrittenIsNamed) {
 
 TEST_F(Failing, AFileIsNoDestination) {
   std::ofstream(root_) << "a file";
-  auto publisher = Publisher::open(root_.string(), flow_log_);
-  const auto added = publisher ? publisher->add(record_at(kSlotOfTests))
-                               : base::Expected<void>(tl::unexpected(publisher.error()));
+  const auto publisher = Publisher::open(root_.string(), flow_log_);
+  ASSERT_FALSE(publisher);
+  EXPECT_EQ(
+      publisher.error().message(),
+      root_.string() + ": cannot be written to: Not a directory; choose another --log-destination");
+}
+
+TEST_F(Failing, AFolderThatBecameAFileIsAnErrorAndFinishKeepsTheRest) {
+  Publisher publisher = open();
+  ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
+  const fs::path day = files().at(0).parent_path();
+  std::ofstream(day.parent_path() / "21") << "a file";
+  const auto added = publisher.add(record_at(kSlotOfTests + 86400));
   ASSERT_FALSE(added);
-  EXPECT_THAT(added.error().message(), HasSubstr(root_.string()));
-  EXPECT_THAT(added.error().message(), HasSubstr("Not a directory"));
+  EXPECT_THAT(added.error().message(), HasSubstr("2018/06/21"));
+  EXPECT_THAT(added.error().message(), HasSubstr("File exists"));
+  EXPECT_TRUE(publisher.finish());
+  EXPECT_THAT(publisher.published(), SizeIs(1));
 }
 
 }  // namespace

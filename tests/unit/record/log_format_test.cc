@@ -95,10 +95,16 @@ TEST(LogFormat, FieldsOfTransitGatewaysAreRefusedAsSuch) {
                                  "packets-lost-mtu-exceeded",
                                  "packets-lost-ttl-expired"};
   for (const std::string name : kNames) {
-    EXPECT_EQ(
-        refusal("${version} ${" + name + "}"),
-        "--log-format: ${" + name + "} is a field of transit gateway flow logs only; leave it out");
+    const std::string what =
+        "--log-format: ${" + name + "} is a field of transit gateway flow logs only; ";
+    EXPECT_EQ(refusal("${version} ${" + name + "}").substr(0, what.size()), what);
   }
+  EXPECT_EQ(refusal("${tgw-src-vpc-id}"),
+            "--log-format: ${tgw-src-vpc-id} is a field of transit gateway flow logs only; did you "
+            "mean ${vpc-id}?");
+  EXPECT_EQ(refusal("${packets-lost-no-route}"),
+            "--log-format: ${packets-lost-no-route} is a field of transit gateway flow logs only; "
+            "leave it out");
 }
 
 TEST(LogFormat, NoFieldIsNamedTwice) {

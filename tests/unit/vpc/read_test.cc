@@ -1,6 +1,6 @@
 #include "vpc/read.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +8,9 @@
 
 namespace weir::vpc {
 namespace {
+
+using testing::EndsWith;
+using testing::StartsWith;
 
 constexpr const char* kVpc =
     R"("Vpcs": [{"VpcId": "vpc-1", "OwnerId": "123456789012", "CidrBlock": "10.0.0.0/16"}])";
@@ -105,10 +108,108 @@ TEST(ReadDescription, ErrorsNameFileObjectAndField) {
       "vpc.json: NetworkInterfaces[0] (eni-1).PrivateIpAddress: 10.0.2.1 is outside subnet-1");
 }
 
+TEST(ReadDescription, ErrorsAtTheTopAndAcrossKindsNameTheirPlaceToo) {
+  EXPECT_EQ(read_description(R"({"Vpcs": 3})", "vpc.json").errors.front().message(),
+            "vpc.json: Vpcs: is not a list");
+  EXPECT_EQ(read_description("{}", "vpc.json").errors.front().message(),
+            "vpc.json: has no VPC; give what `aws ec2 describe-vpcs` prints under \"Vpcs\"");
+  EXPECT_EQ(read_description(" \n", "vpc.json").errors.front().message(),
+            "vpc.json: is empty; give what `aws ec2 describe-…` prints");
+  EXPECT_THAT(read_description("{\"Vpcs\": [}", "vpc.json").errors.front().message(),
+              StartsWith("vpc.json: is not JSON: parse error at line 1, column 11: "));
+  EXPECT_EQ(error_of(R"("NetworkAcls": [{"NetworkAclId": "acl-1", "VpcId": "vpc-1",)"
+                     R"( "Associations": [{"SubnetId": "subnet-9"}]}])"),
+            "vpc.json: NetworkAcls[0] (acl-1).Associations[0].SubnetId: subnet-9 is not described; "
+            "add it to Subnets");
+  EXPECT_EQ(
+      error_of(R"("NetworkAcls": [)"
+               R"({"NetworkAclId": "acl-1", "VpcId": "vpc-1", "IsDefault": true},)"
+               R"({"NetworkAclId": "acl-2", "VpcId": "vpc-1", "IsDefault": true}])"),
+      "vpc.json: NetworkAcls[1] (acl-2).IsDefault: its VPC has a default network ACL already");
+  EXPECT_EQ(
+      read_description(
+          R"({"Vpcs": [{"VpcId": "", "OwnerId": "123456789012", "CidrBlock": "10.0.0.0/8"}]})", "x")
+          .errors.front()
+          .message(),
+      "x: Vpcs[0].VpcId: is empty");
+}
+
+TEST(ReadDescription, AMistakeIsToldOnce) {
+  EXPECT_EQ(error_of(acl_entry(R"({"RuleNumber": "1", "RuleAction": "allow"})")),
+            "vpc.json: NetworkAcls[0] (acl-1).Entries[0].RuleNumber: is not a whole number");
+  EXPECT_EQ(
+      read_description(
+          R"({"Vpcs": [{"VpcId": "vpc-1", "OwnerId": "1", "CidrBlock": "10.0.0.0/33"}]})", "x")
+          .errors.size(),
+      2U);
+  EXPECT_EQ(error_of(std::string(kSubnet) + ", " + kAcl +
+                     R"(, "NetworkInterfaces": [{"NetworkInterfaceId": "eni-1",)"
+                     R"( "SubnetId": "subnet-1", "PrivateIpAddress": "10.0.1"}])"),
+            "vpc.json: NetworkInterfaces[0] (eni-1).PrivateIpAddress: '10.0.1' is not an IPv4 "
+            "address");
+}
+
+TEST(ReadDescription, AnIdThatWouldBreakARecordIsRefused) {
+  for (const char* id : {"sg 1", "sg\\t1", "sg\\n1", "sg\\u001b[2J", "sg\u00e4"}) {
+    EXPECT_THAT(error_of(R"("SecurityGroups": [{"GroupId": ")" + std::string(id) +
+                         R"(", "VpcId": "vpc-1"}])"),
+                EndsWith("cannot stand in a record; use letters, digits and dashes, as AWS does"))
+        << id;
+  }
+}
+
+TEST(ReadDescription, APrefixListWithoutEntriesIsMissedOnlyByARuleThatRefersToIt) {
+  const std::string list = R"("PrefixLists": [{"PrefixListId": "pl-1", "MaxEntries": 3}])";
+  EXPECT_TRUE(read(list).errors.empty());
+  EXPECT_EQ(error_of(list + R"(, "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1",)"
+                            R"( "IpPermissions": [{"IpProtocol": "-1",)"
+                            R"( "PrefixListIds": [{"PrefixListId": "pl-1"}]}]}])"),
+            "vpc.json: SecurityGroups[0] (sg-1).IpPermissions[0].PrefixListIds[0].PrefixListId: "
+            "pl-1 is not described; add it to PrefixLists, with its Entries");
+}
+
+TEST(ReadDescription, ANumberThatFitsNowhereIsNoWildcard) {
+  EXPECT_EQ(
+      error_of(R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
+               R"({"IpProtocol": "tcp", "FromPort": 18446744073709551615, "ToPort": -1,)"
+               R"( "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}])"),
+      "vpc.json: SecurityGroups[0] (sg-1).IpPermissions[0].FromPort: is not a number that fits");
+}
+
+TEST(ReadDescription, RulesWithIdsNameTheirPeersInEachForm) {
+  const Reading reading = read(
+      R"("PrefixLists": [{"PrefixListId": "pl-1", "Entries": [{"Cidr": "192.0.2.0/24"}]}],)"
+      R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
+      R"({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}],)"
+      R"("SecurityGroupRules": [)"
+      R"({"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-1", "IsEgress": false, "IpProtocol": "tcp",)"
+      R"( "FromPort": 22, "ToPort": 22, "CidrIpv4": "10.0.0.0/8"},)"
+      R"({"SecurityGroupRuleId": "sgr-2", "GroupId": "sg-1", "IsEgress": true, "IpProtocol": "-1",)"
+      R"( "FromPort": -1, "ToPort": -1, "CidrIpv6": "::/0"},)"
+      R"({"SecurityGroupRuleId": "sgr-3", "GroupId": "sg-1", "IpProtocol": "udp", "FromPort": 53,)"
+      R"( "ToPort": 53, "PrefixListId": "pl-1"},)"
+      R"({"SecurityGroupRuleId": "sgr-4", "GroupId": "sg-1", "IpProtocol": "icmp", "FromPort": 8,)"
+      R"( "ToPort": -1, "ReferencedGroupInfo": {"GroupId": "sg-1"}}])");
+  ASSERT_TRUE(reading.errors.empty()) << reading.errors.front().message();
+  const SecurityGroup& group = reading.network.security_groups[0];
+  ASSERT_EQ(group.ingress.size(), 3U) << "the rules with ids replace IpPermissions";
+  ASSERT_EQ(group.egress.size(), 1U);
+  EXPECT_EQ(std::get<base::Prefix>(group.ingress[0].peer).to_string(), "10.0.0.0/8");
+  EXPECT_EQ(std::get<base::Prefix>(group.egress[0].peer).to_string(), "::/0");
+  EXPECT_EQ(std::get<PrefixListIndex>(group.ingress[1].peer), PrefixListIndex{0});
+  EXPECT_EQ(std::get<SecurityGroupIndex>(group.ingress[2].peer), SecurityGroupIndex{0});
+  EXPECT_EQ(group.ingress[2].traffic.icmp_type, 8);
+  EXPECT_FALSE(group.ingress[2].traffic.icmp_code);
+}
+
 TEST(ReadDescription, AllErrorsAreFoundNotOnlyTheFirst) {
   EXPECT_EQ(read(R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-2"}, {"VpcId": "vpc-1"}])")
                 .errors.size(),
             2U);
+  EXPECT_EQ(read_description(
+                R"({"Vpcs": [{"VpcId": "vpc-1", "OwnerId": 7, "CidrBlock": "10.0.0.0/8"}]})", "x")
+                .errors.size(),
+            1U);
 }
 
 TEST(ReadDescription, WhatIsNoJsonIsRefused) {

@@ -1,0 +1,97 @@
+#include "cli/record_summary.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "cli/options.h"
+
+namespace weir::cli {
+namespace {
+
+/// ": 12 on eth0, 3 on eth1", where a capture tells of several interfaces.
+std::string by_interface(std::span<const capture::CaptureInterface> interfaces) {
+  constexpr std::size_t kListed = 8;
+  if (interfaces.size() < 2) return {};
+  std::string out;
+  std::uint64_t rest = 0;
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    if (i < kListed) {
+      out += fmt::format("{}{} on {}", i == 0 ? ": " : ", ", interfaces[i].packets,
+                         interfaces[i].name);
+    } else {
+      rest += interfaces[i].packets;
+    }
+  }
+  if (interfaces.size() > kListed) {
+    out += fmt::format(", {} on {} more", rest, interfaces.size() - kListed);
+  }
+  return out;
+}
+
+void print_notes(const std::string& interface_id, const recorder::Summary& summary) {
+  if (summary.foreign != 0) {
+    fmt::print(stderr,
+               "weir: note: {} with no address of {}: it forwarded them, or the capture is not its "
+               "own\n",
+               count_of(summary.foreign, "packet"), interface_id);
+  }
+  if (summary.late != 0) {
+    fmt::print(stderr,
+               "weir: note: the clock ran backwards: {} came after the window had closed and made "
+               "further records there; NODATA may stand beside them\n",
+               count_of(summary.late, "packet"));
+  }
+  if (summary.clock_jumps != 0) {
+    fmt::print(
+        stderr,
+        "weir: note: the clock jumped by more than a day, {}; no NODATA was written for those "
+        "days\n",
+        count_of(summary.clock_jumps, "time"));
+  }
+  if (summary.not_tracked != 0) {
+    fmt::print(stderr,
+               "weir: warning: {} beyond the tracking table: replies were judged without it\n",
+               count_of(summary.not_tracked, "connection"));
+  }
+}
+
+}  // namespace
+
+void print_summary(const std::string& capture, const std::string& interface_id,
+                   const recorder::Summary& summary,
+                   std::span<const capture::CaptureInterface> interfaces) {
+  fmt::print(stderr, "{}: {} read{}\n", capture, count_of(summary.read, "packet"),
+             by_interface(interfaces));
+  const std::initializer_list<std::pair<std::uint64_t, std::string_view>> classes = {
+      {summary.recorded, "recorded"},
+      {summary.filtered_out, "not asked for (--traffic-type)"},
+      {summary.not_logged, "not logged by AWS's rules"},
+      {summary.no_interface, "of no described interface"},
+      {summary.not_ip, "not IP"},
+      {summary.truncated, "cut off within their headers by the capture"},
+      {summary.malformed, "malformed"},
+      {summary.unknown_link,
+       "of a link type that is not read (Ethernet, raw IP, Linux cooked, BSD null and loop are)"},
+  };
+  for (const auto& [count, name] : classes) {
+    if (count != 0) fmt::print(stderr, "{:>12} {}\n", count, name);
+  }
+  print_notes(interface_id, summary);
+}
+
+void print_objects(const std::string& destination, std::uint64_t records,
+                   std::span<const deliver::PublishedObject> objects) {
+  constexpr std::size_t kListed = 20;
+  fmt::print(stderr, "{} in {} under {}\n", count_of(records, "record"),
+             count_of(objects.size(), "object"), destination);
+  for (std::size_t i = 0; i < objects.size() && i < kListed; ++i) {
+    fmt::print(stderr, "  {} ({}, {})\n", objects[i].key, count_of(objects[i].records, "record"),
+               count_of(objects[i].bytes, "byte"));
+  }
+  if (objects.size() > kListed) fmt::print(stderr, "  and {} more\n", objects.size() - kListed);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,24 @@
+// What `weir record` says at its end, on stderr: what became of the packets, where the records are.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "capture/reader.h"
+#include "deliver/publisher.h"
+#include "recorder/recorder.h"
+
+namespace weir::cli {
+
+/// Every class of packets that is not empty, and what makes a figure inexact. `interface_id` is
+/// that of `--interface`, or empty.
+void print_summary(const std::string& capture, const std::string& interface_id,
+                   const recorder::Summary& summary,
+                   std::span<const capture::CaptureInterface> interfaces);
+
+/// The first objects by name.
+void print_objects(const std::string& destination, std::uint64_t records,
+                   std::span<const deliver::PublishedObject> objects);
+
+}  // namespace weir::cli
