@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/printable.h"
+
 namespace weir::base {
 namespace {
 
@@ -11,14 +13,6 @@ namespace {
 std::size_t width(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-/// What a terminal may show: control characters of hostile input become dots.
-std::string shown(const std::optional<std::string>& cell) {
-  std::string text = cell.value_or("-");
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '.');
-  return text;
 }
 
 /// Rows whose widths are known only at the end.
@@ -31,7 +25,7 @@ class Aligned : public RowPrinter {
   void row(Row row) override {
     std::vector<std::string> cells;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      cells.push_back(shown(row[i]));
+      cells.push_back(printable(row[i].value_or("-")));
       widths_[i] = std::max(widths_[i], width(cells.back()));
     }
     rows_.push_back(std::move(cells));
