@@ -134,14 +134,14 @@ WITH ends AS (
   WHERE srcaddr IS NOT NULL
 ), peers AS (
   SELECT peer, min(start_time) AS first_seen, min(end_time) AS first_end, max(end_time) AS last_seen,
-         min(other) AS met, count(DISTINCT other) AS hosts,
+         min(other) AS met,
          count(*) FILTER (action = 'ACCEPT') AS accepted_records,
          count(*) FILTER (action = 'REJECT') AS refused_records,
          sum(packets) AS packets, sum(bytes) AS bytes
   FROM ends
   GROUP BY peer
 )
-SELECT peer, is_private(peer) AS is_private, first_seen, last_seen, hosts, met,
+SELECT peer, is_private(peer) AS is_private, first_seen, last_seen, met,
        accepted_records, refused_records, packets, bytes
 FROM peers
 WHERE first_end >= coalesce({since}, (SELECT max(last_seen) FROM peers) - INTERVAL 1 DAY)
