@@ -46,7 +46,7 @@ std::string end_point(const LoggedRecord& record, const RecordWords& words, Fiel
                       FieldId port) {
   std::string text = base::printable(record.text(address));
   if (text.empty()) return "-";
-  if (const auto number = record.number(port)) {
+  if (const auto number = record.number(port); number && *number != 0) {
     const bool is_ipv6 = text.find(':') != std::string::npos;
     text = fmt::format(fmt::runtime(is_ipv6 ? "[{}]:{}" : "{}:{}"), text, *number);
   }

@@ -177,18 +177,25 @@ bool ReadingPlace::read_packed(const File& file, const LineReader::Columns& with
   return goes_on;
 }
 
-/// The lines of what was passed over, as far as it is still there.
+/// The lines of what was passed over of a packed object, as far as it is still there.
 void ReadingPlace::count_passed_lines(const File& file, const LineReader::Columns& without_header) {
   is_passed_ = false;
-  if (file.extent().bytes < extent_.bytes) return;
-  Problems told_later;
-  auto reader =
-      LineReader::open(file.input(0, extent_.bytes), file.path(), without_header, told_later);
+  if (file.extent().bytes >= extent_.bytes) pass_lines(file, extent_.bytes, without_header);
+}
+
+/// Reads the front of the object for what stands there: how many lines, and of which columns.
+void ReadingPlace::pass_lines(const File& file, std::uint64_t end,
+                              const LineReader::Columns& without_header) {
+  Problems told_before;
+  columns_ = without_header;
+  auto reader = LineReader::open(file.input(0, end), file.path(), without_header, told_before);
   while (reader) {
     auto block = (*reader)->next();
+    columns_ = (*reader)->columns();
+    lines_before_ = (*reader)->lines_read();
     if (!block || *block == nullptr) break;
     lines_ += (*block)->size();
-    last_text_ = text_of(**block, (*block)->size() - 1, (*reader)->columns().size());
+    last_text_ = text_of(**block, (*block)->size() - 1, columns_.size());
   }
 }
 
@@ -245,6 +252,7 @@ bool ReadingPlace::read_plain(const File& file, const LineReader::Columns& witho
   if (end == offset_) return true;
   Problems problems;
   std::unique_ptr<LineReader> reader;
+  if (offset_ != 0 && columns_.empty()) pass_lines(file, offset_, without_header);
   if (columns_.empty()) {
     auto opened = LineReader::open(file.input(0, end), file.path(), without_header, problems);
     if (!opened) {
@@ -259,8 +267,7 @@ bool ReadingPlace::read_plain(const File& file, const LineReader::Columns& witho
   }
   bool goes_on = true;
   if (reader != nullptr) {
-    goes_on =
-        hand_out(*reader, columns_.empty() ? lines_ : 0, file.path(), is_complete, problems, sink);
+    goes_on = hand_out(*reader, 0, file.path(), is_complete, problems, sink);
     columns_ = reader->columns();
     lines_before_ = reader->lines_read();
   }

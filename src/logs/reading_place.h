@@ -56,6 +56,7 @@ class ReadingPlace {
   bool read_plain(const File& file, const LineReader::Columns& without_header, bool is_complete,
                   LineSink& sink);
   void count_passed_lines(const File& file, const LineReader::Columns& without_header);
+  void pass_lines(const File& file, std::uint64_t end, const LineReader::Columns& without_header);
   bool has_same_beginning(const File& file, const LineReader::Columns& without_header) const;
   bool hand_out(LineReader& reader, std::uint64_t skipped, const std::string& path,
                 bool is_complete, Problems& problems, LineSink& sink);
