@@ -4,13 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-namespace weir::base {
+#include "base/printable.h"
 
-std::string shown(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '.');
-  return text;
-}
+namespace weir::base {
 
 namespace {
 
@@ -30,7 +26,7 @@ class Aligned : public RowPrinter {
   void row(Row row) override {
     std::vector<std::string> cells;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      cells.push_back(shown(row[i].value_or("-")));
+      cells.push_back(printable(row[i].value_or("-")));
       widths_[i] = std::max(widths_[i], width(cells.back()));
     }
     rows_.push_back(std::move(cells));

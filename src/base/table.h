@@ -10,9 +10,6 @@
 
 namespace weir::base {
 
-/// What a terminal may be given: control characters, which hostile input may hold, become dots.
-std::string shown(std::string text);
-
 enum class OutputForm : std::uint8_t { table, json, csv, markdown };
 
 struct Column {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <utility>
 
 namespace weir::base {
 namespace {
@@ -52,29 +53,44 @@ std::optional<UnixSeconds> date_and_time(std::string_view text) {
   return UnixSeconds(std::chrono::sys_days(date)) + *time;
 }
 
-}  // namespace
+constexpr std::int64_t kLastSecond = 253'402'300'799;  // the end of the year 9999
 
-std::optional<UnixSeconds> parse_time(std::string_view text, UnixSeconds now) {
-  if (auto time = date_and_time(text)) return time;
+/// The number that the text begins with, and what follows it.
+std::optional<std::pair<std::int64_t, std::string_view>> number_and_rest(std::string_view text) {
   std::int64_t number = 0;
   const char* last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), last, number);
-  constexpr std::int64_t kLast = 253'402'300'799;  // the end of the year 9999
-  if (error != std::errc{} || number < 0 || number > kLast) return std::nullopt;
-  if (end == last) return UnixSeconds(std::chrono::seconds(number));
-  if (end + 1 != last || number > kLast / 86'400) return std::nullopt;
-  switch (*end) {
+  if (error != std::errc{} || number < 0 || number > kLastSecond) return std::nullopt;
+  return std::pair(number, text.substr(static_cast<std::size_t>(end - text.data())));
+}
+
+}  // namespace
+
+std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
+  const auto parts = number_and_rest(text);
+  if (!parts || parts->second.size() != 1 || parts->first > kLastSecond / 86'400) {
+    return std::nullopt;
+  }
+  switch (parts->second.front()) {
     case 's':
-      return now - std::chrono::seconds(number);
+      return std::chrono::seconds(parts->first);
     case 'm':
-      return now - std::chrono::minutes(number);
+      return std::chrono::minutes(parts->first);
     case 'h':
-      return now - std::chrono::hours(number);
+      return std::chrono::hours(parts->first);
     case 'd':
-      return now - std::chrono::days(number);
+      return std::chrono::days(parts->first);
     default:
       return std::nullopt;
   }
+}
+
+std::optional<UnixSeconds> parse_time(std::string_view text, UnixSeconds now) {
+  if (auto time = date_and_time(text)) return time;
+  if (const auto ago = parse_duration(text)) return now - *ago;
+  const auto parts = number_and_rest(text);
+  if (!parts || !parts->second.empty()) return std::nullopt;
+  return UnixSeconds(std::chrono::seconds(parts->first));
 }
 
 }  // namespace weir::base

@@ -24,6 +24,9 @@ constexpr UnixSeconds aligned(UnixSeconds time, std::chrono::seconds length) {
   return UnixSeconds(std::chrono::seconds(count - remainder));
 }
 
+/// A length with its unit: "30s", "5m", "2h", "7d".
+std::optional<std::chrono::seconds> parse_duration(std::string_view text);
+
 /// "2026-11-23", "2026-11-23T14:05", "2026-11-23 14:05:09Z" (all UTC), seconds since 1970, or how
 /// long before `now`: "30m", "2h", "7d".
 std::optional<UnixSeconds> parse_time(std::string_view text, UnixSeconds now);

@@ -46,6 +46,16 @@ std::string& kept_input() {
   return path;
 }
 
+base::Expected<query::NamedTable> table_of(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    return base::fail("--table", "'" + text + "' is not name=file");
+  }
+  return query::NamedTable{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+}  // namespace
+
 base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& option,
                                                          const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -57,20 +67,24 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
                     "30m, 2h, 7d");
 }
 
-base::Expected<query::NamedTable> table_of(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    return base::fail("--table", "'" + text + "' is not name=file");
-  }
-  return query::NamedTable{text.substr(0, equals), text.substr(equals + 1)};
+base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format) {
+  std::vector<std::string> names;
+  if (log_format.empty()) return names;
+  auto format = record::LogFormat::parse(log_format);
+  if (!format) return tl::unexpected(format.error());
+  for (const record::Field* field : format->fields()) names.emplace_back(field->name);
+  return names;
 }
 
-}  // namespace
-
 void add_source_options(CLI::App& command, LogSource& source) {
-  command.add_option("--from", source.from, "Folders, files or globs with flow logs; - is stdin")
-      ->required()
-      ->type_name("PATH");
+  add_optional_source_options(command, source)->required();
+}
+
+CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source) {
+  CLI::Option* from =
+      command
+          .add_option("--from", source.from, "Folders, files or globs with flow logs; - is stdin")
+          ->type_name("PATH");
   command.add_option("--since", source.since, "Records that end then or later")->type_name("TIME");
   command.add_option("--until", source.until, "Records that end before")->type_name("TIME");
   command
@@ -80,6 +94,7 @@ void add_source_options(CLI::App& command, LogSource& source) {
   command.add_flag("--strict", source.is_strict, "A line that does not fit is an error");
   command.add_flag("--stats", source.shows_statistics, "Say how much was listed, opened and read");
   command.add_option("--threads", source.threads, "Default: as many as processors")->type_name("N");
+  return from;
 }
 
 base::Expected<query::Settings> settings_of(const LogSource& source) {
@@ -101,13 +116,9 @@ base::Expected<query::Settings> settings_of(const LogSource& source) {
     if (!table) return tl::unexpected(table.error());
     settings.tables.push_back(std::move(*table));
   }
-  if (!source.log_format.empty()) {
-    auto format = record::LogFormat::parse(source.log_format);
-    if (!format) return tl::unexpected(format.error());
-    for (const record::Field* field : format->fields()) {
-      settings.without_header.emplace_back(field->name);
-    }
-  }
+  auto without_header = fields_of_format(source.log_format);
+  if (!without_header) return tl::unexpected(without_header.error());
+  settings.without_header = std::move(*without_header);
   auto objects = logs::list_objects(source.from);
   if (!objects) return tl::unexpected(objects.error());
   for (logs::Object& object : *objects) {

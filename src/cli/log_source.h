@@ -22,7 +22,17 @@ struct LogSource {
   unsigned threads = 0;
 };
 
+/// `--from` is required.
 void add_source_options(CLI::App& command, LogSource& source);
+/// The same with `--from` left to the command; returns it.
+CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source);
+
+/// The time that an option gives, if it is given.
+base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& option,
+                                                         const std::string& text);
+
+/// The names of a log format's fields; none for no text.
+base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format);
 
 /// Lists the objects. Standard input is kept in a temporary file, which is gone with the program.
 base::Expected<query::Settings> settings_of(const LogSource& source);

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <string>
 
+#include "base/printable.h"
 #include "cli/options.h"
 
 namespace {
@@ -13,13 +14,15 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("weir ") + WEIR_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
-    return "weir: " + weir::base::shown(error.what()) + "; --help says more\n";
+    return "weir: " + weir::base::printable(error.what()) + "; --help says more\n";
   });
   int exit_code = weir::cli::kUsage;
   weir::cli::add_record_command(app, exit_code);
   weir::cli::add_query_command(app, exit_code);
   weir::cli::add_explain_command(app, exit_code);
   weir::cli::add_what_if_command(app, exit_code);
+  weir::cli::add_report_command(app, exit_code);
+  weir::cli::add_tail_command(app, exit_code);
   weir::cli::add_vpc_command(app, exit_code);
   weir::cli::add_fields_command(app, exit_code);
   const std::string first = argc > 1 ? argv[1] : "-";

@@ -4,10 +4,12 @@
 
 #include <cstdio>
 
+#include "base/printable.h"
+
 namespace weir::cli {
 
 int failed(const base::Error& error, ExitCode code) {
-  fmt::print(stderr, "weir: {}\n", base::shown(error.message()));
+  fmt::print(stderr, "weir: {}\n", base::printable(error.message()));
   return code;
 }
 

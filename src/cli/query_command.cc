@@ -1,12 +1,8 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <iostream>
 #include <memory>
 
+#include "cli/answer.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
-#include "cli/result_printer.h"
 #include "query/engine.h"
 
 namespace weir::cli {
@@ -32,31 +28,12 @@ int run(Asked& asked) {
     return failed({"query", "has no SQL", "give it last: weir query --from DIR 'SELECT …'"},
                   kUsage);
   }
-  const bool is_parquet = asked.form == "parquet";
-  if (is_parquet && isatty(STDOUT_FILENO) == 1) {
-    return failed({"--output parquet", "is not for a terminal", "send it into a file with >"},
-                  kUsage);
-  }
+  if (auto fit = check_answer_form(asked.form); !fit) return failed(fit.error(), kUsage);
   auto settings = settings_of(asked.source);
   if (!settings) return failed(settings.error());
   auto engine = query::Engine::open(std::move(*settings));
   if (!engine) return failed(engine.error());
-  base::Expected<void> done;
-  {
-    const Watch watch(**engine);
-    if (is_parquet) {
-      done = (*engine)->run_into_parquet(asked.sql, std::cout);
-    } else {
-      ResultPrinter printer(std::cout, output_form(asked.form));
-      done = (*engine)->run(asked.sql, printer);
-      if (done) printer.finish();
-    }
-  }
-  std::cout.flush();
-  if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
-  const int code = tell_problems(asked.source, **engine);
-  if (!done) return failed(done.error());
-  return code;
+  return print_answer(**engine, asked.sql, asked.source, asked.form);
 }
 
 }  // namespace
@@ -69,9 +46,7 @@ void add_query_command(CLI::App& weir, int& exit_code) {
       ->add_option("--table", asked->source.tables,
                    "A CSV, JSON or Parquet file of yours, to be joined")
       ->type_name("NAME=FILE");
-  command->add_option("--output", asked->form, "How to print: table, json, csv, markdown, parquet")
-      ->check(CLI::IsMember({"table", "json", "csv", "markdown", "parquet"}))
-      ->type_name("FORM");
+  add_answer_form_option(*command, asked->form);
   command->add_option("SQL", asked->sql, "SELECT … FROM flow_logs …");
   command->callback([asked, &exit_code] { exit_code = run(*asked); });
 }

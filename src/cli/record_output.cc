@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/printable.h"
 #include "explain/explainer.h"
 #include "explain/words.h"
 #include "record/text.h"
@@ -91,7 +92,7 @@ void RecordOutput::print(std::ostream& out) const {
   }
   if (*form_ != base::OutputForm::table || refusals_.empty()) return;
   out << "\nWhy each REJECT happened\n";
-  for (const std::string& sentence : refusals_) out << "  " << base::shown(sentence) << "\n";
+  for (const std::string& sentence : refusals_) out << "  " << base::printable(sentence) << "\n";
 }
 
 }  // namespace weir::cli

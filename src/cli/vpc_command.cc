@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/printable.h"
 #include "cli/options.h"
 #include "policy/policy.h"
 #include "vpc/read.h"
@@ -51,7 +52,7 @@ int show(const Asked& asked) {
   for (std::size_t i = 0; i < network->interfaces.size(); ++i) {
     const vpc::NetworkInterface& interface = network->interfaces[i];
     std::cout << "\n" << interface.id;
-    if (!interface.name.empty()) std::cout << " (" << base::shown(interface.name) << ")";
+    if (!interface.name.empty()) std::cout << " (" << base::printable(interface.name) << ")";
     std::cout << ", rules in the order in which they are asked\n";
     base::print(std::cout, vpc::rule_table(*network, static_cast<vpc::InterfaceIndex>(i)), form);
   }

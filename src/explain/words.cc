@@ -221,6 +221,10 @@ std::string sentence(const Finding& finding, Language language) {
                      fmt::arg("reason", reason_in_words(finding, words)));
 }
 
+std::string why(const Finding& finding, Language language) {
+  return reason_in_words(finding, phrases(language));
+}
+
 const Labels& labels(Language language) {
   static constexpr Labels kInEnglish = {
       "{cause} ({certainty}) {rule}, {service}: {flows}, {packets}, {bytes}",

@@ -25,6 +25,9 @@ std::string counted(std::uint64_t count, Thing thing, Language language);
 /// Who may not send what to whom, and why: one or a few sentences.
 std::string sentence(const Finding& finding, Language language);
 
+/// Only why, without a full stop: "no inbound rule of security group sg-… allows it".
+std::string why(const Finding& finding, Language language);
+
 /// What stands around sentences in a text for people.
 struct Labels {
   std::string_view heading;   ///< {cause} {certainty} {rule} {service} {flows} {packets} {bytes}

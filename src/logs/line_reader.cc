@@ -267,6 +267,19 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
   return std::unique_ptr<LineReader>(new LineReader(std::move(state)));
 }
 
+std::unique_ptr<LineReader> LineReader::resume(std::unique_ptr<base::Input> input, std::string name,
+                                               Columns columns, std::uint64_t lines_before,
+                                               Problems& problems) {
+  auto state = std::make_unique<State>(std::move(input), std::move(name), problems);
+  state->fill();
+  if (!state->rest().empty() && state->rest().front() == '{') state->unwrap();
+  // The time in front of a line that CloudWatch Logs exports has no name.
+  state->first_word = columns.front().empty() && columns.size() > 1 ? columns[1] : columns.front();
+  state->columns = std::move(columns);
+  state->lines_done = lines_before;
+  return std::unique_ptr<LineReader>(new LineReader(std::move(state)));
+}
+
 const LineReader::Columns& LineReader::columns() const {
   return state_->columns;
 }
@@ -291,6 +304,10 @@ base::Expected<const Lines*> LineReader::next() {
 
 std::uint64_t LineReader::line_number(std::size_t i) const {
   return state_->lines_done + 1 + (state_->numbers.empty() ? i : state_->numbers[i]);
+}
+
+std::uint64_t LineReader::lines_read() const {
+  return state_->lines_done + state_->lines_in_block;
 }
 
 std::uint64_t LineReader::consumed() const {

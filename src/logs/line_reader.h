@@ -49,6 +49,11 @@ class LineReader {
                                                           std::string name,
                                                           const Columns& without_header,
                                                           Problems& problems);
+  /// Reads on in a plain object of which `lines_before` lines have been read and the last had these
+  /// columns. `input` begins with a whole line.
+  static std::unique_ptr<LineReader> resume(std::unique_ptr<base::Input> input, std::string name,
+                                            Columns columns, std::uint64_t lines_before,
+                                            Problems& problems);
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
   ~LineReader();
@@ -63,6 +68,8 @@ class LineReader {
 
   /// The line of the object that line `i` of the block is, from 1.
   [[nodiscard]] std::uint64_t line_number(std::size_t i) const;
+  /// Lines of the object so far, to the end of the block; headers and what did not fit count too.
+  [[nodiscard]] std::uint64_t lines_read() const;
   /// Bytes of the (packed) object read so far.
   [[nodiscard]] std::uint64_t consumed() const;
 

@@ -93,19 +93,6 @@ void read_name(std::string_view name, Key& key) {
   if (!key.hour) key.hour = hour;
 }
 
-bool is_named_like_a_log(const fs::path& path) {
-  static const std::set<std::string> kEndings = {".log", ".gz", ".zst", ".txt", ".parquet"};
-  return path.filename().string().front() != '.' && kEndings.contains(path.extension().string());
-}
-
-Object object_of(const fs::path& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  return {path.string(), error ? 0 : size,
-          path.extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text,
-          read_key(path.string())};
-}
-
 class Lister {
  public:
   base::Expected<void> add(const std::string& source) {
@@ -131,7 +118,9 @@ class Lister {
 
  private:
   void add_file(const fs::path& path) {
-    if (known_.insert(path.lexically_normal().string()).second) objects_.push_back(object_of(path));
+    if (known_.insert(path.lexically_normal().string()).second) {
+      objects_.push_back(object_at(path.string()));
+    }
   }
 
   base::Expected<void> add_folder(const fs::path& folder) {
@@ -140,7 +129,8 @@ class Lister {
     fs::recursive_directory_iterator at(folder, error);
     for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
       std::error_code is_gone;  // a recorder at work renames files
-      if (at->is_regular_file(is_gone) && is_named_like_a_log(at->path())) add_file(at->path());
+      if (at->is_regular_file(is_gone) && is_named_like_a_log(at->path().native()))
+        add_file(at->path());
     }
     if (error) return base::fail(folder.string(), "cannot be listed: " + error.message());
     if (objects_.size() == before) {
@@ -177,6 +167,21 @@ Key read_key(std::string_view path) {
   read_folders(parts, key);
   read_name(parts.back(), key);
   return key;
+}
+
+bool is_named_like_a_log(std::string_view path) {
+  static const std::set<std::string> kEndings = {".log", ".gz", ".zst", ".txt", ".parquet"};
+  const fs::path name = fs::path(path).filename();
+  return !name.empty() && name.string().front() != '.' &&
+         kEndings.contains(name.extension().string());
+}
+
+Object object_at(const std::string& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return {path, error ? 0 : size,
+          fs::path(path).extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text,
+          read_key(path)};
 }
 
 base::Expected<std::vector<Object>> list_objects(const std::vector<std::string>& sources) {

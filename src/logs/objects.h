@@ -35,9 +35,15 @@ struct Object {
   Key key;
 };
 
+/// *.log, *.gz, *.zst, *.txt and *.parquet, unless hidden.
+bool is_named_like_a_log(std::string_view path);
+
+/// What can be told of an object from its path and size.
+Object object_at(const std::string& path);
+
 /// The objects of folders (with all below them), files, globs and "-", each once, in the order of
-/// their paths. In a folder only what is named like a log counts: *.log, *.gz, *.zst, *.txt,
-/// *.parquet. Error: a source that is not there, or has no object.
+/// their paths. In a folder only what is named like a log counts. Error: a source that is not
+/// there, or has no object.
 base::Expected<std::vector<Object>> list_objects(const std::vector<std::string>& sources);
 
 }  // namespace weir::logs

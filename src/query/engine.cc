@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -105,8 +106,10 @@ struct Engine::State {
   base::Expected<void> load_tables() const;
   base::Expected<void> check_statement(const std::string& sql) const;
   base::Expected<void> plan(const std::string& sql);
-  std::vector<std::string> look_at_formats(const std::vector<std::size_t>& numbers);
-  std::vector<std::string> parquet_columns(const std::string& path);
+  std::vector<std::string> look_at_formats(const std::vector<std::size_t>& numbers,
+                                           logs::Problems& problems);
+  std::vector<std::string> parquet_columns(const std::string& path, logs::Problems& problems) const;
+  [[nodiscard]] std::vector<std::size_t> every_object() const;
   base::Expected<void> define_table(const std::vector<std::string>& fields);
   [[nodiscard]] std::string result_path() const {
     return (spill.path() / "result.parquet").string();
@@ -209,20 +212,19 @@ base::Expected<void> Engine::State::plan(const std::string& sql) {
   scan.objects.clear();
   scan.equalities.clear();
   parquet_objects.clear();
-  std::vector<std::size_t> all(settings.objects.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-
   // First with all fields that are known; a query that names others needs a look at the objects.
   if (auto done = define_table(with_all_known({})); !done) return done;
   if (auto checked = check_statement(sql); !checked) return checked;
   auto pushed = push_down(*duck, sql, settings.objects);
   if (!pushed) {
-    if (auto done = define_table(with_all_known(look_at_formats(all))); !done) return done;
+    if (auto done = define_table(with_all_known(look_at_formats(every_object(), scan.problems)));
+        !done)
+      return done;
     if (auto checked = check_statement(sql); !checked) return checked;
     pushed = push_down(*duck, sql, settings.objects);
     if (!pushed) return tl::unexpected(pushed.error());
   }
-  const std::vector<std::string> present = look_at_formats(pushed->objects);
+  const std::vector<std::string> present = look_at_formats(pushed->objects, scan.problems);
   selected.objects_selected = pushed->objects.size();
   selected.bytes_selected = 0;
   for (const std::size_t number : pushed->objects) {
@@ -240,9 +242,16 @@ base::Expected<void> Engine::State::plan(const std::string& sql) {
   return define_table(with_all_known(present));
 }
 
+std::vector<std::size_t> Engine::State::every_object() const {
+  std::vector<std::size_t> all(settings.objects.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
 /// The fields of the objects, in the order in which they are met. A flow log's format never changes
 /// (facts/flow-logs.md §6.4), so one of its objects speaks for all of a day.
-std::vector<std::string> Engine::State::look_at_formats(const std::vector<std::size_t>& numbers) {
+std::vector<std::string> Engine::State::look_at_formats(const std::vector<std::size_t>& numbers,
+                                                        logs::Problems& problems) {
   std::vector<std::string> fields;
   std::set<std::string> seen;
   parquet.clear();
@@ -257,7 +266,7 @@ std::vector<std::string> Engine::State::look_at_formats(const std::vector<std::s
   for (const std::size_t number : numbers) {
     const logs::Object& object = settings.objects[number];
     if (object.kind == logs::ObjectKind::parquet) {
-      const auto columns = parquet_columns(object.path);
+      const auto columns = parquet_columns(object.path, problems);
       add(columns);
       for (Column& column : columns_of(columns)) {
         if (column.source != ColumnSource::field) continue;
@@ -285,12 +294,13 @@ std::vector<std::string> Engine::State::look_at_formats(const std::vector<std::s
 }
 
 /// The fields of a Parquet object; none, and a problem, where it is damaged.
-std::vector<std::string> Engine::State::parquet_columns(const std::string& path) {
+std::vector<std::string> Engine::State::parquet_columns(const std::string& path,
+                                                        logs::Problems& problems) const {
   auto described = duck->run("DESCRIBE SELECT * FROM read_parquet(" + sql_text(path) +
                              ", hive_partitioning = false)");
   std::vector<std::string> names;
   if (!described) {
-    scan.problems.damaged(path, described.error());
+    problems.damaged(path, described.error());
     return names;
   }
   for (idx_t i = 0; i < described->rows(); ++i) {
@@ -428,6 +438,11 @@ base::Expected<std::unique_ptr<Engine>> Engine::open(Settings settings) {
   auto state = std::make_unique<State>(std::move(settings));
   if (auto started = state->start(); !started) return tl::unexpected(started.error());
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
+}
+
+std::vector<std::string> Engine::fields() {
+  logs::Problems told_by_the_query;
+  return state_->look_at_formats(state_->every_object(), told_by_the_query);
 }
 
 base::Expected<void> Engine::run(const std::string& sql, ResultSink& sink) {

@@ -72,6 +72,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
+  /// The fields that some of the objects have ("log-status").
+  [[nodiscard]] std::vector<std::string> fields();
+
   /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads.
   base::Expected<void> run(const std::string& sql, ResultSink& sink);
   /// Runs one SELECT and writes its result as a Parquet file.

@@ -3,36 +3,24 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/address.h"
+#include "base/iana.h"
 
 namespace weir::query {
 namespace {
 
-/// Names of protocols and services as IANA writes them; a number that is not there is its own name.
-constexpr const char* kMacros[] = {
-    R"(CREATE OR REPLACE TEMP MACRO protocol_name(protocol) AS CASE protocol
-       WHEN 1 THEN 'ICMP' WHEN 2 THEN 'IGMP' WHEN 4 THEN 'IPv4' WHEN 6 THEN 'TCP' WHEN 17 THEN 'UDP'
-       WHEN 41 THEN 'IPv6' WHEN 47 THEN 'GRE' WHEN 50 THEN 'ESP' WHEN 51 THEN 'AH'
-       WHEN 58 THEN 'IPv6-ICMP' WHEN 89 THEN 'OSPF' WHEN 112 THEN 'VRRP' WHEN 132 THEN 'SCTP'
-       ELSE protocol::VARCHAR END)",
-    R"(CREATE OR REPLACE TEMP MACRO port_name(port) AS CASE port
-       WHEN 20 THEN 'ftp-data' WHEN 21 THEN 'ftp' WHEN 22 THEN 'ssh' WHEN 23 THEN 'telnet'
-       WHEN 25 THEN 'smtp' WHEN 53 THEN 'domain' WHEN 67 THEN 'bootps' WHEN 68 THEN 'bootpc'
-       WHEN 80 THEN 'http' WHEN 88 THEN 'kerberos' WHEN 110 THEN 'pop3' WHEN 111 THEN 'sunrpc'
-       WHEN 123 THEN 'ntp' WHEN 135 THEN 'epmap' WHEN 137 THEN 'netbios-ns' WHEN 138 THEN
-       'netbios-dgm' WHEN 139 THEN 'netbios-ssn' WHEN 143 THEN 'imap' WHEN 161 THEN 'snmp'
-       WHEN 179 THEN 'bgp' WHEN 389 THEN 'ldap' WHEN 443 THEN 'https' WHEN 445 THEN 'microsoft-ds'
-       WHEN 465 THEN 'submissions' WHEN 500 THEN 'isakmp' WHEN 514 THEN 'syslog' WHEN 587 THEN
-       'submission' WHEN 636 THEN 'ldaps' WHEN 873 THEN 'rsync' WHEN 993 THEN 'imaps' WHEN 995 THEN
-       'pop3s' WHEN 1433 THEN 'ms-sql-s' WHEN 1521 THEN 'oracle' WHEN 2049 THEN 'nfs'
-       WHEN 2379 THEN 'etcd-client' WHEN 3306 THEN 'mysql' WHEN 3389 THEN 'ms-wbt-server'
-       WHEN 5060 THEN 'sip' WHEN 5432 THEN 'postgresql' WHEN 5672 THEN 'amqp' WHEN 5900 THEN 'rfb'
-       WHEN 6379 THEN 'redis' WHEN 6443 THEN 'kubernetes' WHEN 8080 THEN 'http-alt'
-       WHEN 9092 THEN 'kafka' WHEN 9200 THEN 'elasticsearch' WHEN 11211 THEN 'memcache'
-       WHEN 27017 THEN 'mongodb' ELSE port::VARCHAR END)",
-};
+/// `name(number)`: a number that has no name is its own.
+std::string name_macro(const std::string& macro, std::span<const base::IanaName> names) {
+  std::string sql = "CREATE OR REPLACE TEMP MACRO " + macro + "(number) AS CASE number";
+  for (const auto& [number, name] : names) {
+    sql += " WHEN " + std::to_string(number) + " THEN " + sql_text(std::string(name));
+  }
+  return sql + " ELSE number::VARCHAR END";
+}
 
 std::string_view text_at(void* data, idx_t row) {
   auto* text = static_cast<duckdb_string_t*>(data) + row;
@@ -122,7 +110,8 @@ base::Expected<void> add(const Duck& duck, const char* name, idx_t parameters,
 }  // namespace
 
 base::Expected<void> register_functions(const Duck& duck) {
-  for (const char* macro : kMacros) {
+  for (const std::string& macro : {name_macro("protocol_name", base::protocol_names()),
+                                   name_macro("port_name", base::port_names())}) {
     if (auto made = duck.run(macro); !made) return tl::unexpected(made.error());
   }
   if (auto added = add(duck, "is_private", 1, is_private_chunk); !added) return added;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+
+#include "base/nearest.h"
 
 namespace weir::record {
 namespace {
@@ -32,36 +33,13 @@ constexpr std::array<std::string_view, 18> kTransitGatewayFields = {"resource-ty
                                                                     "packets-lost-mtu-exceeded",
                                                                     "packets-lost-ttl-expired"};
 
-/// How many letters have to be changed, added or left out.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 /// "did you mean ${tcp-flags}?", or where to look.
 std::string suggestion(std::string_view name) {
-  constexpr std::size_t kLongestName = 64;
-  const Field* nearest = nullptr;
-  std::size_t nearest_distance = name.size() / 2 + 1;
-  for (const Field& field : catalogue()) {
-    if (name.size() > kLongestName) break;
-    const std::size_t to_field = distance(name, field.name);
-    if (to_field >= nearest_distance) continue;
-    nearest = &field;
-    nearest_distance = to_field;
-  }
-  if (nearest == nullptr) return "`weir fields` lists the fields";
-  return "did you mean ${" + std::string(nearest->name) + "}?";
+  std::vector<std::string_view> known;
+  for (const Field& field : catalogue()) known.push_back(field.name);
+  const auto nearest = base::nearest(name, known);
+  if (!nearest) return "`weir fields` lists the fields";
+  return "did you mean ${" + std::string(*nearest) + "}?";
 }
 
 /// What a VPC's flow logs have in place of a transit gateway's field: tgw-src-vpc-id is vpc-id.

@@ -20,5 +20,27 @@ TEST(Time, TheSecondOfAMomentIsTheOneItLiesIn) {
   EXPECT_EQ(second_of(UnixMicros(microseconds(-1))), UnixSeconds(seconds(-1)));
 }
 
+TEST(Time, ALengthHasANumberAndAUnit) {
+  EXPECT_EQ(parse_duration("30s"), seconds(30));
+  EXPECT_EQ(parse_duration("5m"), seconds(300));
+  EXPECT_EQ(parse_duration("2h"), seconds(7'200));
+  EXPECT_EQ(parse_duration("7d"), seconds(604'800));
+  for (const char* text :
+       {"", "5", "m", "5w", "5mm", "-5m", "5 m", "99999999999999999999s", "9999999999d"}) {
+    EXPECT_EQ(parse_duration(text), std::nullopt) << text;
+  }
+}
+
+TEST(Time, AMomentIsADateSecondsOrHowLongAgo) {
+  const UnixSeconds now(seconds(1'700'000'000));
+  EXPECT_EQ(parse_time("2023-11-14", now), UnixSeconds(seconds(1'699'920'000)));
+  EXPECT_EQ(parse_time("2023-11-14T22:13:20Z", now), now);
+  EXPECT_EQ(parse_time("1700000000", now), now);
+  EXPECT_EQ(parse_time("1h", now), UnixSeconds(seconds(1'699'996'400)));
+  for (const char* text : {"", "yesterday", "2023-02-30", "2023-11-14T25:00", "-1", "1x"}) {
+    EXPECT_EQ(parse_time(text, now), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace weir::base
