@@ -24,7 +24,8 @@ struct LogSource {
 
 void add_source_options(CLI::App& command, LogSource& source);
 
-/// Lists the objects. Standard input is kept in a temporary file, which is gone with the program.
+/// Lists the objects. Standard input and other pipes are kept in temporary files, which are gone
+/// with the program. From here on Ctrl-C is noted (Watch), and a second one ends the program.
 base::Expected<query::Settings> settings_of(const LogSource& source);
 
 /// While it lives, Ctrl-C ends the engine's query, and a query that takes over a second shows on a

@@ -38,7 +38,7 @@ int run(Asked& asked) {
                   kUsage);
   }
   auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error());
+  if (!settings) return failed(settings.error(), Watch::was_interrupted() ? kInterrupted : kFailed);
   auto engine = query::Engine::open(std::move(*settings));
   if (!engine) return failed(engine.error());
   base::Expected<void> done;
@@ -56,6 +56,9 @@ int run(Asked& asked) {
   if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
   const int code = tell_problems(asked.source, **engine);
   if (!done) return failed(done.error());
+  if (!std::cout) {
+    return failed({"standard output", "cannot be written", "is there room where it goes?"});
+  }
   return code;
 }
 

@@ -38,6 +38,7 @@ struct Settings {
 struct ResultColumn {
   std::string name;
   bool is_number = false;  ///< booleans too
+  bool is_json = false;    ///< lists, structs and the like, whose text is JSON
 };
 
 /// Takes a result as it comes. An empty cell is NULL.
@@ -66,13 +67,15 @@ struct Statistics {
 /// another thread.
 class Engine {
  public:
-  /// Errors: a table that cannot be read.
+  /// Error: a table that cannot be read.
   static base::Expected<std::unique_ptr<Engine>> open(Settings settings);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads.
+  /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads. A
+  /// Parquet object that turns out to be damaged is left out and told, unless rows of it have been
+  /// handed out already.
   base::Expected<void> run(const std::string& sql, ResultSink& sink);
   /// Runs one SELECT and writes its result as a Parquet file.
   base::Expected<void> run_into_parquet(const std::string& sql, std::ostream& out);

@@ -11,11 +11,26 @@ namespace {
 using Json = nlohmann::json;
 
 const std::set<std::string> kTableFunctions = {
-    "duckdb_columns",    "duckdb_functions", "duckdb_keywords", "duckdb_settings",
-    "duckdb_tables",     "duckdb_types",     "duckdb_views",    "generate_series",
-    "icu_calendar_names", "json_each",       "json_tree",       "pg_timezone_names",
-    "pragma_show",       "pragma_table_info", "pragma_version", "range",
-    "repeat",            "repeat_row",       "summary",         "unnest",
+    "duckdb_columns",
+    "duckdb_functions",
+    "duckdb_keywords",
+    "duckdb_settings",
+    "duckdb_tables",
+    "duckdb_types",
+    "duckdb_views",
+    "generate_series",
+    "icu_calendar_names",
+    "json_each",
+    "json_tree",
+    "pg_timezone_names",
+    "pragma_show",
+    "pragma_table_info",
+    "pragma_version",
+    "range",
+    "repeat",
+    "repeat_row",
+    "summary",
+    "unnest",
 };
 
 std::string text_of(const Json& node, const char* key) {
