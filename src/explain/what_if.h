@@ -18,8 +18,8 @@ struct Change {
   std::string rule;  ///< of the proposed ones, that decides; empty: none is asked
 };
 
-/// Compares two descriptions of the same network over recorded conversations. Each flow is judged at
-/// its own interface, as if it had been sent all the same: a reply to a request that would be
+/// Compares two descriptions of the same network over recorded conversations. Each flow is judged
+/// at its own interface, as if it had been sent all the same: a reply to a request that would be
 /// refused is refused too, unless a rule allows it without tracking.
 class WhatIf {
  public:

@@ -13,7 +13,9 @@
 #include "query/duck.h"
 #include "query/functions.h"
 #include "query/gate.h"
+#include "query/parquet_table.h"
 #include "query/pushdown.h"
+#include "query/result.h"
 #include "query/scan.h"
 #include "query/schema.h"
 #include "record/log_format.h"
@@ -22,26 +24,6 @@ namespace weir::query {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A statement that has been prepared.
-class Prepared {
- public:
-  Prepared() = default;
-  Prepared(const Prepared&) = delete;
-  Prepared& operator=(const Prepared&) = delete;
-  ~Prepared() { duckdb_destroy_prepare(&statement_); }
-
-  base::Expected<void> prepare(const Duck& duck, const std::string& sql) {
-    duckdb_destroy_prepare(&statement_);
-    if (duckdb_prepare(duck.connection(), sql.c_str(), &statement_) == DuckDBSuccess) return {};
-    const char* reason = duckdb_prepare_error(statement_);
-    return base::fail("", reason == nullptr ? "DuckDB refused the query" : reason);
-  }
-  [[nodiscard]] duckdb_prepared_statement get() const { return statement_; }
-
- private:
-  duckdb_prepared_statement statement_ = nullptr;
-};
 
 /// A folder of our own for what does not fit into memory; gone with its owner.
 class SpillFolder {
@@ -69,87 +51,6 @@ std::vector<std::string> default_columns() {
   return names;
 }
 
-bool is_nested(duckdb_type type) {
-  return type == DUCKDB_TYPE_LIST || type == DUCKDB_TYPE_ARRAY || type == DUCKDB_TYPE_STRUCT ||
-         type == DUCKDB_TYPE_MAP || type == DUCKDB_TYPE_UNION;
-}
-
-bool is_number(duckdb_type type) {
-  switch (type) {
-    case DUCKDB_TYPE_BOOLEAN:
-    case DUCKDB_TYPE_TINYINT:
-    case DUCKDB_TYPE_SMALLINT:
-    case DUCKDB_TYPE_INTEGER:
-    case DUCKDB_TYPE_BIGINT:
-    case DUCKDB_TYPE_UTINYINT:
-    case DUCKDB_TYPE_USMALLINT:
-    case DUCKDB_TYPE_UINTEGER:
-    case DUCKDB_TYPE_UBIGINT:
-    case DUCKDB_TYPE_HUGEINT:
-    case DUCKDB_TYPE_UHUGEINT:
-    case DUCKDB_TYPE_FLOAT:
-    case DUCKDB_TYPE_DOUBLE:
-    case DUCKDB_TYPE_DECIMAL:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Cells are text; see prepare_as_text.
-void hand_out(duckdb_data_chunk chunk, std::size_t columns, ResultSink& sink) {
-  const idx_t rows = duckdb_data_chunk_get_size(chunk);
-  for (idx_t row = 0; row < rows; ++row) {
-    ResultSink::Row cells;
-    for (idx_t i = 0; i < columns; ++i) {
-      duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, i);
-      auto* validity = duckdb_vector_get_validity(vector);
-      if (validity != nullptr && !duckdb_validity_row_is_valid(validity, row)) {
-        cells.emplace_back();
-        continue;
-      }
-      auto* text = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector)) + row;
-      cells.emplace_back(std::string(duckdb_string_t_data(text), duckdb_string_t_length(*text)));
-    }
-    sink.row(std::move(cells));
-  }
-}
-
-/// `sql` as a table that a SELECT of ours reads from. A comment or a semicolon at its end needs the
-/// function.
-std::vector<std::string> as_table(const std::string& sql) {
-  return {"(" + sql + "\n)", "query(" + sql_text(sql) + ")"};
-}
-
-/// DuckDB itself turns whatever type into text.
-base::Expected<std::vector<ResultColumn>> prepare_as_text(const Duck& duck, const std::string& sql,
-                                                          Prepared& as_text) {
-  Prepared original;
-  if (auto done = original.prepare(duck, sql); !done) return tl::unexpected(done.error());
-  std::vector<ResultColumn> columns;
-  std::string list;
-  const idx_t count = duckdb_prepared_statement_column_count(original.get());
-  for (idx_t i = 0; i < count; ++i) {
-    const char* name = duckdb_prepared_statement_column_name(original.get(), i);
-    const duckdb_type type = duckdb_prepared_statement_column_type(original.get(), i);
-    duckdb_logical_type logical = duckdb_prepared_statement_column_logical_type(original.get(), i);
-    char* alias = duckdb_logical_type_get_alias(logical);
-    const bool is_json = alias != nullptr && std::string_view(alias) == "JSON";
-    columns.push_back({name == nullptr ? "" : name, is_number(type), is_json || is_nested(type)});
-    list += fmt::format("{}{}(#{})::VARCHAR", i == 0 ? "" : ", ", is_nested(type) ? "to_json" : "",
-                        i + 1);
-    duckdb_free(alias);
-    duckdb_destroy_logical_type(&logical);
-    duckdb_free(const_cast<char*>(name));
-  }
-  base::Expected<void> done;
-  for (const std::string& table : as_table(sql)) {
-    done = as_text.prepare(duck, "SELECT " + list + " FROM " + table);
-    if (done) return columns;
-  }
-  return tl::unexpected(done.error());
-}
-
 }  // namespace
 
 struct Engine::State {
@@ -162,30 +63,20 @@ struct Engine::State {
   std::vector<std::size_t> first_and_last_of_each_log(
       const std::vector<std::size_t>& numbers) const;
   base::Expected<std::vector<std::string>> fields_of(const logs::Object& object);
-  base::Expected<std::vector<std::string>> parquet_fields(const logs::Object& object);
   void damaged(const logs::Object& object, const base::Error& error);
-  bool drop_damaged_parquet();
+  bool drop_damaged_parquet(const base::Error& failure);
   base::Expected<void> define_table(const std::vector<std::string>& fields);
   [[nodiscard]] std::string result_path() const {
     return (spill.path() / "result.parquet").string();
   }
   [[nodiscard]] std::string text_part() const;
-  [[nodiscard]] std::string parquet_part() const;
   [[nodiscard]] std::string time_condition() const;
-  base::Expected<void> stream(const std::string& sql, ResultSink& sink, bool& has_rows);
 
   Settings settings;
   SpillFolder spill;
   Scan scan;
-  /// A column that the selected Parquet objects have.
-  struct ParquetColumn {
-    Column column;
-    std::string name;      ///< in the file: "log_status" or "log-status"
-    bool is_text = false;  ///< in some of the files
-  };
-  std::vector<ParquetColumn> parquet;
-  std::vector<logs::Object> parquet_objects;  ///< selected, and sound
-  std::set<std::string> unreadable;           ///< paths that are not tried again
+  ParquetTable parquet;              ///< of the selected objects that are sound
+  std::set<std::string> unreadable;  ///< paths that are not tried again
   Statistics selected;
   std::unique_ptr<Duck> duck;  ///< last: it uses what stands above
 };
@@ -257,7 +148,7 @@ base::Expected<void> Engine::State::load_tables() const {
 base::Expected<void> Engine::State::plan(const std::string& sql) {
   scan.objects.clear();
   scan.equalities.clear();
-  parquet_objects.clear();
+  parquet = {};
   std::vector<std::size_t> all(settings.objects.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
 
@@ -297,8 +188,7 @@ base::Expected<void> Engine::State::plan(const std::string& sql) {
 base::Expected<std::vector<std::string>> Engine::State::look_at_formats(
     const std::vector<std::size_t>& numbers) {
   std::vector<std::string> fields;
-  parquet.clear();
-  parquet_objects.clear();
+  parquet = {};
   for (const std::size_t number : first_and_last_of_each_log(numbers)) {
     const logs::Object& object = settings.objects[number];
     if (unreadable.contains(object.path)) continue;
@@ -347,7 +237,7 @@ std::vector<std::size_t> Engine::State::first_and_last_of_each_log(
 }
 
 base::Expected<std::vector<std::string>> Engine::State::fields_of(const logs::Object& object) {
-  if (object.kind == logs::ObjectKind::parquet) return parquet_fields(object);
+  if (object.kind == logs::ObjectKind::parquet) return parquet.add(*duck, object);
   logs::Problems told_later;
   auto reader = open_lines(object, scan.without_header, told_later);
   if (!reader) return tl::unexpected(reader.error());
@@ -359,45 +249,14 @@ void Engine::State::damaged(const logs::Object& object, const base::Error& error
   unreadable.insert(object.path);
 }
 
-base::Expected<std::vector<std::string>> Engine::State::parquet_fields(const logs::Object& object) {
-  if (object.path.find_first_of("*?[") != std::string::npos) {
-    return base::fail("", "has *, ? or [ in its name, which DuckDB takes for a pattern");
-  }
-  auto described = duck->run("DESCRIBE SELECT * FROM read_parquet(" + sql_text(object.path) +
-                             ", hive_partitioning = false)");
-  if (!described) {
-    // The statement is ours and tells the user nothing.
-    return base::fail("", described.error().what.substr(0, described.error().what.find('\n')));
-  }
-  std::vector<std::string> fields;
-  for (idx_t i = 0; i < described->rows(); ++i) {
-    const std::string name = described->text(0, i);
-    const bool is_text = described->text(1, i) == "VARCHAR";
-    std::string field = name;
-    std::replace(field.begin(), field.end(), '_', '-');
-    for (Column& column : columns_of({field})) {
-      if (column.source != ColumnSource::field) continue;
-      const auto known = std::find_if(
-          parquet.begin(), parquet.end(),
-          [&](const ParquetColumn& other) { return other.column.name == column.name; });
-      if (known == parquet.end()) {
-        parquet.push_back({std::move(column), name, is_text});
-      } else {
-        known->is_text |= is_text;
-      }
-    }
-    fields.push_back(std::move(field));
-  }
-  parquet_objects.push_back(object);
-  return fields;
-}
-
 /// After a query has failed: reads each Parquet object whole, and leaves out those that cannot be.
-bool Engine::State::drop_damaged_parquet() {
+bool Engine::State::drop_damaged_parquet(const base::Error& failure) {
+  for (const char* reason : {"Conversion Error", "Out of", "INTERRUPT"}) {
+    if (failure.what.rfind(reason, 0) == 0) return false;  // of the query's own
+  }
   bool has_dropped = false;
-  for (const logs::Object& object : parquet_objects) {
-    auto all = duck->run("SELECT max(hash(p)) FROM read_parquet(" + sql_text(object.path) +
-                         ", hive_partitioning = false) AS p");
+  for (const logs::Object& object : parquet.objects()) {
+    auto all = duck->run(ParquetTable::select_all_of(object));
     if (all || scan.is_cancelled) continue;
     damaged(object, {"", all.error().what.substr(0, all.error().what.find('\n')), ""});
     has_dropped = true;
@@ -410,7 +269,7 @@ base::Expected<void> Engine::State::define_table(const std::vector<std::string>&
   std::string sql = "CREATE OR REPLACE TEMP VIEW flow_logs AS ";
   const std::string condition = time_condition();
   std::string rows = text_part();
-  if (!parquet_objects.empty()) rows += " UNION ALL BY NAME " + parquet_part();
+  if (!parquet.objects().empty()) rows += " UNION ALL BY NAME " + parquet.select();
   sql += condition.empty() ? rows : "SELECT * FROM (" + rows + ") WHERE " + condition;
   auto done = duck->run(sql);
   if (!done) return tl::unexpected(done.error());
@@ -419,50 +278,6 @@ base::Expected<void> Engine::State::define_table(const std::vector<std::string>&
 
 std::string Engine::State::text_part() const {
   return std::string("SELECT * FROM ") + kScanFunction + "()";
-}
-
-/// The columns that the Parquet objects have, typed as ours; `-` in text is NULL there too
-/// (facts/flow-logs.md §3.2).
-std::string Engine::State::parquet_part() const {
-  std::string columns;
-  bool has_start = false;
-  bool has_end = false;
-  const auto time_column = [](const std::string& name) {
-    return "make_timestamp(nullif(p." + sql_name(name) + "::VARCHAR, '-')::BIGINT * 1000000) AS " +
-           name + "_time, ";
-  };
-  for (const auto& [column, file_name, is_text] : parquet) {
-    has_start |= column.name == "start";
-    has_end |= column.name == "end";
-    const std::string name = "p." + sql_name(file_name);
-    const std::string value =
-        is_text || column.type == ColumnType::varchar ? "nullif(" + name + "::VARCHAR, '-')" : name;
-    columns += fmt::format("{}::{} AS {}, ", value, column.sql_type(), sql_name(column.name));
-  }
-  if (has_start) columns += time_column("start");
-  if (has_end) columns += time_column("end");
-  std::string paths;
-  std::string keys;
-  for (const logs::Object& object : parquet_objects) {
-    const logs::Key& key = object.key;
-    const auto text = [](const std::string& value) {
-      return value.empty() ? "NULL" : sql_text(value);
-    };
-    paths += (paths.empty() ? "" : ", ") + sql_text(object.path);
-    keys += fmt::format(
-        "{}({}, {}, {}, {}, {})", keys.empty() ? "" : ", ", sql_text(object.path),
-        text(key.account_id), text(key.region),
-        key.date ? fmt::format("DATE '1970-01-01' + {}", key.date->time_since_epoch().count())
-                 : "NULL",
-        key.hour ? std::to_string(*key.hour) : "NULL");
-  }
-  return "SELECT " + columns +
-         "k.log_account::VARCHAR AS log_account, k.log_region::VARCHAR AS log_region, "
-         "k.log_date::DATE AS log_date, k.log_hour::INTEGER AS log_hour FROM read_parquet([" +
-         paths +
-         "], union_by_name = true, filename = true, hive_partitioning = false) AS p JOIN "
-         "(VALUES " +
-         keys + ") AS k(path, log_account, log_region, log_date, log_hour) ON p.filename = k.path";
 }
 
 std::string Engine::State::time_condition() const {
@@ -475,29 +290,6 @@ std::string Engine::State::time_condition() const {
                              settings.until->time_since_epoch().count());
   }
   return condition;
-}
-
-base::Expected<void> Engine::State::stream(const std::string& sql, ResultSink& sink,
-                                           bool& has_rows) {
-  Prepared as_text;
-  auto columns = prepare_as_text(*duck, sql, as_text);
-  if (!columns) return tl::unexpected(columns.error());
-  DuckResult result;
-  if (duckdb_execute_prepared_streaming(as_text.get(), &result.get()) != DuckDBSuccess) {
-    const char* reason = duckdb_result_error(&result.get());
-    return base::fail("", reason == nullptr ? "the query failed" : reason);
-  }
-  for (;;) {
-    duckdb_data_chunk chunk = duckdb_fetch_chunk(result.get());
-    if (chunk == nullptr) break;
-    if (!std::exchange(has_rows, true)) sink.columns(*columns);
-    hand_out(chunk, columns->size(), sink);
-    duckdb_destroy_data_chunk(&chunk);
-  }
-  const char* reason = duckdb_result_error(&result.get());
-  if (reason != nullptr && *reason != '\0') return base::fail("", reason);
-  if (!has_rows) sink.columns(*columns);
-  return {};
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -513,8 +305,8 @@ base::Expected<void> Engine::run(const std::string& sql, ResultSink& sink) {
   for (;;) {
     if (auto planned = state_->plan(sql); !planned) return planned;
     bool has_rows = false;
-    auto done = state_->stream(sql, sink, has_rows);
-    if (done || !state_->drop_damaged_parquet() || has_rows) return done;
+    auto done = stream_result(*state_->duck, sql, sink, has_rows);
+    if (done || !state_->drop_damaged_parquet(done.error()) || has_rows) return done;
   }
 }
 
@@ -529,7 +321,7 @@ base::Expected<void> Engine::run_into_parquet(const std::string& sql, std::ostre
       done = copied ? base::Expected<void>() : tl::unexpected(copied.error());
       if (done) break;
     }
-  } while (!done && state_->drop_damaged_parquet());
+  } while (!done && state_->drop_damaged_parquet(done.error()));
   if (!done) return done;
   std::ifstream file(path, std::ios::binary);
   out << file.rdbuf();
@@ -545,7 +337,7 @@ void Engine::interrupt() {
 Statistics Engine::statistics() const {
   Statistics statistics = state_->selected;
   const ScanCounters& counters = state_->scan.counters;
-  statistics.objects_opened = counters.objects_opened + state_->parquet_objects.size();
+  statistics.objects_opened = counters.objects_opened + state_->parquet.objects().size();
   statistics.bytes_read = counters.packed_bytes;
   statistics.lines = counters.lines;
   return statistics;

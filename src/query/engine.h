@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "logs/objects.h"
 #include "logs/problems.h"
+#include "query/result.h"
 
 namespace weir::query {
 
@@ -33,21 +34,6 @@ struct Settings {
   std::optional<base::UnixSeconds> until;
   std::vector<NamedTable> tables;
   unsigned threads = 0;  ///< 0: as many as processors
-};
-
-struct ResultColumn {
-  std::string name;
-  bool is_number = false;  ///< booleans too
-  bool is_json = false;    ///< lists, structs and the like, whose text is JSON
-};
-
-/// Takes a result as it comes. An empty cell is NULL.
-class ResultSink {
- public:
-  virtual ~ResultSink() = default;
-  using Row = std::vector<std::optional<std::string>>;
-  virtual void columns(const std::vector<ResultColumn>& columns) = 0;
-  virtual void row(Row row) = 0;
 };
 
 /// What a query read.
