@@ -82,6 +82,7 @@ struct LineReader::State {
         bytes(kBlockBytes + kSeparatorPadding) {}
 
   void fill();
+  void read_block();
   base::Expected<void> unwrap();
   base::Expected<void> take_first_line(const Columns& without_header);
   [[nodiscard]] bool has_line_of(std::size_t words) const;
@@ -118,7 +119,7 @@ struct LineReader::State {
 };
 
 /// Moves what is left to the front, and reads until the buffer is full or the input ends.
-void LineReader::State::fill() {
+void LineReader::State::read_block() {
   if (is_in_long_line) begin = end;
   std::memmove(bytes.data(), bytes.data() + begin, end - begin);
   end -= begin;
@@ -135,6 +136,11 @@ void LineReader::State::fill() {
       end += *count;
     }
   }
+}
+
+/// Makes room, reads, and sees to the ends of lines.
+void LineReader::State::fill() {
+  read_block();
   if (is_in_long_line) {
     const std::size_t line_end = rest().find('\n');
     is_in_long_line = line_end == std::string_view::npos;
@@ -159,7 +165,7 @@ base::Expected<void> LineReader::State::unwrap() {
     begin = end = 0;
     is_at_end = false;
     damage.reset();
-    fill();
+    read_block();
   };
   constexpr std::string_view kGzip = "\x1f\x8b";
   if (rest().substr(0, kGzip.size()) == kGzip) {
@@ -171,6 +177,7 @@ base::Expected<void> LineReader::State::unwrap() {
   if (first != std::string_view::npos && (rest()[first] == '{' || rest()[first] == '[')) {
     begin_anew(unwrap_messages(rest(), std::move(input)));
   }
+  fill();
   return {};
 }
 
@@ -326,7 +333,7 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
   auto unpacked = base::unpacked(std::move(input));
   if (!unpacked) return tl::unexpected(unpacked.error());
   auto state = std::make_unique<State>(std::move(*unpacked), std::move(name), problems);
-  state->fill();
+  state->read_block();
   if (auto inner = state->unwrap(); !inner) return tl::unexpected(inner.error());
   if (auto taken = state->take_first_line(without_header); !taken) {
     return tl::unexpected(state->damage ? *state->damage : taken.error());

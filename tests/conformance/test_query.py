@@ -204,7 +204,6 @@ def test_without_a_header_the_format_is_aws_default_or_named(ask, tmp_path, writ
     assert asked_totals(ask, tmp_path, options=["--log-format", named]) == totals(rows)
     assert ask("SELECT DISTINCT brand_new_field AS b FROM flow_logs WHERE action IS NOT NULL", tmp_path,
                options=["--log-format", named]) == [{"b": "7up"}]
-    assert "--log-format" in ask("SELECT action FROM flow_logs", tmp_path, status=3) or True
 
 
 LINES = [
@@ -334,8 +333,9 @@ def test_damaged_parquet_is_left_out_and_told(weir, tmp_path, spoil):
     put(tmp_path / "text.log", text(records(50, 2), DEFAULT) + b"bad\n")
     bad = put_parquet(tmp_path / "bad.parquet", records(5000, 3), DEFAULT)
     content = bad.read_bytes()
+    tail = 8 + int.from_bytes(content[-8:-4], "little")  # the footer says what there should be
     bad.write_bytes({"cut": content[:len(content) // 2], "empty": b"",
-                     "data": content[:100] + b"\xff" * (len(content) // 2) + content[100 + len(content) // 2:]}[spoil])
+                     "data": content[:4] + b"\xff" * (len(content) - tail - 4) + content[-tail:]}[spoil])
     done = weir("query", "--from", tmp_path, "--output", "csv", "--", COUNT, status=3)
     assert done.stdout.split()[1].split(",")[0] == "150"
     assert str(bad) in done.stderr and "1 line did not fit" in done.stderr
@@ -420,7 +420,7 @@ def test_only_objects_that_a_condition_needs_are_opened(weir, month, condition, 
 def test_objects_are_chosen_through_subqueries_and_joins(weir, month, sql, opened, rows):
     done = weir("query", "--stats", "--from", month, "--output", "csv", "--", sql)
     if rows is not None:
-        assert int(done.stdout.split()[1]) == rows
+        assert int(done.stdout.splitlines()[1]) == rows
     needed = int(re.search(r"needed (\d+)", done.stderr)[1])
     assert needed == opened if opened is not None else needed < 25
 
@@ -428,7 +428,7 @@ def test_objects_are_chosen_through_subqueries_and_joins(weir, month, sql, opene
 def test_since_and_until_choose_by_the_end(weir, month):
     done = weir("query", "--stats", "--since", "2018-06-21T12:20", "--until", "2018-06-21T18:20:05", "--from", month,
                 "--output", "csv", "--", "SELECT count(*), min(end_time), max(end_time) FROM flow_logs")
-    assert done.stdout.split("\r\n")[1] == "30,2018-06-21 12:20:00,2018-06-21 18:20:04"
+    assert done.stdout.splitlines()[1] == "30,2018-06-21 12:20:00,2018-06-21 18:20:04"
     assert "opened 5," in done.stderr
 
 
@@ -592,8 +592,8 @@ def test_csv_markdown_and_table_have_the_same_values(weir, tmp_path):
     sql = "SELECT 1.50 AS d, [1, 2] AS l, NULL AS n, 'a|b,c' AS \"q\"\"x\", 7 AS d"
     forms = {form: weir("query", "--from", tmp_path, "--output", form, "--", sql).stdout
              for form in ("csv", "markdown", "table")}
-    assert forms["csv"] == 'd,l,n,"q""x",d\r\n1.50,"[1,2]",,"a|b,c",7\r\n'
-    assert forms["table"] == 'd     l      n  q"x    d\n1.50  [1,2]  -  a|b,c  7\n'.replace("d     l", "   d  l", 1)
+    assert forms["csv"] == 'd,l,n,"q""x",d\n1.50,"[1,2]",,"a|b,c",7\n'
+    assert forms["table"] == '   d  l      n  q"x    d\n1.50  [1,2]  -  a|b,c  7\n'
     assert forms["markdown"].splitlines()[2] == "| 1.50 | [1,2] | - | a\\|b,c | 7 |"
 
 
