@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "base/printable.h"
@@ -29,7 +30,12 @@ class Aligned : public RowPrinter {
       cells.push_back(printable(row[i].value_or("-")));
       widths_[i] = std::max(widths_[i], width(cells.back()));
     }
+    if (is_begun_) return print_row(cells);
     rows_.push_back(std::move(cells));
+    if (rows_.size() == kMeasuredRows) begin();
+  }
+  void finish() override {
+    if (!is_begun_) begin();
   }
 
  protected:
@@ -42,12 +48,26 @@ class Aligned : public RowPrinter {
   }
   [[nodiscard]] std::ostream& out() { return out_; }
   [[nodiscard]] const std::vector<Column>& columns() const { return columns_; }
-  [[nodiscard]] const std::vector<std::vector<std::string>>& rows() const { return rows_; }
+  virtual void print_head() { print_row(names()); }
+  virtual void print_row(const std::vector<std::string>& row) = 0;
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const Column& column : columns_) names.push_back(column.name);
+    return names;
+  }
   [[nodiscard]] std::size_t column_width(std::size_t i) const { return widths_[i]; }
 
  private:
+  void begin() {
+    print_head();
+    for (const auto& row : rows_) print_row(row);
+    rows_.clear();
+    is_begun_ = true;
+  }
+
   std::ostream& out_;
   std::vector<Column> columns_;
+  bool is_begun_ = false;
   std::vector<std::size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
 };
@@ -55,15 +75,9 @@ class Aligned : public RowPrinter {
 class TablePrinter : public Aligned {
  public:
   using Aligned::Aligned;
-  void finish() override {
-    std::vector<std::string> names;
-    for (const Column& column : columns()) names.push_back(column.name);
-    print_row(names);
-    for (const auto& row : rows()) print_row(row);
-  }
 
  private:
-  void print_row(const std::vector<std::string>& row) {
+  void print_row(const std::vector<std::string>& row) override {
     for (std::size_t i = 0; i < row.size(); ++i) {
       print_cell(row[i], i, false);
       out() << (i + 1 == row.size() ? "\n" : "  ");
@@ -74,20 +88,17 @@ class TablePrinter : public Aligned {
 class MarkdownPrinter : public Aligned {
  public:
   using Aligned::Aligned;
-  void finish() override {
-    std::vector<std::string> names;
-    for (const Column& column : columns()) names.push_back(column.name);
-    print_row(names);
+
+ private:
+  void print_head() override {
+    print_row(names());
     for (std::size_t i = 0; i < columns().size(); ++i) {
       const std::string line(std::max<std::size_t>(column_width(i), 3) - 1, '-');
       out() << "| " << line << (columns()[i].is_number ? ':' : '-') << ' ';
     }
     out() << "|\n";
-    for (const auto& row : rows()) print_row(row);
   }
-
- private:
-  void print_row(const std::vector<std::string>& row) {
+  void print_row(const std::vector<std::string>& row) override {
     for (std::size_t i = 0; i < row.size(); ++i) {
       std::string text;
       for (const char c : row[i]) text += c == '|' ? "\\|" : std::string(1, c);
@@ -103,36 +114,47 @@ class JsonPrinter : public RowPrinter {
  public:
   JsonPrinter(std::ostream& out, std::vector<Column> columns)
       : out_(out), columns_(std::move(columns)) {
+    std::set<std::string> names;
+    for (const Column& column : columns_) {
+      std::string name = column.name;
+      for (int i = 1; !names.insert(name).second; ++i) {
+        name = column.name + "_" + std::to_string(i);
+      }
+      keys_.push_back(quoted(name) + ":");
+    }
     out_ << "[";
   }
   void row(Row row) override {
-    nlohmann::ordered_json object;
+    out_ << (is_first_ ? "\n " : ",\n ");
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      object[columns_[i].name] = value(columns_[i], row[i]);
+      out_ << (i == 0 ? "{" : ",") << keys_[i] << value(columns_[i], row[i]);
     }
-    out_ << (is_first_ ? "\n " : ",\n ")
-         << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out_ << "}";
     is_first_ = false;
   }
   void finish() override { out_ << (is_first_ ? "]\n" : "\n]\n"); }
 
  private:
-  static nlohmann::ordered_json value(const Column& column,
-                                      const std::optional<std::string>& text) {
-    if (!text) return nullptr;
+  static std::string dumped(const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  static std::string quoted(const std::string& text) { return dumped(text); }
+
+  static std::string value(const Column& column, const std::optional<std::string>& text) {
+    if (!text) return "null";
     if (column.is_list) {
-      auto list = nlohmann::ordered_json::array();
+      auto list = nlohmann::json::array();
       std::istringstream lines(*text);
       for (std::string line; std::getline(lines, line);) list.push_back(line);
-      return list;
+      return dumped(list);
     }
-    if (!column.is_number) return *text;
-    auto number = nlohmann::ordered_json::parse(*text, nullptr, false);
-    return number.is_primitive() ? number : nlohmann::ordered_json(*text);
+    const bool is_verbatim = (column.is_number || column.is_json) && nlohmann::json::accept(*text);
+    return is_verbatim ? *text : quoted(*text);
   }
 
   std::ostream& out_;
   std::vector<Column> columns_;
+  std::vector<std::string> keys_;  ///< each with its colon
   bool is_first_ = true;
 };
 

@@ -16,12 +16,16 @@ struct Column {
   std::string name;
   bool is_number = false;  ///< right-aligned; a number (or true, false) in JSON
   bool is_list = false;    ///< lines of text; an array in JSON
+  bool is_json = false;    ///< JSON already
 };
 
-/// Prints rows as they come, or at the end where their widths have to be known. No value is null in
-/// JSON, nothing in CSV, and `-` for people.
+/// Prints rows as they come; where widths have to be known, the first kMeasuredRows of them decide,
+/// and what is wider pushes its row out. No value is null in JSON, nothing in CSV, and `-` for
+/// people. In JSON, numbers keep their digits, what JSON has no number for (inf, nan) is text, and
+/// of two columns with one name the second gets a "_1".
 class RowPrinter {
  public:
+  static constexpr std::size_t kMeasuredRows = 10'000;
   using Row = std::vector<std::optional<std::string>>;
   virtual ~RowPrinter() = default;
   /// REQUIRES: a cell for each column.

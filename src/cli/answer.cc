@@ -37,6 +37,9 @@ int print_answer(query::Engine& engine, const std::string& sql, const LogSource&
   if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
   const int code = tell_problems(source, engine);
   if (!done) return failed(done.error());
+  if (!std::cout) {
+    return failed({"standard output", "cannot be written", "is there room where it goes?"});
+  }
   return code;
 }
 

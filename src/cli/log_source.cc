@@ -1,15 +1,19 @@
 #include "cli/log_source.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
 #include <thread>
 
 #include "base/time.h"
@@ -21,29 +25,52 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// Standard input as a file, which may be read twice.
-base::Expected<std::string> keep_standard_input() {
-  const char* folder = std::getenv("TMPDIR");
-  std::string path = std::string(folder == nullptr ? "/tmp" : folder) + "/weir-stdin-XXXXXX";
-  const int descriptor = mkstemp(path.data());
-  if (descriptor < 0) return base::fail(path, "cannot be made", "set TMPDIR to a folder with room");
-  ::close(descriptor);
-  std::ofstream file(path, std::ios::binary);
-  file << std::cin.rdbuf();
-  if (!file.flush() && std::cin.gcount() != 0) {
-    return base::fail(path, "cannot be written", "set TMPDIR to a folder with room");
-  }
-  return path;
+void watch_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // who asks twice is not kept waiting
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
-/// Removes what was kept when the program ends.
-std::string& kept_input() {
-  static std::string path;
-  static const bool is_registered = std::atexit([] {
-                                      if (!path.empty()) ::unlink(path.c_str());
-                                    }) == 0;
-  static_cast<void>(is_registered);
-  return path;
+/// Copies to the end. Error: it cannot be read or written, or the user has had enough.
+base::Expected<void> copy(int from, int to, const std::string& name) {
+  std::vector<char> bytes(std::size_t{1} << 20U);
+  for (;;) {
+    const ssize_t count = ::read(from, bytes.data(), bytes.size());
+    if (interrupted != 0) return base::fail("", "interrupted");
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return base::fail(name, std::string("cannot be read: ") + std::strerror(errno));
+    if (count == 0) return {};
+    for (ssize_t done = 0; done < count;) {
+      const ssize_t written =
+          ::write(to, bytes.data() + done, static_cast<std::size_t>(count - done));
+      if (written < 0 && errno != EINTR) {
+        return base::fail(name, std::string("cannot be kept: ") + std::strerror(errno),
+                          "set TMPDIR to a folder with room");
+      }
+      done += std::max<ssize_t>(written, 0);
+    }
+  }
+}
+
+/// Makes of a pipe a file, which may be read twice. It has no name, so that it is gone when the
+/// program is, however that ends.
+base::Expected<void> keep(logs::Object& object) {
+  const char* folder = std::getenv("TMPDIR");
+  std::string path = std::string(folder == nullptr ? "/tmp" : folder) + "/weir-stdin-XXXXXX";
+  const int kept = mkstemp(path.data());
+  if (kept < 0) return base::fail(path, "cannot be made", "set TMPDIR to a folder with room");
+  ::unlink(path.c_str());
+  const int pipe = object.path == "-" ? STDIN_FILENO : ::open(object.path.c_str(), O_RDONLY);
+  if (pipe < 0) return base::fail(object.name, "cannot be opened");
+  auto copied = copy(pipe, kept, object.name);
+  if (pipe != STDIN_FILENO) ::close(pipe);
+  if (!copied) return copied;
+  object.path = fmt::format("/proc/self/fd/{}", kept);
+  object.bytes = static_cast<std::uint64_t>(std::max<off_t>(::lseek(kept, 0, SEEK_CUR), 0));
+  object.kind = logs::kind_of(object.path);
+  return {};
 }
 
 base::Expected<query::NamedTable> table_of(const std::string& text) {
@@ -67,13 +94,31 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
                     "30m, 2h, 7d");
 }
 
-base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format) {
-  std::vector<std::string> names;
-  if (log_format.empty()) return names;
-  auto format = record::LogFormat::parse(log_format);
-  if (!format) return tl::unexpected(format.error());
-  for (const record::Field* field : format->fields()) names.emplace_back(field->name);
-  return names;
+base::Expected<std::vector<std::string>> fields_of_format(const std::string& format) {
+  std::vector<std::string> columns;
+  if (format.empty()) return columns;
+  if (format == "default" || format == "all") {
+    const auto known = record::LogFormat::parse(format);
+    for (const record::Field* field : known->fields()) columns.emplace_back(field->name);
+    return columns;
+  }
+  std::istringstream words(format);
+  for (std::string word; words >> word;) {
+    if (word.size() > 3 && word.rfind("${", 0) == 0 && word.back() == '}') {
+      word = word.substr(2, word.size() - 3);
+    }
+    if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
+      return base::fail("--log-format", "'" + word + "' is not of the form ${field}",
+                        "write '${version} ${srcaddr} …', in single quotes for the shell");
+    }
+    if (record::find_field(word) == nullptr) {
+      fmt::print(stderr, "weir: --log-format: {} is no field that is known, and is read as text\n",
+                 word);
+    }
+    columns.push_back(std::move(word));
+  }
+  if (columns.empty()) return base::fail("--log-format", "names no field", "name at least one");
+  return columns;
 }
 
 void add_source_options(CLI::App& command, LogSource& source) {
@@ -121,11 +166,11 @@ base::Expected<query::Settings> settings_of(const LogSource& source) {
   settings.without_header = std::move(*without_header);
   auto objects = logs::list_objects(source.from);
   if (!objects) return tl::unexpected(objects.error());
+  watch_signals();
   for (logs::Object& object : *objects) {
-    if (object.path != "-") continue;
-    auto kept = keep_standard_input();
-    if (!kept) return tl::unexpected(kept.error());
-    object.path = kept_input() = *kept;
+    std::error_code error;
+    if (object.path != "-" && !std::filesystem::is_fifo(object.path, error)) continue;
+    if (auto kept = keep(object); !kept) return tl::unexpected(kept.error());
   }
   settings.objects = std::move(*objects);
   return settings;
@@ -158,9 +203,6 @@ struct Watch::State {
 };
 
 Watch::Watch(query::Engine& engine) : state_(std::make_unique<State>(engine)) {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  sigaction(SIGINT, &action, nullptr);
   state_->thread = std::thread([state = state_.get()] { state->run(); });
 }
 
@@ -177,12 +219,13 @@ int tell_problems(const LogSource& source, const query::Engine& engine) {
   const logs::Problems& problems = engine.problems();
   const query::Statistics statistics = engine.statistics();
   for (const std::string& problem : problems.first()) fmt::print(stderr, "weir: {}\n", problem);
-  if (problems.bad_lines() != 0) {
-    fmt::print(stderr, "weir: warning: {} lines did not fit\n", problems.bad_lines());
+  if (const auto lines = problems.bad_lines(); lines != 0) {
+    fmt::print(stderr, "weir: {}: {} line{} did not fit\n", source.is_strict ? "error" : "warning",
+               lines, lines == 1 ? "" : "s");
   }
-  if (problems.damaged_objects() != 0) {
-    fmt::print(stderr, "weir: warning: {} objects could not be read, or not to their end\n",
-               problems.damaged_objects());
+  if (const auto objects = problems.damaged_objects(); objects != 0) {
+    fmt::print(stderr, "weir: warning: {} object{} could not be read, or not to the end\n", objects,
+               objects == 1 ? "" : "s");
   }
   if (source.shows_statistics) {
     fmt::print(stderr,

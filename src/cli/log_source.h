@@ -34,7 +34,8 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
 /// The names of a log format's fields; none for no text.
 base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format);
 
-/// Lists the objects. Standard input is kept in a temporary file, which is gone with the program.
+/// Lists the objects. Standard input and other pipes are kept in temporary files, which are gone
+/// with the program. From here on Ctrl-C is noted (Watch), and a second one ends the program.
 base::Expected<query::Settings> settings_of(const LogSource& source);
 
 /// While it lives, Ctrl-C ends the engine's query, and a query that takes over a second shows on a

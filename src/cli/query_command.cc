@@ -30,7 +30,7 @@ int run(Asked& asked) {
   }
   if (auto fit = check_answer_form(asked.form); !fit) return failed(fit.error(), kUsage);
   auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error());
+  if (!settings) return failed(settings.error(), Watch::was_interrupted() ? kInterrupted : kFailed);
   auto engine = query::Engine::open(std::move(*settings));
   if (!engine) return failed(engine.error());
   return print_answer(**engine, asked.sql, asked.source, asked.form);

@@ -70,11 +70,12 @@ base::Expected<query::ReportValues> values_of(const Asked& asked, const query::R
 }
 
 base::Expected<void> check_fields(query::Engine& engine, const query::Report& report) {
-  const std::vector<std::string> present = engine.fields();
+  const auto present = engine.fields();
+  if (!present) return tl::unexpected(present.error());
   std::string missing;
   std::string format;
   for (const std::string_view field : report.field_names()) {
-    if (std::find(present.begin(), present.end(), field) != present.end()) continue;
+    if (std::find(present->begin(), present->end(), field) != present->end()) continue;
     missing += (missing.empty() ? "" : ", ") + std::string(field);
     format += (format.empty() ? "${" : " ${") + std::string(field) + "}";
   }

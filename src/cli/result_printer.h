@@ -18,7 +18,7 @@ class ResultPrinter : public query::ResultSink {
   void columns(const std::vector<query::ResultColumn>& columns) override {
     std::vector<base::Column> shown;
     for (const query::ResultColumn& column : columns) {
-      shown.push_back({column.name, column.is_number});
+      shown.push_back({column.name, column.is_number, false, column.is_json});
     }
     printer_ = base::make_printer(out_, std::move(shown), form_);
   }

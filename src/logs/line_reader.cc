@@ -1,6 +1,7 @@
 #include "logs/line_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "logs/separators.h"
@@ -25,19 +26,45 @@ std::vector<std::string> split(std::string_view line) {
   }
 }
 
-/// Names only, in the form in which logs print them; a name from the future is one too, so long as
-/// a field that is known stands beside it.
+/// Names only, in the form in which logs print them; names from the future are some too, so long as
+/// half of the words, or three, are fields that are known.
 bool is_header(const std::vector<std::string>& words) {
-  bool has_known = false;
+  std::size_t known = 0;
   for (const std::string& word : words) {
     const bool is_name = !word.empty() && word.front() >= 'a' && word.front() <= 'z' &&
                          std::all_of(word.begin(), word.end(), [](char c) {
                            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
                          });
     if (!is_name) return false;
-    has_known |= record::find_field(word) != nullptr;
+    known += record::find_field(word) != nullptr ? 1U : 0U;
   }
-  return has_known;
+  return known >= 3 || known * 2 >= words.size();
+}
+
+/// Lengths and first letters of fields' names: what has another is no name, which spares most
+/// look-ups.
+class NameShapes {
+ public:
+  NameShapes() {
+    for (const record::Field& field : record::catalogue()) {
+      lengths_[letter(field.name)] |= std::uint64_t{1} << field.name.size();
+    }
+  }
+  [[nodiscard]] bool may_be_name(std::string_view word) const {
+    return !word.empty() && word.front() >= 'a' && word.front() <= 'z' && word.size() < 64 &&
+           (lengths_[letter(word)] >> word.size() & 1U) != 0;
+  }
+
+ private:
+  static std::size_t letter(std::string_view word) {
+    return static_cast<std::size_t>(word.front() - 'a');
+  }
+  std::array<std::uint64_t, 'z' - 'a' + 1> lengths_{};
+};
+
+bool is_field_name(std::string_view word) {
+  static const NameShapes shapes;
+  return shapes.may_be_name(word) && record::find_field(word) != nullptr;
 }
 
 std::string_view without_return(std::string_view line) {
@@ -55,13 +82,16 @@ struct LineReader::State {
         bytes(kBlockBytes + kSeparatorPadding) {}
 
   void fill();
-  void unwrap();
+  void read_block();
+  base::Expected<void> unwrap();
+  base::Expected<void> take_first_line(const Columns& without_header);
+  [[nodiscard]] bool has_line_of(std::size_t words) const;
   void take_lines();
   void index();
   bool is_regular(const SeparatorCount& count) const;
-  void index_one_by_one(std::size_t separators);
+  void index_one_by_one(const SeparatorCount& count);
   bool take_header(std::string_view line);
-  void bad(std::uint64_t line, std::size_t fields);
+  void bad(std::string_view line, std::size_t fields);
 
   [[nodiscard]] std::string_view rest() const {
     return std::string_view(bytes.data(), end).substr(begin);
@@ -79,7 +109,6 @@ struct LineReader::State {
   std::optional<base::Error> damage;
 
   std::vector<std::string> columns;
-  std::string first_word;        ///< of the header, or of what a header would be
   std::uint64_t lines_done = 0;  ///< before the block
   std::uint64_t lines_in_block = 0;
   Lines lines;
@@ -90,7 +119,7 @@ struct LineReader::State {
 };
 
 /// Moves what is left to the front, and reads until the buffer is full or the input ends.
-void LineReader::State::fill() {
+void LineReader::State::read_block() {
   if (is_in_long_line) begin = end;
   std::memmove(bytes.data(), bytes.data() + begin, end - begin);
   end -= begin;
@@ -107,6 +136,11 @@ void LineReader::State::fill() {
       end += *count;
     }
   }
+}
+
+/// Makes room, reads, and sees to the ends of lines.
+void LineReader::State::fill() {
+  read_block();
   if (is_in_long_line) {
     const std::size_t line_end = rest().find('\n');
     is_in_long_line = line_end == std::string_view::npos;
@@ -124,13 +158,60 @@ void LineReader::State::fill() {
   }
 }
 
-/// Begins anew with what stands inside the lines.
-void LineReader::State::unwrap() {
-  input = unwrap_messages(rest(), std::move(input));
-  begin = end = 0;
-  is_at_end = false;
-  damage.reset();
+/// Begins anew with what stands inside: Firehose packs what a subscription filter has packed.
+base::Expected<void> LineReader::State::unwrap() {
+  const auto begin_anew = [this](std::unique_ptr<base::Input> inner) {
+    input = std::move(inner);
+    begin = end = 0;
+    is_at_end = false;
+    damage.reset();
+    read_block();
+  };
+  constexpr std::string_view kGzip = "\x1f\x8b";
+  if (rest().substr(0, kGzip.size()) == kGzip) {
+    auto inner = base::unpacked(put_back(rest(), std::move(input)));
+    if (!inner) return tl::unexpected(inner.error());
+    begin_anew(std::move(*inner));
+  }
+  const std::size_t first = rest().find_first_not_of(" \r\n\t");
+  if (first != std::string_view::npos && (rest()[first] == '{' || rest()[first] == '[')) {
+    begin_anew(unwrap_messages(rest(), std::move(input)));
+  }
   fill();
+  return {};
+}
+
+/// Learns the columns. A first line that does not fit is no reason to refuse the others.
+base::Expected<void> LineReader::State::take_first_line(const Columns& without_header) {
+  std::string_view first = rest();
+  while (!first.empty() && (first.front() == '\n' || first.front() == '\r')) {
+    first.remove_prefix(1);
+  }
+  first = without_return(first.substr(0, first.find('\n')));
+  if (take_header(first)) return {};
+  columns = without_header;
+  const std::size_t words = split(first).size();
+  columns.insert(columns.begin(), words_in_front(first, columns.size()), "");
+  const bool is_endless = !is_at_end && rest().find('\n') == std::string_view::npos;
+  if (first.empty() || is_endless || words == columns.size() || has_line_of(columns.size())) {
+    return {};
+  }
+  return base::fail("",
+                    "has no header line, and its first line has " + std::to_string(words) +
+                        " fields instead of " + std::to_string(columns.size()),
+                    "say what they are with --log-format");
+}
+
+/// Is a line of what has been read a header, or of so many words?
+bool LineReader::State::has_line_of(std::size_t words) const {
+  std::string_view left = rest();
+  while (!left.empty()) {
+    const std::size_t line_end = std::min(left.find('\n'), left.size() - 1);
+    const auto line_words = split(without_return(left.substr(0, line_end)));
+    if (line_words.size() == words || is_header(line_words)) return true;
+    left.remove_prefix(line_end + 1);
+  }
+  return false;
 }
 
 /// Makes a block of the whole lines in the buffer.
@@ -149,7 +230,7 @@ void LineReader::State::index() {
   separators.resize(std::max(separators.size(), text.size() + kSeparatorPadding));
   const SeparatorCount count = find_separators(text, separators.data());
   lines.columns_ = columns.size();
-  if (!is_regular(count)) return index_one_by_one(count.all);
+  if (!is_regular(count)) return index_one_by_one(count);
   lines_in_block = count.newlines;
   starts.resize(count.newlines);
   const std::size_t step = columns.size();
@@ -167,14 +248,16 @@ void LineReader::State::index() {
 /// separators are the fields' ends as they stand.
 bool LineReader::State::is_regular(const SeparatorCount& count) const {
   const std::size_t step = columns.size();
-  if (count.has_carriage_return || count.all != count.newlines * step) return false;
+  if (count.has_carriage_return || count.has_non_ascii || count.all != count.newlines * step) {
+    return false;
+  }
   const char* text = lines.text_.data();
   std::size_t start = 0;
   for (std::size_t i = step - 1; i < count.all; i += step) {
     const std::size_t line_end = separators[i];
     if (text[line_end] != '\n') return false;
-    if (text[start] == first_word.front() &&
-        lines.text_.substr(start, first_word.size()) == first_word) {
+    if (text[start] >= 'a' && text[start] <= 'z' &&
+        is_field_name(lines.text_.substr(start, separators[i + 1 - step] - start))) {
       return false;
     }
     start = line_end + 1;
@@ -184,17 +267,18 @@ bool LineReader::State::is_regular(const SeparatorCount& count) const {
 
 /// The slow way: some line is a header, empty, has a carriage return or does not fit. A header of
 /// another format ends the block.
-void LineReader::State::index_one_by_one(std::size_t separator_count) {
+void LineReader::State::index_one_by_one(const SeparatorCount& count) {
   starts.clear();
   ends.clear();
   numbers.clear();
+  const bool may_be_bytes = count.has_non_ascii;  // which DuckDB does not take as text
   std::size_t start = 0;
   std::size_t first_end = 0;  // among the separators
-  for (std::size_t i = 0; i < separator_count; ++i) {
+  for (std::size_t i = 0; i < count.all; ++i) {
     if (lines.text_[separators[i]] != '\n') continue;
     const std::size_t fields = i + 1 - first_end;
     const std::string_view line = without_return(lines.text_.substr(start, separators[i] - start));
-    const bool may_be_header = record::find_field(line.substr(0, line.find(' '))) != nullptr;
+    const bool may_be_header = is_field_name(line.substr(0, line.find(' ')));
     if (may_be_header && is_header(split(line))) {
       if (split(line) != columns) {
         if (lines_in_block != 0) {
@@ -204,14 +288,14 @@ void LineReader::State::index_one_by_one(std::size_t separator_count) {
         take_header(line);
         lines.columns_ = columns.size();
       }
-    } else if (fields == columns.size()) {
+    } else if (fields == columns.size() && (!may_be_bytes || is_utf8(line))) {
       starts.push_back(static_cast<std::uint32_t>(start));
       ends.insert(ends.end(), separators.begin() + static_cast<std::ptrdiff_t>(first_end),
                   separators.begin() + static_cast<std::ptrdiff_t>(i + 1));
       ends.back() = static_cast<std::uint32_t>(start + line.size());
       numbers.push_back(static_cast<std::uint32_t>(lines_in_block));
     } else if (!line.empty()) {
-      bad(lines_done + lines_in_block + 1, fields);
+      bad(line, fields);
     }
     ++lines_in_block;
     start = separators[i] + std::size_t{1};
@@ -225,14 +309,18 @@ bool LineReader::State::take_header(std::string_view line) {
   auto words = split(line);
   if (!is_header(words)) return false;
   columns = std::move(words);
-  first_word = columns.front();
   return true;
 }
 
-void LineReader::State::bad(std::uint64_t line, std::size_t fields) {
-  problems.bad_line(name, line,
-                    "has " + std::to_string(fields) + " fields instead of " +
-                        std::to_string(columns.size()) + ", and is left out");
+void LineReader::State::bad(std::string_view line, std::size_t fields) {
+  std::string what =
+      "has " + std::to_string(fields) + " fields instead of " + std::to_string(columns.size());
+  if (line == kNoMessage) {
+    what = "is JSON without a message";
+  } else if (fields == columns.size()) {
+    what = "is not UTF-8";
+  }
+  problems.bad_line(name, lines_done + lines_in_block + 1, what + ", and is left out");
 }
 
 LineReader::LineReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -245,24 +333,10 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
   auto unpacked = base::unpacked(std::move(input));
   if (!unpacked) return tl::unexpected(unpacked.error());
   auto state = std::make_unique<State>(std::move(*unpacked), std::move(name), problems);
-  state->fill();
-  if (!state->rest().empty() && state->rest().front() == '{') state->unwrap();
-  std::string_view first = state->rest();
-  while (!first.empty() && (first.front() == '\n' || first.front() == '\r')) {
-    first.remove_prefix(1);
-  }
-  first = without_return(first.substr(0, first.find('\n')));
-  if (!state->take_header(first)) {
-    state->columns = without_header;
-    const std::size_t fields = split(first).size();
-    if (starts_with_time(first)) state->columns.insert(state->columns.begin(), "");
-    if (!first.empty() && fields != state->columns.size()) {
-      return base::fail(state->name,
-                        "has no header line, and its first line has " + std::to_string(fields) +
-                            " fields instead of " + std::to_string(state->columns.size()),
-                        "say what they are with --log-format");
-    }
-    state->first_word = without_header.front();
+  state->read_block();
+  if (auto inner = state->unwrap(); !inner) return tl::unexpected(inner.error());
+  if (auto taken = state->take_first_line(without_header); !taken) {
+    return tl::unexpected(state->damage ? *state->damage : taken.error());
   }
   return std::unique_ptr<LineReader>(new LineReader(std::move(state)));
 }
@@ -271,10 +345,8 @@ std::unique_ptr<LineReader> LineReader::resume(std::unique_ptr<base::Input> inpu
                                                Columns columns, std::uint64_t lines_before,
                                                Problems& problems) {
   auto state = std::make_unique<State>(std::move(input), std::move(name), problems);
-  state->fill();
-  if (!state->rest().empty() && state->rest().front() == '{') state->unwrap();
-  // The time in front of a line that CloudWatch Logs exports has no name.
-  state->first_word = columns.front().empty() && columns.size() > 1 ? columns[1] : columns.front();
+  state->read_block();
+  if (auto inner = state->unwrap(); !inner) state->damage = inner.error();
   state->columns = std::move(columns);
   state->lines_done = lines_before;
   return std::unique_ptr<LineReader>(new LineReader(std::move(state)));

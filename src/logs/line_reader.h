@@ -35,16 +35,17 @@ class Lines {
   std::span<const std::uint32_t> ends_;  ///< of each line's fields, one after the other
 };
 
-/// Reads gzip, zstd and plain text; lines that Firehose has wrapped in {"message": "…"} and lines
-/// that CloudWatch Logs exports with a time in front are recognised. A header line may stand at the
-/// front or anywhere (concatenated objects) and says what follows.
+/// Reads gzip (twice packed too), zstd and plain text; what other services put around a line
+/// (unwrap.h) is taken off. A header line may stand at the front or anywhere (concatenated objects)
+/// and says what follows. Lines that have another number of fields, or are not UTF-8, are told to
+/// Problems and left out.
 class LineReader {
  public:
-  /// The columns of a line that has no header: of this name, or nullptr for AWS's default format.
   using Columns = std::vector<std::string>;
 
-  /// `name` stands for the object in `problems`, which outlives the reader. Error: the first line
-  /// is no header and has another number of fields than `without_header`.
+  /// `name` stands for the object in `problems`, which outlives the reader. `without_header`: the
+  /// columns of lines that have no header. Error: nothing at the front of the object is a header or
+  /// has that many fields; `where` is empty.
   static base::Expected<std::unique_ptr<LineReader>> open(std::unique_ptr<base::Input> input,
                                                           std::string name,
                                                           const Columns& without_header,

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace weir::logs {
@@ -93,18 +94,44 @@ void read_name(std::string_view name, Key& key) {
   if (!key.hour) key.hour = hour;
 }
 
+/// "{stream}-1-2026-11-23-14-05-09-{UUID}": Firehose gives no ending unless it is told to.
+bool is_named_by_firehose(std::string_view name) {
+  constexpr std::string_view kShape = "-dddd-dd-dd-dd-dd-dd-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  if (name.size() <= kShape.size()) return false;
+  name.remove_prefix(name.size() - kShape.size());
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    const bool is_digit = name[i] >= '0' && name[i] <= '9';
+    const bool is_hex = is_digit || (name[i] >= 'a' && name[i] <= 'f');
+    const bool fits = kShape[i] == 'd' ? is_digit : kShape[i] == 'x' ? is_hex : name[i] == '-';
+    if (!fits) return false;
+  }
+  return true;
+}
+
+ObjectKind kind_by_name(const fs::path& path) {
+  return path.extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text;
+}
+
+Object object_of(const fs::path& path, ObjectKind kind) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return {path.string(), path.string(), error ? 0 : size, kind, read_key(path.string())};
+}
+
 class Lister {
  public:
   base::Expected<void> add(const std::string& source) {
     if (source == "-") {
-      objects_.push_back({"-", 0, ObjectKind::text, {}});
+      if (known_.insert(source).second) {
+        objects_.push_back({"-", "standard input", 0, ObjectKind::text, {}});
+      }
       return {};
     }
     std::error_code error;
     const auto status = fs::status(source, error);
     if (fs::is_directory(status)) return add_folder(source);
     if (fs::exists(status)) {
-      add_file(source);
+      add_named_file(source);
       return {};
     }
     return add_glob(source);
@@ -117,39 +144,65 @@ class Lister {
   }
 
  private:
-  void add_file(const fs::path& path) {
+  void add_file(const fs::path& path, ObjectKind kind) {
     if (known_.insert(path.lexically_normal().string()).second) {
-      objects_.push_back(object_at(path.string()));
+      objects_.push_back(object_of(path, kind));
     }
   }
 
-  base::Expected<void> add_folder(const fs::path& folder) {
+  /// Who names a file may call it as he likes.
+  void add_named_file(const fs::path& path) {
+    const ObjectKind kind = kind_by_name(path);
     std::error_code error;
+    const bool may_be_read_twice = fs::is_regular_file(path, error);
+    add_file(path, may_be_read_twice ? kind_of(path.string()) : kind);
+  }
+
+  base::Expected<void> add_folder(const fs::path& top) {
     const std::size_t before = objects_.size();
-    fs::recursive_directory_iterator at(folder, error);
-    for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-      std::error_code is_gone;  // a recorder at work renames files
-      if (at->is_regular_file(is_gone) && is_named_like_a_log(at->path().native()))
-        add_file(at->path());
+    std::vector<fs::path> folders = {top};
+    while (!folders.empty()) {
+      const fs::path folder = std::move(folders.back());
+      folders.pop_back();
+      std::error_code error;
+      fs::directory_iterator at(folder, error);
+      for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+        add_entry(*at, folders);
+      }
+      if (error && folder == top) {
+        return base::fail(folder.string(), "cannot be listed: " + error.message());
+      }
+      if (error) objects_.push_back(object_of(folder, ObjectKind::unlisted));
     }
-    if (error) return base::fail(folder.string(), "cannot be listed: " + error.message());
     if (objects_.size() == before) {
-      return base::fail(folder.string(), "has no flow-log object",
+      return base::fail(top.string(), "has no flow-log object",
                         "objects are named *.log, *.log.gz or *.parquet");
     }
     return {};
   }
 
+  void add_entry(const fs::directory_entry& entry, std::vector<fs::path>& folders) {
+    std::error_code is_gone;  // a recorder at work renames files
+    if (entry.symlink_status(is_gone).type() == fs::file_type::directory) {
+      folders.push_back(entry.path());
+    } else if (entry.is_regular_file(is_gone) && is_named_like_a_log(entry.path().native())) {
+      add_file(entry.path(), kind_by_name(entry.path()));
+    }
+  }
+
   base::Expected<void> add_glob(const std::string& pattern) {
+    bool has_file = false;
     glob_t found{};
     const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
     for (std::size_t i = 0; status == 0 && i < found.gl_pathc; ++i) {
       const fs::path path = found.gl_pathv[i];
       std::error_code error;
-      if (fs::is_regular_file(path, error)) add_file(path);
+      if (!fs::is_regular_file(path, error)) continue;
+      has_file = true;
+      add_named_file(path);
     }
     ::globfree(&found);
-    if (status != 0) {
+    if (status != 0 || !has_file) {
       return base::fail(pattern, "is not there", "give a folder, a file, a glob or -");
     }
     return {};
@@ -161,6 +214,14 @@ class Lister {
 
 }  // namespace
 
+ObjectKind kind_of(const std::string& path) {
+  constexpr std::string_view kMagic = "PAR1";
+  std::array<char, kMagic.size()> first{};
+  std::ifstream(path, std::ios::binary).read(first.data(), first.size());
+  return std::string_view(first.data(), first.size()) == kMagic ? ObjectKind::parquet
+                                                                : ObjectKind::text;
+}
+
 Key read_key(std::string_view path) {
   Key key;
   const auto parts = split(path, '/');
@@ -171,17 +232,14 @@ Key read_key(std::string_view path) {
 
 bool is_named_like_a_log(std::string_view path) {
   static const std::set<std::string> kEndings = {".log", ".gz", ".zst", ".txt", ".parquet"};
-  const fs::path name = fs::path(path).filename();
-  return !name.empty() && name.string().front() != '.' &&
-         kEndings.contains(name.extension().string());
+  const fs::path file(path);
+  const std::string name = file.filename().string();
+  if (name.empty() || name.front() == '.') return false;
+  return kEndings.contains(file.extension().string()) || is_named_by_firehose(name);
 }
 
 Object object_at(const std::string& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  return {path, error ? 0 : size,
-          fs::path(path).extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text,
-          read_key(path)};
+  return object_of(path, kind_by_name(path));
 }
 
 base::Expected<std::vector<Object>> list_objects(const std::vector<std::string>& sources) {

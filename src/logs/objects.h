@@ -26,20 +26,29 @@ struct Key {
 /// Reads AWS's four layouts, and file names without their folders.
 Key read_key(std::string_view path);
 
-enum class ObjectKind : std::uint8_t { text, parquet };
+enum class ObjectKind : std::uint8_t {
+  text,
+  parquet,
+  unlisted,  ///< a folder below the one asked for that could not be listed: what it has is missing
+};
 
 struct Object {
   std::string path;  ///< "-": standard input
+  std::string name;  ///< for people: the path, or "standard input"
   std::uint64_t bytes = 0;
   ObjectKind kind = ObjectKind::text;
   Key key;
 };
 
-/// *.log, *.gz, *.zst, *.txt and *.parquet, unless hidden.
+/// *.log, *.gz, *.zst, *.txt and *.parquet unless hidden, and names that end in a time and a UUID,
+/// as Data Firehose gives them.
 bool is_named_like_a_log(std::string_view path);
 
 /// What can be told of an object from its path and size.
 Object object_at(const std::string& path);
+
+/// What a file is by its first bytes; text if it cannot be read.
+ObjectKind kind_of(const std::string& path);
 
 /// The objects of folders (with all below them), files, globs and "-", each once, in the order of
 /// their paths. In a folder only what is named like a log counts. Error: a source that is not

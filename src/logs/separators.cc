@@ -1,5 +1,8 @@
 #include "logs/separators.h"
 
+#include <array>
+#include <bit>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -13,6 +16,7 @@ SeparatorCount find_separators_simply(std::string_view text, std::uint32_t* plac
     if (c == ' ' || c == '\n') places[count.all++] = static_cast<std::uint32_t>(i);
     count.newlines += c == '\n' ? 1 : 0;
     count.has_carriage_return |= c == '\r';
+    count.has_non_ascii |= (static_cast<unsigned char>(c) & 0x80U) != 0;
   }
   return count;
 }
@@ -40,6 +44,7 @@ WEIR_AVX2 SeparatorCount find_with_avx2(std::string_view text, std::uint32_t* pl
   const __m256i carriage_return = _mm256_set1_epi8('\r');
   SeparatorCount count;
   std::uint64_t carriage_returns = 0;
+  std::uint64_t non_ascii = 0;
   for (std::size_t i = 0; i < text.size(); i += kBlock) {
     const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + i));
     const __m256i high =
@@ -53,6 +58,7 @@ WEIR_AVX2 SeparatorCount find_with_avx2(std::string_view text, std::uint32_t* pl
         newlines | (inside & bits(_mm256_cmpeq_epi8(low, space), _mm256_cmpeq_epi8(high, space)));
     carriage_returns |= inside & bits(_mm256_cmpeq_epi8(low, carriage_return),
                                       _mm256_cmpeq_epi8(high, carriage_return));
+    non_ascii |= inside & bits(low, high);
     count.newlines += static_cast<std::size_t>(_mm_popcnt_u64(newlines));
     const auto found = static_cast<std::size_t>(_mm_popcnt_u64(separators));
     // Eight at a time whether there are so many or not: cheaper than asking after each.
@@ -65,6 +71,7 @@ WEIR_AVX2 SeparatorCount find_with_avx2(std::string_view text, std::uint32_t* pl
     count.all += found;
   }
   count.has_carriage_return = carriage_returns != 0;
+  count.has_non_ascii = non_ascii != 0;
   return count;
 }
 
@@ -82,5 +89,28 @@ SeparatorCount find_separators(std::string_view text, std::uint32_t* places) {
 }
 
 #endif
+
+bool is_utf8(std::string_view text) {
+  constexpr std::array<char32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};  // by bytes in all
+  for (std::size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const auto ones = static_cast<std::size_t>(std::countl_one(first));
+    if (ones == 0) {
+      ++i;
+      continue;
+    }
+    if (ones == 1 || ones >= kLeast.size() || text.size() - i < ones) return false;
+    char32_t point = first & (0xffU >> (ones + 1));
+    for (std::size_t j = 1; j < ones; ++j) {
+      const auto next = static_cast<unsigned char>(text[i + j]);
+      if ((next & 0xc0U) != 0x80U) return false;
+      point = point << 6U | (next & 0x3fU);
+    }
+    const bool is_surrogate = point >= 0xd800 && point <= 0xdfff;
+    if (point < kLeast[ones] || point > 0x10ffff || is_surrogate) return false;
+    i += ones;
+  }
+  return true;
+}
 
 }  // namespace weir::logs

@@ -14,6 +14,7 @@ struct SeparatorCount {
   std::size_t all = 0;
   std::size_t newlines = 0;
   bool has_carriage_return = false;
+  bool has_non_ascii = false;
 };
 
 /// Writes the place of each space and newline of `text` to `places`, in order. REQUIRES: `places`
@@ -23,5 +24,7 @@ SeparatorCount find_separators(std::string_view text, std::uint32_t* places);
 
 /// The same, byte by byte: what the other must equal, and for processors without AVX2.
 SeparatorCount find_separators_simply(std::string_view text, std::uint32_t* places);
+
+bool is_utf8(std::string_view text);
 
 }  // namespace weir::logs

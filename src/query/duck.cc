@@ -50,4 +50,11 @@ base::Expected<DuckResult> Duck::run(const std::string& sql) const {
   return base::fail("", reason == nullptr ? "DuckDB refused a statement" : reason);
 }
 
+base::Expected<void> Prepared::prepare(const Duck& duck, const std::string& sql) {
+  duckdb_destroy_prepare(&statement_);
+  if (duckdb_prepare(duck.connection(), sql.c_str(), &statement_) == DuckDBSuccess) return {};
+  const char* reason = duckdb_prepare_error(statement_);
+  return base::fail("", reason == nullptr ? "DuckDB refused the query" : reason);
+}
+
 }  // namespace weir::query

@@ -49,6 +49,21 @@ class Duck {
   duckdb_connection connection_ = nullptr;
 };
 
+/// A statement that has been prepared. The error is DuckDB's own text.
+class Prepared {
+ public:
+  Prepared() = default;
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  ~Prepared() { duckdb_destroy_prepare(&statement_); }
+
+  base::Expected<void> prepare(const Duck& duck, const std::string& sql);
+  [[nodiscard]] duckdb_prepared_statement get() const { return statement_; }
+
+ private:
+  duckdb_prepared_statement statement_ = nullptr;
+};
+
 /// 'text' and "name" as SQL writes them.
 std::string sql_text(const std::string& text);
 std::string sql_name(const std::string& name);

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "logs/objects.h"
 #include "logs/problems.h"
+#include "query/result.h"
 
 namespace weir::query {
 
@@ -35,20 +36,6 @@ struct Settings {
   unsigned threads = 0;  ///< 0: as many as processors
 };
 
-struct ResultColumn {
-  std::string name;
-  bool is_number = false;  ///< booleans too
-};
-
-/// Takes a result as it comes. An empty cell is NULL.
-class ResultSink {
- public:
-  virtual ~ResultSink() = default;
-  using Row = std::vector<std::optional<std::string>>;
-  virtual void columns(const std::vector<ResultColumn>& columns) = 0;
-  virtual void row(Row row) = 0;
-};
-
 /// What a query read.
 struct Statistics {
   std::size_t objects_listed = 0;
@@ -66,16 +53,18 @@ struct Statistics {
 /// another thread.
 class Engine {
  public:
-  /// Errors: a table that cannot be read.
+  /// Error: a table that cannot be read.
   static base::Expected<std::unique_ptr<Engine>> open(Settings settings);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
   /// The fields that some of the objects have ("log-status").
-  [[nodiscard]] std::vector<std::string> fields();
+  [[nodiscard]] base::Expected<std::vector<std::string>> fields();
 
-  /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads.
+  /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads. A
+  /// Parquet object that turns out to be damaged is left out and told, unless rows of it have been
+  /// handed out already.
   base::Expected<void> run(const std::string& sql, ResultSink& sink);
   /// Runs one SELECT and writes its result as a Parquet file.
   base::Expected<void> run_into_parquet(const std::string& sql, std::ostream& out);

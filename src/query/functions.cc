@@ -72,22 +72,26 @@ void is_private_chunk(duckdb_function_info /*info*/, duckdb_data_chunk input,
   });
 }
 
-void cidr_contains_chunk(duckdb_function_info /*info*/, duckdb_data_chunk input,
-                         duckdb_vector output) {
+void cidr_contains_chunk(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
   duckdb_vector blocks = duckdb_data_chunk_get_vector(input, 0);
   duckdb_vector addresses = duckdb_data_chunk_get_vector(input, 1);
   void* block_data = duckdb_vector_get_data(blocks);
   void* address_data = duckdb_vector_get_data(addresses);
   std::string_view last;  // most often one block is asked for all rows
   std::optional<base::Prefix> block;
+  std::string wrong;
   fill(input, output, [&](idx_t row) -> std::optional<bool> {
     if (!is_valid(blocks, row) || !is_valid(addresses, row)) return std::nullopt;
     const std::string_view text = text_at(block_data, row);
     if (row == 0 || text != last) block = base::Prefix::parse(text);
     last = text;
+    if (!block) wrong = text;
     const auto address = base::Address::parse(text_at(address_data, row));
     return block && address ? std::optional(block->contains(*address)) : std::nullopt;
   });
+  if (wrong.empty()) return;
+  const std::string error = "'" + wrong + "' is no block of addresses such as 10.0.0.0/16";
+  duckdb_scalar_function_set_error(info, error.c_str());
 }
 
 base::Expected<void> add(const Duck& duck, const char* name, idx_t parameters,

@@ -1,11 +1,13 @@
 #include "query/pushdown.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "record/catalogue.h"
 
@@ -15,10 +17,10 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kObjects = "weir_objects";
-constexpr const char* kSlotEnds = "weir_slot_ends";
+constexpr std::string_view kSlots = "weir_slots";
 
 const std::set<std::string> kKeyColumns = {"log_account", "log_region", "log_date", "log_hour"};
-const std::set<std::string> kEndColumns = {"end", "end_time"};
+const std::set<std::string> kTimeColumns = {"end", "end_time", "start", "start_time"};
 
 std::string text_of(const Json& json, const char* key) {
   const auto found = json.find(key);
@@ -42,6 +44,29 @@ void find_filters(const Json& node, const std::optional<std::string>& above,
   for (const Json& child : node["children"]) find_filters(child, filter, filters);
 }
 
+/// A plan prints names bare, and `end` is a reserved word (its own END is in capitals).
+std::string with_end_quoted(const std::string& condition) {
+  const auto is_part = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  std::string out;
+  char quote = 0;  // inside of which we are
+  for (std::size_t i = 0; i < condition.size(); ++i) {
+    const char c = condition[i];
+    if (quote == 0 ? c == '\'' || c == '"' : c == quote) quote = quote == 0 ? c : '\0';
+    const bool is_end = quote == 0 && condition.compare(i, 3, "end") == 0 &&
+                        (i == 0 || !is_part(condition[i - 1])) &&
+                        (i + 3 == condition.size() || !is_part(condition[i + 3]));
+    if (is_end) {
+      out += "\"end\"";
+      i += 2;
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 void collect_columns(const Json& node, std::set<std::string>& columns) {
   if (node.is_object() && text_of(node, "class") == "COLUMN_REF" && node.contains("column_names")) {
     columns.insert(node["column_names"].back().get<std::string>());
@@ -49,6 +74,28 @@ void collect_columns(const Json& node, std::set<std::string>& columns) {
   if (node.is_object() && text_of(node, "class") == "SUBQUERY") columns.insert("(subquery)");
   if (!node.is_structured()) return;
   for (const Json& part : node) collect_columns(part, columns);
+}
+
+bool is_order(const std::string& type) {
+  return type == "COMPARE_GREATERTHAN" || type == "COMPARE_LESSTHAN" ||
+         type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_LESSTHANOREQUALTO";
+}
+
+std::string column_of(const Json& node) {
+  if (text_of(node, "class") != "COLUMN_REF") return {};
+  return node["column_names"].back().get<std::string>();
+}
+
+/// "left" or "right", where a time column itself stands while the other side has no column at all;
+/// empty if that is not so.
+std::string time_side(const Json& node) {
+  for (const auto& [side, other] : {std::pair("left", "right"), std::pair("right", "left")}) {
+    if (!node.contains(side) || !node.contains(other)) return {};
+    std::set<std::string> columns;
+    collect_columns(node[other], columns);
+    if (columns.empty() && kTimeColumns.contains(column_of(node[side]))) return side;
+  }
+  return {};
 }
 
 /// The parts of an AND, whatever its nesting; a BETWEEN becomes its two comparisons.
@@ -68,17 +115,20 @@ void split_and(const Json& node, std::vector<Json>& parts) {
     }
     return;
   }
+  const std::string side = text_of(node, "type") == "COMPARE_EQUAL" ? time_side(node) : "";
+  if (!side.empty()) {
+    for (const char* type : {"COMPARE_GREATERTHANOREQUALTO", "COMPARE_LESSTHANOREQUALTO"}) {
+      parts.push_back(node);
+      parts.back()["type"] = type;
+    }
+  }
   parts.push_back(node);
 }
 
-bool is_order(const std::string& type) {
-  return type == "COMPARE_GREATERTHAN" || type == "COMPARE_LESSTHAN" ||
-         type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_LESSTHANOREQUALTO";
-}
-
-std::string column_of(const Json& node) {
-  if (text_of(node, "class") != "COLUMN_REF") return {};
-  return node["column_names"].back().get<std::string>();
+/// Is it a comparison of a time column itself with something that has no column? An order then
+/// holds somewhere in a slot only if it holds at one of its ends.
+bool is_time_order(const Json& node) {
+  return is_order(text_of(node, "type")) && !time_side(node).empty();
 }
 
 /// The text in a log of a constant: of a string itself, of a whole number its digits.
@@ -114,14 +164,16 @@ std::optional<Equality> equality_of(const Json& node) {
 
 class Pruner {
  public:
-  Pruner(const Duck& duck, std::size_t objects) : duck_(duck), objects_(objects) {}
+  Pruner(const Duck& duck, const std::vector<logs::Object>& objects)
+      : duck_(duck), objects_(objects) {}
 
   std::set<std::size_t> needed_by(const std::optional<std::string>& filter,
                                   std::vector<Equality>& equalities) {
     std::set<std::size_t> all;
-    for (std::size_t i = 0; i < objects_; ++i) all.insert(i);
+    for (std::size_t i = 0; i < objects_.size(); ++i) all.insert(i);
     if (!filter) return all;
-    const auto tree = parse("SELECT number FROM " + std::string(kObjects) + " WHERE " + *filter);
+    const auto tree =
+        parse("SELECT number FROM " + std::string(kObjects) + " WHERE " + with_end_quoted(*filter));
     if (!tree) return all;
     std::vector<Json> parts;
     split_and((*tree)["statements"][0]["node"]["where_clause"], parts);
@@ -131,10 +183,8 @@ class Pruner {
       if (columns.empty()) continue;
       if (std::includes(kKeyColumns.begin(), kKeyColumns.end(), columns.begin(), columns.end())) {
         keep(all, part, kObjects);
-      } else if (columns.size() == 1 && kEndColumns.contains(*columns.begin()) &&
-                 is_order(text_of(part, "type")) &&
-                 (!column_of(part["left"]).empty() || !column_of(part["right"]).empty())) {
-        keep(all, part, kSlotEnds);
+      } else if (is_time_order(part)) {
+        keep(all, part, kSlots);
       } else if (auto equality = equality_of(part)) {
         equalities.push_back(std::move(*equality));
       }
@@ -144,7 +194,7 @@ class Pruner {
 
  private:
   /// Keeps those for which the condition holds.
-  void keep(std::set<std::size_t>& needed, const Json& condition, const char* table) const {
+  void keep(std::set<std::size_t>& needed, const Json& condition, std::string_view table) const {
     auto tree = parse("SELECT number FROM " + std::string(table) + " WHERE true");
     if (!tree) return;
     (*tree)["statements"][0]["node"]["where_clause"] = condition;
@@ -156,6 +206,10 @@ class Pruner {
     for (idx_t i = 0; i < numbers->rows(); ++i) {
       const std::size_t number = std::stoul(numbers->text(0, i));
       if (needed.contains(number)) kept.insert(number);
+    }
+    if (table == kSlots) {
+      std::copy_if(needed.begin(), needed.end(), std::inserter(kept, kept.end()),
+                   [&](std::size_t number) { return !objects_[number].key.slot; });
     }
     needed = std::move(kept);
   }
@@ -172,7 +226,7 @@ class Pruner {
   }
 
   const Duck& duck_;
-  std::size_t objects_;
+  const std::vector<logs::Object>& objects_;
 };
 
 /// The objects as a table, so that DuckDB can say which of them a condition holds for.
@@ -207,14 +261,13 @@ base::Expected<void> describe(const Duck& duck, const std::vector<logs::Object>&
   }
   const bool is_done = duckdb_appender_destroy(&appender) == DuckDBSuccess;
   if (!is_done) return base::fail("DuckDB", "does not take the list of objects");
-  // Both ends of each slot: an ordering holds somewhere in a slot if it holds at one of its ends.
-  // An object without a slot may hold anything.
-  auto ends = duck.run(
-      std::string("CREATE OR REPLACE TEMP VIEW ") + kSlotEnds +
-      " AS SELECT number, \"end\", make_timestamp(\"end\" * 1000000) AS end_time FROM (SELECT "
-      "number, unnest(CASE WHEN slot IS NULL THEN [-9000000000, 9000000000] ELSE [slot, slot + "
-      "299] END) AS \"end\" FROM " +
-      kObjects + ")");
+  // Both ends of each slot. An object without a slot may hold anything, and makes NULLs here.
+  auto ends = duck.run(fmt::format(
+      "CREATE OR REPLACE TEMP VIEW {} AS SELECT number, \"end\", start, make_timestamp(\"end\" * "
+      "1000000) AS end_time, make_timestamp(start * 1000000) AS start_time FROM (SELECT number, "
+      "unnest([slot, slot + 299]) AS \"end\", unnest([slot - {}, slot + 299]) AS start FROM {} "
+      "WHERE slot IS NOT NULL)",
+      kSlots, kLongestWindow.count(), kObjects));
   if (!ends) return tl::unexpected(ends.error());
   return {};
 }
@@ -236,7 +289,7 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
     return tl::unexpected(described.error());
   }
   std::set<std::size_t> needed;
-  Pruner pruner(duck, objects.size());
+  Pruner pruner(duck, objects);
   for (const auto& filter : filters) needed.merge(pruner.needed_by(filter, out.equalities));
   if (filters.size() != 1) out.equalities.clear();
   out.objects.assign(needed.begin(), needed.end());

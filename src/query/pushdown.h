@@ -1,6 +1,7 @@
 // What a query asks of flow_logs that need not be read at all: from DuckDB's own plan.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,15 @@ struct Pushdown {
   std::vector<Equality> equalities;
 };
 
+/// How long before its `end` a record may begin: AWS's longest window is 600 s, and its `start` and
+/// `end` may be off by a minute each (facts/flow-logs.md §1.2); the rest is for other writers.
+inline constexpr std::chrono::seconds kLongestWindow{3600};
+
 /// Plans `sql` (one SELECT that DuckDB can bind) and finds what it leaves out. Conditions on
 /// log_account, log_region, log_date and log_hour are decided by DuckDB itself, object by object;
-/// comparisons of `end` and end_time by the five minutes that an object's name tells. What is not
-/// understood leaves nothing out. Error: DuckDB's, when it cannot plan the query.
+/// comparisons of `end`, `start`, end_time and start_time with what has no column by the five
+/// minutes that an object's name tells for `end`, and kLongestWindow. What is not understood leaves
+/// nothing out. Error: DuckDB's, when it cannot plan the query.
 base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
                                    const std::vector<logs::Object>& objects);
 

@@ -7,9 +7,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 
-#include "logs/line_reader.h"
+#include "base/input.h"
 
 namespace weir::query {
 namespace {
@@ -93,12 +94,14 @@ class Worker {
   /// Goes on to the next block or object; false at the end of all.
   bool have_lines() {
     while (lines_ == nullptr || next_line_ == lines_->size()) {
+      // DuckDB asks between chunks, which are far apart when few rows are wanted.
+      if (scan_.is_cancelled) throw std::runtime_error("interrupted");
       lines_ = nullptr;
       if (reader_ == nullptr && !open_next()) return false;
       if (reader_ == nullptr) continue;
       auto lines = reader_->next();
       count_bytes();
-      if (!lines) scan_.problems.damaged(object_->path, lines.error());
+      if (!lines) scan_.problems.damaged(object_->name, lines.error());
       if (!lines || *lines == nullptr) {
         reader_.reset();
         continue;
@@ -117,18 +120,12 @@ class Worker {
     object_ = &scan_.objects[next];
     consumed_ = 0;
     known_columns_.clear();
-    auto input = base::open_file(object_->path);
-    if (!input) {
-      scan_.problems.damaged(object_->path, input.error());
-      return true;
-    }
-    scan_.counters.objects_opened.fetch_add(1, std::memory_order_relaxed);
-    auto reader = logs::LineReader::open(std::move(*input), object_->path, scan_.without_header,
-                                         scan_.problems);
+    auto reader = open_lines(*object_, scan_.without_header, scan_.problems);
     if (reader) {
+      scan_.counters.objects_opened.fetch_add(1, std::memory_order_relaxed);
       reader_ = std::move(*reader);
     } else {
-      scan_.problems.damaged(object_->path, reader.error());
+      scan_.problems.damaged(object_->name, reader.error());
     }
     return true;
   }
@@ -162,6 +159,12 @@ class Worker {
     }
   }
 
+  /// What is no number has to be told, so it is not left out here.
+  static bool may_be(std::string_view text, std::int64_t wanted) {
+    const auto value = number<std::int64_t>(text);
+    return value ? *value == wanted : text != "-";
+  }
+
   /// Chooses lines for the rows that are left.
   void select(idx_t room) {
     chosen_.clear();
@@ -170,8 +173,7 @@ class Worker {
       bool is_wanted = true;
       for (const auto& [place, equality] : tests_) {
         const std::string_view text = lines_->field(next_line_, place);
-        is_wanted = equality->number ? number<std::int64_t>(text) == equality->number
-                                     : text == equality->text;
+        is_wanted = equality->number ? may_be(text, *equality->number) : text == equality->text;
         if (!is_wanted) break;
       }
       if (is_wanted) chosen_.push_back(static_cast<std::uint32_t>(next_line_));
@@ -259,7 +261,7 @@ class Worker {
   }
 
   void tell_bad_value(std::uint32_t line, std::size_t place) {
-    scan_.problems.bad_line(object_->path, reader_->line_number(line),
+    scan_.problems.bad_line(object_->name, reader_->line_number(line),
                             known_columns_[place] + " is no number, and is read as NULL");
   }
 
@@ -334,6 +336,15 @@ void scan_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
 }
 
 }  // namespace
+
+base::Expected<std::unique_ptr<logs::LineReader>> open_lines(
+    const logs::Object& object, const std::vector<std::string>& without_header,
+    logs::Problems& problems) {
+  auto input = base::open_file(object.path);
+  if (!input) return base::fail("", input.error().what);
+  if ((*input)->total() == 0) return base::fail("", "is empty");
+  return logs::LineReader::open(std::move(*input), object.name, without_header, problems);
+}
 
 base::Expected<void> register_scan(const Duck& duck, Scan& scan) {
   duckdb_table_function function = duckdb_create_table_function();

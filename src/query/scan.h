@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "logs/line_reader.h"
 #include "logs/objects.h"
 #include "logs/problems.h"
 #include "query/duck.h"
@@ -39,9 +41,15 @@ struct Scan {
   std::vector<logs::Object> objects;        ///< text only
   std::vector<std::string> without_header;  ///< the columns of objects that have no header
   std::vector<Equality> equalities;
+  std::atomic<bool> is_cancelled = false;  ///< by any thread: ends the query with an error
   logs::Problems problems;
   ScanCounters counters;
 };
+
+/// Opens a text object. Error: it cannot be opened or is empty, or LineReader's.
+base::Expected<std::unique_ptr<logs::LineReader>> open_lines(
+    const logs::Object& object, const std::vector<std::string>& without_header,
+    logs::Problems& problems);
 
 /// Makes the function known to the connection. `scan` outlives it.
 base::Expected<void> register_scan(const Duck& duck, Scan& scan);

@@ -20,6 +20,12 @@ ColumnType type_of(const std::string& field) {
   }
 }
 
+/// Ours, which a header or a Parquet file that Weir wrote may name too.
+bool is_derived(const std::string& name) {
+  return name == "start_time" || name == "end_time" || name == "log_account" ||
+         name == "log_region" || name == "log_date" || name == "log_hour";
+}
+
 }  // namespace
 
 const char* Column::sql_type() const {
@@ -44,7 +50,7 @@ std::vector<Column> columns_of(const std::vector<std::string>& fields) {
     std::replace(name.begin(), name.end(), '-', '_');
     const bool is_there = std::any_of(columns.begin(), columns.end(),
                                       [&](const Column& other) { return other.name == name; });
-    if (field.empty() || is_there) continue;
+    if (field.empty() || is_there || is_derived(name)) continue;
     columns.push_back({std::move(name), type_of(field), ColumnSource::field, field});
   }
   columns.push_back({"start_time", ColumnType::timestamp, ColumnSource::start_time, "start"});

@@ -30,7 +30,8 @@ struct Column {
 };
 
 /// The fields named, in their order, each once and typed as AWS's Parquet types them (unknown ones
-/// as text); then start_time and end_time, and the four columns of an object's key.
+/// as text), without those that are called like ours; then start_time and end_time, and the four
+/// columns of an object's key.
 std::vector<Column> columns_of(const std::vector<std::string>& fields);
 
 /// The fields that `fields` lacks of those that Weir knows.

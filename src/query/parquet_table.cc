@@ -1,0 +1,96 @@
+#include "query/parquet_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::query {
+
+base::Expected<std::vector<std::string>> ParquetTable::add(const Duck& duck,
+                                                           const logs::Object& object) {
+  if (object.path.find_first_of("*?[") != std::string::npos) {
+    return base::fail("", "has *, ? or [ in its name, which DuckDB takes for a pattern");
+  }
+  auto described = duck.run("DESCRIBE SELECT * FROM read_parquet(" + sql_text(object.path) +
+                            ", hive_partitioning = false)");
+  if (!described) {
+    // The statement is ours and tells the user nothing.
+    return base::fail("", described.error().what.substr(0, described.error().what.find('\n')));
+  }
+  std::vector<std::string> fields;
+  for (idx_t i = 0; i < described->rows(); ++i) {
+    const std::string name = described->text(0, i);
+    const bool is_text = described->text(1, i) == "VARCHAR";
+    std::string field = name;
+    std::replace(field.begin(), field.end(), '_', '-');
+    for (Column& column : columns_of({field})) {
+      if (column.source != ColumnSource::field) continue;
+      const auto known =
+          std::find_if(columns_.begin(), columns_.end(),
+                       [&](const FileColumn& other) { return other.column.name == column.name; });
+      if (known == columns_.end()) {
+        columns_.push_back({std::move(column), name, is_text});
+      } else {
+        known->is_text |= is_text;
+      }
+    }
+    fields.push_back(std::move(field));
+  }
+  objects_.push_back(object);
+  return fields;
+}
+
+std::string ParquetTable::columns() const {
+  std::string columns;
+  for (const auto& [column, file_name, is_text] : columns_) {
+    const std::string name = "p." + sql_name(file_name);
+    const std::string value =
+        is_text || column.type == ColumnType::varchar ? "nullif(" + name + "::VARCHAR, '-')" : name;
+    columns += fmt::format("{}::{} AS {}, ", value, column.sql_type(), sql_name(column.name));
+    if (column.name == "start" || column.name == "end") {
+      columns +=
+          fmt::format("make_timestamp({}::BIGINT * 1000000) AS {}_time, ", value, column.name);
+    }
+  }
+  return columns;
+}
+
+/// What the objects' keys tell, as rows.
+std::string ParquetTable::keys() const {
+  std::string keys;
+  const auto text = [](const std::string& value) {
+    return value.empty() ? "NULL" : sql_text(value);
+  };
+  for (const logs::Object& object : objects_) {
+    const logs::Key& key = object.key;
+    keys += fmt::format(
+        "{}({}, {}, {}, {}, {})", keys.empty() ? "" : ", ", sql_text(object.path),
+        text(key.account_id), text(key.region),
+        key.date ? fmt::format("DATE '1970-01-01' + {}", key.date->time_since_epoch().count())
+                 : "NULL",
+        key.hour ? std::to_string(*key.hour) : "NULL");
+  }
+  return keys;
+}
+
+std::string ParquetTable::select() const {
+  std::string paths;
+  for (const logs::Object& object : objects_) {
+    paths += (paths.empty() ? "" : ", ") + sql_text(object.path);
+  }
+  return "SELECT " + columns() +
+         "k.log_account::VARCHAR AS log_account, k.log_region::VARCHAR AS log_region, "
+         "k.log_date::DATE AS log_date, k.log_hour::INTEGER AS log_hour FROM read_parquet([" +
+         paths +
+         "], union_by_name = true, filename = true, hive_partitioning = false) AS p JOIN "
+         "(VALUES " +
+         keys() +
+         ") AS k(path, log_account, log_region, log_date, log_hour) ON p.filename = k.path";
+}
+
+std::string ParquetTable::select_all_of(const logs::Object& object) {
+  return "SELECT max(hash(p)) FROM read_parquet(" + sql_text(object.path) +
+         ", hive_partitioning = false) AS p";
+}
+
+}  // namespace weir::query

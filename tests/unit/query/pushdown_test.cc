@@ -1,0 +1,101 @@
+// What a plan leaves out; what a row's value says is never left out.
+#include "query/pushdown.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir::query {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class PushDown : public ::testing::Test {
+ protected:
+  PushDown() : duck_(Duck::open().value()) {
+    EXPECT_TRUE(register_scan(*duck_, scan_));
+    scan_.columns = columns_of({"srcaddr", "dstport", "bytes", "start", "end", "action"});
+    EXPECT_TRUE(duck_->run("CREATE TEMP VIEW flow_logs AS SELECT * FROM weir_flow_logs()"));
+    for (const char* hour : {"00", "01", "02"}) {
+      logs::Object object;
+      object.path = "1_vpcflowlogs_r_fl-1_20180620T" + std::string(hour) + "00Z_0.log.gz";
+      object.key = logs::read_key(object.path);
+      objects_.push_back(object);
+    }
+    objects_.push_back({});  // of which nothing is known
+  }
+
+  Pushdown of(const std::string& condition) {
+    return push_down(*duck_, "SELECT count(*) FROM flow_logs WHERE " + condition, objects_).value();
+  }
+
+  std::unique_ptr<Duck> duck_;
+  Scan scan_;
+  std::vector<logs::Object> objects_;
+};
+
+constexpr const char* kOne = "1529456400";  // 2018-06-20T01:00:00Z
+
+TEST_F(PushDown, ConditionsOnTheKeyAreDecidedByDuckDb) {
+  EXPECT_THAT(of("log_hour = 1").objects, ElementsAre(1));
+  EXPECT_THAT(of("log_hour % 2 = 0 AND log_date < DATE '2018-06-21'").objects, ElementsAre(0, 2));
+  EXPECT_THAT(of("log_hour IS NULL OR log_hour = 2").objects, ElementsAre(2, 3));
+  EXPECT_THAT(of("log_hour = 1 OR bytes = 5").objects, ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(PushDown, TheEndLiesInTheFiveMinutesOfTheName) {
+  const std::string one = kOne;
+  EXPECT_THAT(of("\"end\" >= " + one).objects, ElementsAre(1, 2, 3));
+  EXPECT_THAT(of("\"end\" > " + one + " + 299").objects, ElementsAre(2, 3));
+  EXPECT_THAT(of("\"end\" = " + one + " + 299").objects, ElementsAre(1, 3));
+  EXPECT_THAT(of("\"end\" = " + one + " + 300").objects, ElementsAre(3));
+  EXPECT_THAT(of("end_time < '2018-06-20 01:00:00'").objects, ElementsAre(0, 3));
+  EXPECT_THAT(of("\"end\" > 9000000001").objects, ElementsAre(3));
+}
+
+TEST_F(PushDown, ARecordStartsAtMostAWindowBeforeItsEnd) {
+  const std::string one = kOne;
+  EXPECT_THAT(of("start > " + one + " + 299").objects, ElementsAre(2, 3));
+  EXPECT_THAT(of("start < " + one + " - 3600").objects, ElementsAre(0, 3));
+  EXPECT_THAT(of("start <= " + one + " - 3600").objects, ElementsAre(0, 1, 3));
+  EXPECT_THAT(of("start_time BETWEEN '2018-06-20 02:04:59' AND '2018-06-20 09:00:00'").objects,
+              ElementsAre(2, 3));
+}
+
+TEST_F(PushDown, AColumnOnBothSidesLeavesNothingOut) {
+  EXPECT_THAT(of("\"end\" > start + 1").objects, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(of("\"end\" > \"end\" % 7 + 9999999999").objects, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(of("log_hour > bytes").objects, ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(PushDown, EqualitiesAreOfPlainColumnsOnly) {
+  const auto equalities = of("dstport = 22 AND 'ACCEPT' = action AND bytes + 1 = 5").equalities;
+  ASSERT_EQ(equalities.size(), 2U);
+  EXPECT_EQ(equalities[0].field, "dstport");
+  EXPECT_EQ(equalities[0].number, 22);
+  EXPECT_EQ(equalities[1].field, "action");
+  EXPECT_EQ(equalities[1].text, "ACCEPT");
+  EXPECT_THAT(of("dstport = 22 OR bytes = 5").equalities, IsEmpty());
+  EXPECT_THAT(of("srcaddr = 'a' COLLATE NOCASE").equalities, IsEmpty());
+}
+
+TEST_F(PushDown, QuotesInAConstantHideNoCondition) {
+  const auto pushed = of("action = 'x'' OR log_hour = 1 OR ''end'");
+  EXPECT_THAT(pushed.objects, ElementsAre(0, 1, 2, 3));
+  ASSERT_EQ(pushed.equalities.size(), 1U);
+  EXPECT_EQ(pushed.equalities[0].text, "x' OR log_hour = 1 OR 'end");
+}
+
+TEST_F(PushDown, OfTwoScansEachKeepsItsObjectsAndNoEqualityHoldsForBoth) {
+  const auto pushed =
+      push_down(*duck_,
+                "SELECT count(*) FROM flow_logs a JOIN flow_logs b ON a.bytes = b.bytes WHERE "
+                "a.log_hour = 0 AND b.log_hour = 2 AND a.dstport = 22",
+                objects_)
+          .value();
+  EXPECT_THAT(pushed.objects, ElementsAre(0, 2));
+  EXPECT_THAT(pushed.equalities, IsEmpty());
+}
+
+}  // namespace
+}  // namespace weir::query
