@@ -58,7 +58,7 @@ std::string_view value_of(std::string_view part, std::string_view key) {
 /// From "AWSLogs" on; both layouts have their parts in the same places.
 void read_folders(const std::vector<std::string_view>& parts, Key& key) {
   const auto top = std::find(parts.rbegin(), parts.rend(), "AWSLogs");
-  if (top == parts.rend()) return;
+  if (top == parts.rend() || top == parts.rbegin()) return;
   std::vector<std::string_view> below(top.base(), parts.end() - 1);
   if (below.size() < 3) return;
   constexpr std::array<std::string_view, 7> kHiveKeys = {
@@ -155,7 +155,8 @@ class Lister {
     const ObjectKind kind = kind_by_name(path);
     std::error_code error;
     const bool may_be_read_twice = fs::is_regular_file(path, error);
-    add_file(path, may_be_read_twice ? kind_of(path.string()) : kind);
+    const bool is_told = may_be_read_twice && fs::file_size(path, error) != 0;
+    add_file(path, is_told ? kind_of(path.string()) : kind);
   }
 
   base::Expected<void> add_folder(const fs::path& top) {

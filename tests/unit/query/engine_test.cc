@@ -191,13 +191,13 @@ TEST_F(EngineTest, AnInterruptEndsTheQueryFromAnotherThread) {
 }
 
 TEST_F(EngineTest, SelectStarShowsWhatTheObjectsHaveAndAnyKnownFieldMayBeNamed) {
-  put("a.log", "bytes brand-new log-date\n5 x y\n");
+  put("a.log", "bytes end brand-new log-date\n5 7 x y\n");
   const auto logs = engine();
   Kept all;
   ASSERT_TRUE(logs->run("SELECT * FROM flow_logs", all));
   std::vector<std::string> names;
   for (const ResultColumn& shown : all.names) names.push_back(shown.name);
-  EXPECT_THAT(names, ::testing::ElementsAre("bytes", "brand_new", "start_time", "end_time",
+  EXPECT_THAT(names, ::testing::ElementsAre("bytes", "end", "brand_new", "start_time", "end_time",
                                             "log_account", "log_region", "log_date", "log_hour"));
   Kept some;
   ASSERT_TRUE(logs->run("SELECT brand_new, ecs_task_id, bytes FROM flow_logs", some));

@@ -38,7 +38,7 @@ constexpr const char* kOne = "1529456400";  // 2018-06-20T01:00:00Z
 
 TEST_F(PushDown, ConditionsOnTheKeyAreDecidedByDuckDb) {
   EXPECT_THAT(of("log_hour = 1").objects, ElementsAre(1));
-  EXPECT_THAT(of("log_hour % 2 = 0 AND log_date < DATE '2018-06-21'").objects, ElementsAre(0, 2));
+  EXPECT_THAT(of("log_hour <> 1 AND log_date < DATE '2018-06-21'").objects, ElementsAre(0, 2));
   EXPECT_THAT(of("log_hour IS NULL OR log_hour = 2").objects, ElementsAre(2, 3));
   EXPECT_THAT(of("log_hour = 1 OR bytes = 5").objects, ElementsAre(0, 1, 2, 3));
 }
@@ -69,7 +69,7 @@ TEST_F(PushDown, AColumnOnBothSidesLeavesNothingOut) {
 }
 
 TEST_F(PushDown, EqualitiesAreOfPlainColumnsOnly) {
-  const auto equalities = of("dstport = 22 AND 'ACCEPT' = action AND bytes + 1 = 5").equalities;
+  const auto equalities = of("dstport = 22 AND 'ACCEPT' = action AND bytes % 7 = 5").equalities;
   ASSERT_EQ(equalities.size(), 2U);
   EXPECT_EQ(equalities[0].field, "dstport");
   EXPECT_EQ(equalities[0].number, 22);
