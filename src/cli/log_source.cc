@@ -5,14 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <sstream>
 #include <thread>
 
@@ -112,8 +113,8 @@ base::Expected<std::vector<std::string>> fields_of_format(const std::string& for
                         "write '${version} ${srcaddr} …', in single quotes for the shell");
     }
     if (record::find_field(word) == nullptr) {
-      fmt::print(stderr, "weir: --log-format: {} is no field that is known, and is read as text\n",
-                 word);
+      fmt::print(stderr, "weir: --log-format: {} is no known field, and is read as text; {}\n", word,
+                 record::nearest_field(word));
     }
     columns.push_back(std::move(word));
   }
@@ -184,8 +185,8 @@ struct Watch::State {
     using namespace std::chrono_literals;
     const auto start = std::chrono::steady_clock::now();
     bool was_shown = false;
-    while (!is_over) {
-      std::this_thread::sleep_for(50ms);
+    std::unique_lock lock(mutex);
+    while (!over.wait_for(lock, 50ms, [this] { return is_over; })) {
       if (interrupted != 0) engine.interrupt();
       if (!is_shown || std::chrono::steady_clock::now() - start < 1s) continue;
       const query::Statistics statistics = engine.statistics();
@@ -196,9 +197,17 @@ struct Watch::State {
     if (was_shown) fmt::print(stderr, "\r\x1b[K");
   }
 
+  void stop() {
+    const std::lock_guard lock(mutex);
+    is_over = true;
+    over.notify_one();
+  }
+
   query::Engine& engine;
   bool is_shown;
-  std::atomic<bool> is_over = false;
+  std::mutex mutex;
+  std::condition_variable over;
+  bool is_over = false;
   std::thread thread;
 };
 
@@ -207,7 +216,7 @@ Watch::Watch(query::Engine& engine) : state_(std::make_unique<State>(engine)) {
 }
 
 Watch::~Watch() {
-  state_->is_over = true;
+  state_->stop();
   state_->thread.join();
 }
 

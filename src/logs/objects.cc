@@ -160,7 +160,7 @@ class Lister {
   }
 
   base::Expected<void> add_folder(const fs::path& top) {
-    const std::size_t before = objects_.size();
+    bool has_object = false;
     std::vector<fs::path> folders = {top};
     while (!folders.empty()) {
       const fs::path folder = std::move(folders.back());
@@ -168,27 +168,32 @@ class Lister {
       std::error_code error;
       fs::directory_iterator at(folder, error);
       for (; !error && at != fs::directory_iterator(); at.increment(error)) {
-        add_entry(*at, folders);
+        has_object |= add_entry(*at, folders);
       }
       if (error && folder == top) {
         return base::fail(folder.string(), "cannot be listed: " + error.message());
       }
-      if (error) objects_.push_back(object_of(folder, ObjectKind::unlisted));
+      if (!error) continue;
+      objects_.push_back(object_of(folder, ObjectKind::unlisted));
+      has_object = true;
     }
-    if (objects_.size() == before) {
+    if (!has_object) {
       return base::fail(top.string(), "has no flow-log object",
                         "objects are named *.log, *.log.gz or *.parquet");
     }
     return {};
   }
 
-  void add_entry(const fs::directory_entry& entry, std::vector<fs::path>& folders) {
+  /// True if it is an object, be it one that is known from another source.
+  bool add_entry(const fs::directory_entry& entry, std::vector<fs::path>& folders) {
     std::error_code is_gone;  // a recorder at work renames files
     if (entry.symlink_status(is_gone).type() == fs::file_type::directory) {
       folders.push_back(entry.path());
     } else if (entry.is_regular_file(is_gone) && is_named_like_a_log(entry.path().native())) {
       add_file(entry.path(), kind_by_name(entry.path()));
+      return true;
     }
+    return false;
   }
 
   base::Expected<void> add_glob(const std::string& pattern) {

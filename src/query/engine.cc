@@ -106,7 +106,7 @@ base::Expected<void> Engine::State::start() {
   }
   // The limit holds whatever a query reads; larger intermediate results go to the spill folder.
   for (const std::string& statement :
-       {fmt::format("SET threads = {}", threads), std::string("SET memory_limit = '256MB'"),
+       {fmt::format("SET threads = {}", threads), std::string("SET memory_limit = '208MB'"),
         "SET temp_directory = " + sql_text(spill.path().string()),
         std::string("SET TimeZone = 'UTC'"), std::string("SET preserve_insertion_order = false"),
         std::string("SET autoinstall_known_extensions = false"),
@@ -326,7 +326,7 @@ base::Expected<void> Engine::run_into_parquet(const std::string& sql, std::ostre
     if (auto planned = state_->plan(sql); !planned) return planned;
     for (const std::string& table : as_table(sql)) {
       auto copied =
-          state_->duck->run("COPY (FROM " + table + ") TO " + sql_text(path) + " (FORMAT parquet)");
+          state_->duck->run("COPY (FROM " + table + ") TO " + sql_text(path) + " (FORMAT parquet, ROW_GROUP_SIZE 40960)");
       done = copied ? base::Expected<void>() : tl::unexpected(copied.error());
       if (done) break;
     }

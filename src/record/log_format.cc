@@ -33,15 +33,6 @@ constexpr std::array<std::string_view, 18> kTransitGatewayFields = {"resource-ty
                                                                     "packets-lost-mtu-exceeded",
                                                                     "packets-lost-ttl-expired"};
 
-/// "did you mean ${tcp-flags}?", or where to look.
-std::string suggestion(std::string_view name) {
-  std::vector<std::string_view> known;
-  for (const Field& field : catalogue()) known.push_back(field.name);
-  const auto nearest = base::nearest(name, known);
-  if (!nearest) return "`weir fields` lists the fields";
-  return "did you mean ${" + std::string(*nearest) + "}?";
-}
-
 /// What a VPC's flow logs have in place of a transit gateway's field: tgw-src-vpc-id is vpc-id.
 std::string field_of_vpcs(std::string_view name) {
   for (const Field& field : catalogue()) {
@@ -59,7 +50,7 @@ base::Expected<const Field*> known_field(std::string_view name) {
     return base::fail("--log-format", shown + " is a field of transit gateway flow logs only",
                       field_of_vpcs(name));
   }
-  return base::fail("--log-format", shown + " is not a known field", suggestion(name));
+  return base::fail("--log-format", shown + " is not a known field", nearest_field(name));
 }
 
 std::vector<const Field*> fields_where(bool (*chosen)(const Field&)) {
@@ -71,6 +62,14 @@ std::vector<const Field*> fields_where(bool (*chosen)(const Field&)) {
 }
 
 }  // namespace
+
+std::string nearest_field(std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const Field& field : catalogue()) known.push_back(field.name);
+  const auto nearest = base::nearest(name, known);
+  if (!nearest) return "`weir fields` lists the fields";
+  return "did you mean ${" + std::string(*nearest) + "}?";
+}
 
 LogFormat::LogFormat()
     : LogFormat(fields_where([](const Field& field) { return field.version == kDefaultVersion; })) {

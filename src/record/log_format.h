@@ -34,4 +34,7 @@ class LogFormat {
   int version_ = 2;
 };
 
+/// Of a name that is no field's: "did you mean ${tcp-flags}?", or where to look.
+std::string nearest_field(std::string_view name);
+
 }  // namespace weir::record

@@ -93,7 +93,7 @@ TEST_F(Objects, OfAFolderAreWhatIsNamedLikeALog) {
 TEST_F(Objects, AreEachListedOnceAndANamedFileMayBeCalledAnything) {
   put("a.log");
   put("odd");
-  EXPECT_THAT(listed({folder_.string(), path("a.log"), path("*"), path("./odd")}),
+  EXPECT_THAT(listed({folder_.string(), path("a.log"), path("*"), path("./odd"), folder_.string()}),
               ElementsAre("a.log", "odd"));
 }
 
