@@ -155,7 +155,7 @@ std::string RecordWords::address(const LoggedRecord& record, FieldId field) cons
 }
 
 std::string RecordWords::service(const LoggedRecord& record) const {
-  const std::string protocol = protocol_words(record);
+  std::string protocol = protocol_words(record);
   const auto source = record.number(FieldId::srcport);
   const auto destination = record.number(FieldId::dstport);
   if (!destination || (destination == 0 && source == 0)) return protocol;

@@ -17,6 +17,7 @@ class ResultPrinter : public query::ResultSink {
 
   void columns(const std::vector<query::ResultColumn>& columns) override {
     std::vector<base::Column> shown;
+    shown.reserve(columns.size());
     for (const query::ResultColumn& column : columns) {
       shown.push_back({column.name, column.is_number, false, column.is_json});
     }

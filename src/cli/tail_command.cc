@@ -72,7 +72,8 @@ int stop_on_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) {
     const std::uint64_t one = 1;
-    static_cast<void>(!::write(stop_descriptor, &one, sizeof one));
+    // It can only fail because it is set already.
+    [[maybe_unused]] const ssize_t written = ::write(stop_descriptor, &one, sizeof one);
   };
   action.sa_flags = static_cast<int>(SA_RESETHAND | static_cast<unsigned>(SA_RESTART));
   sigaction(SIGINT, &action, nullptr);

@@ -81,6 +81,7 @@ class TableTailPrinter : public TailPrinter {
  public:
   TableTailPrinter(std::ostream& out, const RecordWords& words) : out_(out), words_(words) {
     std::vector<std::string> names;
+    names.reserve(kRowColumns.size());
     for (const RowColumn& column : kRowColumns) names.emplace_back(column.name);
     print_row(names, words_.palette().faint);
   }

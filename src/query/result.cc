@@ -77,7 +77,7 @@ base::Expected<std::vector<ResultColumn>> prepare_as_text(const Duck& duck, cons
   }
   base::Expected<void> done;
   for (const std::string& table : as_table(sql)) {
-    done = as_text.prepare(duck, "SELECT " + list + " FROM " + table);
+    done = as_text.prepare(duck, fmt::format("SELECT {} FROM {}", list, table));
     if (done) return columns;
   }
   return tl::unexpected(done.error());
