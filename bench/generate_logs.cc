@@ -110,11 +110,11 @@ struct Set {
         "start end action log-status\n";
     for (unsigned i = 0; i < records; ++i) generator.append(text, slot);
     const auto time = fmt::gmtime(static_cast<std::time_t>(slot));
-    const fs::path path =
-        folder / fmt::format("AWSLogs/123456789012/vpcflowlogs/us-east-1/{:%Y/%m/%d}/"
-                             "123456789012_vpcflowlogs_us-east-1_fl-0123456789abcdef0_"
-                             "{:%Y%m%dT%H%MZ}_{:08x}.log.gz",
-                             time, time, number);
+    const fs::path path = folder / fmt::format(
+                                       "AWSLogs/123456789012/vpcflowlogs/us-east-1/{:%Y/%m/%d}/"
+                                       "123456789012_vpcflowlogs_us-east-1_fl-0123456789abcdef0_"
+                                       "{:%Y%m%dT%H%MZ}_{:08x}.log.gz",
+                                       time, time, number);
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
     return write(path, text);

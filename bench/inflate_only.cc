@@ -51,9 +51,11 @@ int main(int argc, char** argv) try {
   }
   std::atomic<std::size_t> next = 0;
   std::atomic<std::uint64_t> bytes = 0;
+  const auto count = static_cast<std::size_t>(std::stoul(given[1]));
   {
     std::vector<std::jthread> threads;
-    for (int i = 0; i < std::stoi(given[1]); ++i) {
+    threads.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
       threads.emplace_back([&] {
         std::vector<std::uint8_t> room(std::size_t{1} << 18U);
         for (std::size_t mine = next++; mine < objects.size(); mine = next++) {

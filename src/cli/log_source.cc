@@ -113,8 +113,8 @@ base::Expected<std::vector<std::string>> fields_of_format(const std::string& for
                         "write '${version} ${srcaddr} …', in single quotes for the shell");
     }
     if (record::find_field(word) == nullptr) {
-      fmt::print(stderr, "weir: --log-format: {} is no known field, and is read as text; {}\n", word,
-                 record::nearest_field(word));
+      fmt::print(stderr, "weir: --log-format: {} is no known field, and is read as text; {}\n",
+                 word, record::nearest_field(word));
     }
     columns.push_back(std::move(word));
   }

@@ -114,6 +114,7 @@ class CsvTailPrinter : public TailPrinter {
  public:
   CsvTailPrinter(std::ostream& out, const RecordWords& words) : words_(words) {
     std::vector<base::Column> columns;
+    columns.reserve(kRowColumns.size());
     for (const RowColumn& column : kRowColumns) {
       columns.push_back({std::string(column.name), column.is_number});
     }

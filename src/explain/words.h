@@ -1,6 +1,7 @@
 // Findings in sentences that a newcomer understands.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,7 +38,7 @@ struct Labels {
   std::string_view more;         ///< {flows}
   std::string_view more_groups;  ///< {groups}
   std::string_view nothing;      ///< no record was refused
-  std::string_view certainties[3];
+  std::array<std::string_view, 3> certainties;
   std::string_view no_rule;
 };
 const Labels& labels(Language language);

@@ -325,8 +325,8 @@ base::Expected<void> Engine::run_into_parquet(const std::string& sql, std::ostre
   do {
     if (auto planned = state_->plan(sql); !planned) return planned;
     for (const std::string& table : as_table(sql)) {
-      auto copied =
-          state_->duck->run("COPY (FROM " + table + ") TO " + sql_text(path) + " (FORMAT parquet, ROW_GROUP_SIZE 40960)");
+      auto copied = state_->duck->run("COPY (FROM " + table + ") TO " + sql_text(path) +
+                                      " (FORMAT parquet, ROW_GROUP_SIZE 40960)");
       done = copied ? base::Expected<void>() : tl::unexpected(copied.error());
       if (done) break;
     }

@@ -19,7 +19,7 @@ TEST(Printable, ControlCharactersBecomeDots) {
 }
 
 TEST(Printable, WhatReordersTextBecomesADot) {
-  EXPECT_EQ(printable("a\u202eb\u2066c\u200fd\u2028"), "a.b.c.d.");
+  EXPECT_EQ(printable("a\u202eb\u202cc\u2066d\u2069\u200fe\u2028"), "a.b.c.d..e.");
 }
 
 TEST(Printable, BytesThatAreNoUtf8BecomeADotEach) {

@@ -35,6 +35,7 @@ TEST(Problems, SeveralThreadsLoseNone) {
   constexpr std::uint64_t kLines = 2000;
   Problems problems;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, name = std::to_string(i)] {
       for (std::uint64_t line = 1; line <= kLines; ++line) problems.bad_line(name, line, "is odd");

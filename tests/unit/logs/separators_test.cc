@@ -11,7 +11,7 @@ namespace weir::logs {
 namespace {
 
 std::string random_text(std::mt19937& random, std::size_t size) {
-  constexpr std::string_view kBytes("  \n\r-07azA\x80\xff\0", 14);
+  constexpr std::string_view kBytes("  \n\r-07azA\x80\xff\0", 13);
   std::string text(size, '\0');
   for (char& c : text) c = kBytes[random() % kBytes.size()];
   return text;

@@ -72,7 +72,7 @@ TEST(Unwrap, ABrokenObjectDoesNotTakeTheNextWithIt) {
 
 TEST(Unwrap, AnObjectThatIsNotClosedIsToldAfterWhatIsGood) {
   for (const char* text :
-       {"{\"message\":\"a\"}{\"mess", "{\"message\":\"a\"", "{\"message\":\"a\"}{"}) {
+       {R"({"message":"a"}{"mess)", R"({"message":"a")", R"({"message":"a"}{)"}) {
     const Result result = unwrapped(text);
     EXPECT_EQ(result.lines, "a\n") << text;
     EXPECT_FALSE(result.is_whole) << text;
