@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/table.h"
+#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/rules.h"
@@ -181,7 +182,7 @@ int run(const Asked& asked) {
           explainer.explain(conversation, [&](const Finding& finding) { output->add(finding); });
         });
   }
-  if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
+  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
   if (done) output->finish();
   std::cout.flush();
   const int code = tell_problems(asked.source, **engine);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/table.h"
+#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/rules.h"
@@ -30,7 +31,7 @@ int for_all(const Asked& asked, query::Engine& engine,
     const Watch watch(engine);
     done = for_each_conversation(engine, explain::Wanted::all, use);
   }
-  if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
+  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
   if (!done) return failed(done.error());
   tell_unusable(*done);
   return tell_problems(asked.source, engine);
