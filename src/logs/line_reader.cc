@@ -26,19 +26,33 @@ std::vector<std::string> split(std::string_view line) {
   }
 }
 
-/// Names only, in the form in which logs print them; names from the future are some too, so long as
-/// half of the words, or three, are fields that are known.
-bool is_header(const std::vector<std::string>& words) {
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+/// A field's name as AWS's logs print it, of whatever case, and with the underscores of a table.
+std::string name_of(std::string_view word) {
+  std::string name(word);
+  for (char& c : name) c = c == '_' ? '-' : lower(c);
+  return name;
+}
+
+/// The names, if the line is a header: nothing but names. Names from the future are some too, so
+/// long as half of the words, or three, are fields that are known.
+std::optional<LineReader::Columns> header_of(std::string_view line) {
+  LineReader::Columns words = split(line);
   std::size_t known = 0;
-  for (const std::string& word : words) {
+  for (std::string& word : words) {
+    word = name_of(word);
     const bool is_name = !word.empty() && word.front() >= 'a' && word.front() <= 'z' &&
                          std::all_of(word.begin(), word.end(), [](char c) {
                            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
                          });
-    if (!is_name) return false;
+    if (!is_name) return std::nullopt;
     known += record::find_field(word) != nullptr ? 1U : 0U;
   }
-  return known >= 3 || known * 2 >= words.size();
+  if (known < 3 && known * 2 < words.size()) return std::nullopt;
+  return words;
 }
 
 /// Lengths and first letters of fields' names: what has another is no name, which spares most
@@ -51,20 +65,28 @@ class NameShapes {
     }
   }
   [[nodiscard]] bool may_be_name(std::string_view word) const {
-    return !word.empty() && word.front() >= 'a' && word.front() <= 'z' && word.size() < 64 &&
+    return !word.empty() && is_letter(word.front()) && word.size() < 64 &&
            (lengths_[letter(word)] >> word.size() & 1U) != 0;
   }
+  static bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
 
  private:
   static std::size_t letter(std::string_view word) {
-    return static_cast<std::size_t>(word.front() - 'a');
+    return static_cast<std::size_t>(lower(word.front()) - 'a');
   }
   std::array<std::uint64_t, 'z' - 'a' + 1> lengths_{};
 };
 
 bool is_field_name(std::string_view word) {
   static const NameShapes shapes;
-  return shapes.may_be_name(word) && record::find_field(word) != nullptr;
+  return shapes.may_be_name(word) && record::find_field(name_of(word)) != nullptr;
+}
+
+/// Windows puts a mark in front of a file, which a concatenation has in its middle.
+std::string_view without_mark(std::string_view line) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (line.starts_with(kMark)) line.remove_prefix(kMark.size());
+  return line;
 }
 
 std::string_view without_return(std::string_view line) {
@@ -90,7 +112,6 @@ struct LineReader::State {
   void index();
   bool is_regular(const SeparatorCount& count) const;
   void index_one_by_one(const SeparatorCount& count);
-  bool take_header(std::string_view line);
   void bad(std::string_view line, std::size_t fields);
 
   [[nodiscard]] std::string_view rest() const {
@@ -178,6 +199,7 @@ base::Expected<void> LineReader::State::unwrap() {
     begin_anew(unwrap_messages(rest(), std::move(input)));
   }
   fill();
+  begin += rest().size() - without_mark(rest()).size();
   return {};
 }
 
@@ -188,7 +210,10 @@ base::Expected<void> LineReader::State::take_first_line(const Columns& without_h
     first.remove_prefix(1);
   }
   first = without_return(first.substr(0, first.find('\n')));
-  if (take_header(first)) return {};
+  if (auto names = header_of(first)) {
+    columns = std::move(*names);
+    return {};
+  }
   columns = without_header;
   const std::size_t words = split(first).size();
   columns.insert(columns.begin(), words_in_front(first, columns.size()), "");
@@ -207,8 +232,8 @@ bool LineReader::State::has_line_of(std::size_t words) const {
   std::string_view left = rest();
   while (!left.empty()) {
     const std::size_t line_end = std::min(left.find('\n'), left.size() - 1);
-    const auto line_words = split(without_return(left.substr(0, line_end)));
-    if (line_words.size() == words || is_header(line_words)) return true;
+    const std::string_view line = without_return(left.substr(0, line_end));
+    if (split(line).size() == words || header_of(line)) return true;
     left.remove_prefix(line_end + 1);
   }
   return false;
@@ -256,7 +281,7 @@ bool LineReader::State::is_regular(const SeparatorCount& count) const {
   for (std::size_t i = step - 1; i < count.all; i += step) {
     const std::size_t line_end = separators[i];
     if (text[line_end] != '\n') return false;
-    if (text[start] >= 'a' && text[start] <= 'z' &&
+    if (NameShapes::is_letter(text[start]) &&
         is_field_name(lines.text_.substr(start, separators[i + 1 - step] - start))) {
       return false;
     }
@@ -278,14 +303,15 @@ void LineReader::State::index_one_by_one(const SeparatorCount& count) {
     if (lines.text_[separators[i]] != '\n') continue;
     const std::size_t fields = i + 1 - first_end;
     const std::string_view line = without_return(lines.text_.substr(start, separators[i] - start));
-    const bool may_be_header = is_field_name(line.substr(0, line.find(' ')));
-    if (may_be_header && is_header(split(line))) {
-      if (split(line) != columns) {
+    const std::string_view unmarked = without_mark(line);
+    const bool may_be_header = is_field_name(unmarked.substr(0, unmarked.find(' ')));
+    if (auto names = may_be_header ? header_of(unmarked) : std::nullopt) {
+      if (*names != columns) {
         if (lines_in_block != 0) {
           begin -= lines.text_.size() - start;  // what follows is for the next block
           break;
         }
-        take_header(line);
+        columns = std::move(*names);
         lines.columns_ = columns.size();
       }
     } else if (fields == columns.size() && (!may_be_bytes || is_utf8(line))) {
@@ -303,13 +329,6 @@ void LineReader::State::index_one_by_one(const SeparatorCount& count) {
   }
   lines.starts_ = starts;
   lines.ends_ = ends;
-}
-
-bool LineReader::State::take_header(std::string_view line) {
-  auto words = split(line);
-  if (!is_header(words)) return false;
-  columns = std::move(words);
-  return true;
 }
 
 void LineReader::State::bad(std::string_view line, std::size_t fields) {

@@ -60,6 +60,20 @@ TEST(LineReader, AHeaderNamesTheColumns) {
   EXPECT_THAT(rows_of("bytes action\n5 ACCEPT\n"), ElementsAre("bytes=5 action=ACCEPT"));
 }
 
+TEST(LineReader, AHeaderIsOneInAnyCaseWithUnderscoresAndBehindAByteOrderMark) {
+  for (const char* header : {"log_status tcp_flags", "LOG-STATUS TCP-FLAGS", "Log_Status Tcp-Flags",
+                             "\xef\xbb\xbflog-status tcp-flags"}) {
+    const std::string line = std::string(header) + "\r\n";
+    EXPECT_THAT(rows_of(line + "OK 2\n"), ElementsAre("log-status=OK tcp-flags=2"));
+    EXPECT_THAT(rows_of("10.0.0.1 5\n" + line + "OK 2\n"),
+                ElementsAre("srcaddr=10.0.0.1 bytes=5", "log-status=OK tcp-flags=2"))
+        << "in the middle";
+  }
+  EXPECT_THAT(rows_of("\xef\xbb\xbf"
+                      "10.0.0.1 5\n"),
+              ElementsAre("srcaddr=10.0.0.1 bytes=5"));
+}
+
 TEST(LineReader, WithoutAHeaderTheColumnsAreTheGivenOnes) {
   EXPECT_THAT(rows_of("10.0.0.1 5"), ElementsAre("srcaddr=10.0.0.1 bytes=5"));
 }
