@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -70,16 +69,16 @@ base::Expected<query::ReportValues> values_of(const Asked& asked, const query::R
 }
 
 base::Expected<void> check_fields(query::Engine& engine, const query::Report& report) {
-  const auto present = engine.fields();
-  if (!present) return tl::unexpected(present.error());
+  const auto names = report.field_names();
+  const auto lacking = engine.lacking({names.begin(), names.end()});
+  if (!lacking) return tl::unexpected(lacking.error());
+  if (lacking->empty()) return {};
   std::string missing;
   std::string format;
-  for (const std::string_view field : report.field_names()) {
-    if (std::find(present->begin(), present->end(), field) != present->end()) continue;
-    missing += (missing.empty() ? "" : ", ") + std::string(field);
-    format += (format.empty() ? "${" : " ${") + std::string(field) + "}";
+  for (const std::string& field : *lacking) {
+    missing += (missing.empty() ? "" : ", ") + field;
+    format += (format.empty() ? "${" : " ${") + field + "}";
   }
-  if (missing.empty()) return {};
   return base::fail(std::string(report.name), "the logs have no " + missing,
                     "only a flow log whose --log-format names '" + format +
                         "' has what this report needs: make a new one, a format cannot be changed");

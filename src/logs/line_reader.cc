@@ -13,6 +13,8 @@ namespace {
 
 /// As much text as stays in a core's own cache with its separators.
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;
+/// Enough for a header, and for some lines to know a format by that has none.
+constexpr std::size_t kFrontBytes = std::size_t{16} << 10U;
 /// A line that is longer is no record.
 constexpr std::size_t kLongestLine = kBlockBytes;
 
@@ -97,11 +99,13 @@ std::string_view without_return(std::string_view line) {
 }  // namespace
 
 struct LineReader::State {
-  State(std::unique_ptr<base::Input> the_input, std::string the_name, Problems& the_problems)
+  State(std::unique_ptr<base::Input> the_input, std::string the_name, Problems& the_problems,
+        std::size_t the_block_bytes)
       : input(std::move(the_input)),
         name(std::move(the_name)),
         problems(the_problems),
-        bytes(kBlockBytes + kSeparatorPadding) {}
+        block_bytes(the_block_bytes),
+        bytes(block_bytes + kSeparatorPadding) {}
 
   void fill();
   void read_block();
@@ -122,6 +126,7 @@ struct LineReader::State {
   std::string name;
   Problems& problems;
 
+  std::size_t block_bytes;
   std::vector<char> bytes;  ///< kSeparatorPadding more than may be filled
   std::size_t begin = 0;    ///< where the lines not yet handed out begin
   std::size_t end = 0;
@@ -145,9 +150,9 @@ void LineReader::State::read_block() {
   std::memmove(bytes.data(), bytes.data() + begin, end - begin);
   end -= begin;
   begin = 0;
-  while (!is_at_end && end < kBlockBytes) {
+  while (!is_at_end && end < block_bytes) {
     auto count = input->read(
-        std::span(reinterpret_cast<std::uint8_t*>(bytes.data()) + end, kBlockBytes - end));
+        std::span(reinterpret_cast<std::uint8_t*>(bytes.data()) + end, block_bytes - end));
     if (!count) {
       damage = count.error();
       is_at_end = true;
@@ -349,9 +354,26 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
                                                              std::string name,
                                                              const Columns& without_header,
                                                              Problems& problems) {
+  return open(std::move(input), std::move(name), without_header, problems, kBlockBytes);
+}
+
+base::Expected<LineReader::Columns> LineReader::columns_at_front(std::unique_ptr<base::Input> input,
+                                                                 const Columns& without_header) {
+  Problems told_later;
+  auto reader = open(std::move(input), "", without_header, told_later, kFrontBytes);
+  if (!reader) return tl::unexpected(reader.error());
+  return (*reader)->columns();
+}
+
+base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<base::Input> input,
+                                                             std::string name,
+                                                             const Columns& without_header,
+                                                             Problems& problems,
+                                                             std::size_t block_bytes) {
   auto unpacked = base::unpacked(std::move(input));
   if (!unpacked) return tl::unexpected(unpacked.error());
-  auto state = std::make_unique<State>(std::move(*unpacked), std::move(name), problems);
+  auto state =
+      std::make_unique<State>(std::move(*unpacked), std::move(name), problems, block_bytes);
   state->read_block();
   if (auto inner = state->unwrap(); !inner) return tl::unexpected(inner.error());
   if (auto taken = state->take_first_line(without_header); !taken) {
@@ -363,7 +385,7 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
 std::unique_ptr<LineReader> LineReader::resume(std::unique_ptr<base::Input> input, std::string name,
                                                Columns columns, std::uint64_t lines_before,
                                                Problems& problems) {
-  auto state = std::make_unique<State>(std::move(input), std::move(name), problems);
+  auto state = std::make_unique<State>(std::move(input), std::move(name), problems, kBlockBytes);
   state->read_block();
   if (auto inner = state->unwrap(); !inner) state->damage = inner.error();
   state->columns = std::move(columns);

@@ -50,6 +50,10 @@ class LineReader {
                                                           std::string name,
                                                           const Columns& without_header,
                                                           Problems& problems);
+  /// The columns of an object's front, of which it reads little. Error: as `open`, or too little
+  /// has been read to tell.
+  static base::Expected<Columns> columns_at_front(std::unique_ptr<base::Input> input,
+                                                  const Columns& without_header);
   /// Reads on in a plain object of which `lines_before` lines have been read and the last had these
   /// columns. `input` begins with a whole line.
   static std::unique_ptr<LineReader> resume(std::unique_ptr<base::Input> input, std::string name,
@@ -77,6 +81,11 @@ class LineReader {
  private:
   struct State;
   explicit LineReader(std::unique_ptr<State> state);
+  static base::Expected<std::unique_ptr<LineReader>> open(std::unique_ptr<base::Input> input,
+                                                          std::string name,
+                                                          const Columns& without_header,
+                                                          Problems& problems,
+                                                          std::size_t block_bytes);
   std::unique_ptr<State> state_;
 };
 

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <functional>
 #include <numeric>
 #include <set>
 #include <thread>
 #include <utility>
 
+#include "logs/open_lines.h"
 #include "query/duck.h"
 #include "query/functions.h"
 #include "query/gate.h"
@@ -19,6 +20,7 @@
 #include "query/result.h"
 #include "query/scan.h"
 #include "query/schema.h"
+#include "query/spill_folder.h"
 #include "record/log_format.h"
 
 namespace weir::query {
@@ -26,30 +28,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of our own for what does not fit into memory; gone with its owner.
-class SpillFolder {
- public:
-  SpillFolder() {
-    std::string name = (fs::temp_directory_path() / "weir-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  SpillFolder(const SpillFolder&) = delete;
-  SpillFolder& operator=(const SpillFolder&) = delete;
-  ~SpillFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 std::vector<std::string> default_columns() {
   std::vector<std::string> names;
   const record::LogFormat format;
   for (const record::Field* field : format.fields()) names.emplace_back(field->name);
   return names;
+}
+
+/// Adds what `to` lacks; true if that is something.
+bool add_fields(const std::vector<std::string>& fields, std::vector<std::string>& to) {
+  const std::size_t before = to.size();
+  for (const std::string& field : fields) {
+    if (!field.empty() && std::find(to.begin(), to.end(), field) == to.end()) to.push_back(field);
+  }
+  return to.size() != before;
 }
 
 }  // namespace
@@ -59,14 +51,18 @@ struct Engine::State {
 
   base::Expected<void> start();
   base::Expected<void> load_tables() const;
-  base::Expected<void> plan(const std::string& sql);
+  base::Expected<void> plan(const std::string& sql, const std::vector<std::string>& found);
+  base::Expected<std::vector<std::string>> bind(const std::string& sql,
+                                                std::vector<std::string> present,
+                                                const std::vector<std::string>& others);
+  base::Expected<void> bind(const std::string& sql, const std::vector<std::string>& fields);
   [[nodiscard]] std::vector<std::size_t> every_object() const;
   base::Expected<std::vector<std::string>> look_at_formats(const std::vector<std::size_t>& numbers);
-  std::vector<std::size_t> first_and_last_of_each_log(
-      const std::vector<std::size_t>& numbers) const;
-  base::Expected<std::vector<std::string>> fields_of(const logs::Object& object);
+  void for_fields_behind_the_front(const std::function<bool(const std::vector<std::string>&)>& use);
   void damaged(const logs::Object& object, const base::Error& error);
   bool drop_damaged_parquet(const base::Error& failure);
+  base::Expected<void> run(const std::string& sql, const bool& has_rows,
+                           const std::function<base::Expected<void>()>& ask);
   base::Expected<void> define_table(const std::vector<std::string>& fields);
   [[nodiscard]] std::string result_path() const {
     return (spill.path() / "result.parquet").string();
@@ -146,24 +142,41 @@ base::Expected<void> Engine::State::load_tables() const {
   return {};
 }
 
-/// Finds out which objects the query needs and defines `flow_logs` over them.
-base::Expected<void> Engine::State::plan(const std::string& sql) {
+/// Finds out which objects the query needs and defines `flow_logs` over them. `found` are fields
+/// that only reading the objects told of.
+base::Expected<void> Engine::State::plan(const std::string& sql,
+                                         const std::vector<std::string>& found) {
   scan.objects.clear();
   scan.equalities.clear();
+  scan.wants_every_column = false;
   parquet = {};
   // First with all fields that are known; a query that names others needs a look at the objects.
-  if (auto done = define_table(with_all_known({})); !done) return done;
+  std::vector<std::string> others = found;
+  if (auto done = define_table(with_all_known({kAnyField})); !done) return done;
   if (auto checked = check_only_reads(*duck, sql); !checked) return checked;
-  if (Prepared trial; !trial.prepare(*duck, sql)) {
+  bool has_any = true;
+  if (!Prepared().prepare(*duck, sql)) {
     auto fields = look_at_formats(every_object());
     if (!fields) return tl::unexpected(fields.error());
-    if (auto done = define_table(with_all_known(std::move(*fields))); !done) return done;
-    if (auto prepared = trial.prepare(*duck, sql); !prepared) return prepared;
+    add_fields(*fields, others);
+    auto bound = bind(sql, others, {});
+    for_fields_behind_the_front([&](const std::vector<std::string>& fields_behind) {
+      if (bound || !add_fields(fields_behind, others)) return !bound;
+      bound = bind(sql, others, {});
+      return !bound;
+    });
+    if (!bound) return tl::unexpected(bound.error());
+    std::vector<std::string> with_any = *bound;
+    with_any.emplace_back(kAnyField);
+    has_any = bind(sql, with_any).has_value();
+    if (!has_any) bound = bind(sql, *bound, {});
   }
   auto pushed = push_down(*duck, sql, settings.objects);
   if (!pushed) return tl::unexpected(pushed.error());
+  scan.wants_every_column = pushed->wants_every_column || !has_any;
   auto present = look_at_formats(pushed->objects);
   if (!present) return tl::unexpected(present.error());
+  add_fields(found, *present);
   selected.objects_selected = pushed->objects.size();
   selected.bytes_selected = 0;
   for (const std::size_t number : pushed->objects) {
@@ -174,13 +187,29 @@ base::Expected<void> Engine::State::plan(const std::string& sql) {
     }
   }
   scan.equalities = std::move(pushed->equalities);
+  auto bound = bind(sql, *present, others);
+  if (!bound) return tl::unexpected(bound.error());
+  return {};
+}
 
-  // Then with the fields that are there; the others are added, as NULL, only for queries that name
-  // them, so that SELECT * shows what the objects have.
-  if (auto done = define_table(*present); !done) return done;
-  Prepared trial;
-  if (trial.prepare(*duck, sql)) return {};
-  return define_table(with_all_known(std::move(*present)));
+/// Defines `flow_logs` with the fields that are there; the others are added, as NULL, only for
+/// queries that name them, so that SELECT * shows what the objects have. Returns its fields.
+base::Expected<std::vector<std::string>> Engine::State::bind(
+    const std::string& sql, std::vector<std::string> present,
+    const std::vector<std::string>& others) {
+  auto bound = bind(sql, present);
+  if (!bound && add_fields(others, present)) bound = bind(sql, present);
+  if (bound) return present;
+  present = with_all_known(std::move(present));
+  bound = bind(sql, present);
+  if (!bound) return tl::unexpected(bound.error());
+  return present;
+}
+
+base::Expected<void> Engine::State::bind(const std::string& sql,
+                                         const std::vector<std::string>& fields) {
+  if (auto done = define_table(fields); !done) return done;
+  return Prepared().prepare(*duck, sql);
 }
 
 std::vector<std::size_t> Engine::State::every_object() const {
@@ -189,15 +218,17 @@ std::vector<std::size_t> Engine::State::every_object() const {
   return all;
 }
 
-/// The fields of the objects, in the order in which they are met.
+/// The fields at the front of the objects, in the order in which they are met.
 base::Expected<std::vector<std::string>> Engine::State::look_at_formats(
     const std::vector<std::size_t>& numbers) {
   std::vector<std::string> fields;
   parquet = {};
-  for (const std::size_t number : first_and_last_of_each_log(numbers)) {
+  for (const std::size_t number : numbers) {
     const logs::Object& object = settings.objects[number];
     if (unreadable.contains(object.path)) continue;
-    auto found = fields_of(object);
+    auto found = object.kind == logs::ObjectKind::parquet
+                     ? parquet.add(*duck, object)
+                     : logs::fields_at_front(object, scan.without_header);
     if (!found) {
       damaged(object, found.error());
       continue;
@@ -207,46 +238,28 @@ base::Expected<std::vector<std::string>> Engine::State::look_at_formats(
       return base::fail(object.name, "has no field end, by which --since and --until choose",
                         "leave them out and ask for log_date");
     }
-    for (const std::string& name : *found) {
-      if (!name.empty() && std::find(fields.begin(), fields.end(), name) == fields.end()) {
-        fields.push_back(name);
-      }
-    }
+    add_fields(*found, fields);
   }
   return fields.empty() ? default_columns() : fields;
 }
 
-/// A flow log's format never changes (facts/flow-logs.md §6.4), so its first object speaks for all;
-/// the last is looked at too, for logs of other makers. Parquet objects are all looked at: DuckDB
-/// would fail for one that is damaged.
-std::vector<std::size_t> Engine::State::first_and_last_of_each_log(
-    const std::vector<std::size_t>& numbers) const {
-  std::map<std::string, std::size_t> first;
-  std::map<std::string, std::size_t> last;
-  std::set<std::size_t> chosen;
-  for (const std::size_t number : numbers) {
-    const logs::Object& object = settings.objects[number];
-    const logs::Key& key = object.key;
-    if (object.kind == logs::ObjectKind::parquet || key.flow_log_id.empty()) {
-      chosen.insert(number);
-    } else if (!unreadable.contains(object.path)) {
-      const std::string log = key.account_id + key.region + key.flow_log_id;
-      first.emplace(log, number);
-      last[log] = number;
+/// Calls `use` with the fields of headers that stand behind an object's front, until it returns
+/// false. AWS's objects have none: a flow log's format never changes (facts/flow-logs.md §6.4).
+void Engine::State::for_fields_behind_the_front(
+    const std::function<bool(const std::vector<std::string>&)>& use) {
+  bool goes_on = true;
+  for (const logs::Object& object : settings.objects) {
+    const bool is_aws = !object.key.flow_log_id.empty();
+    if (is_aws || object.kind != logs::ObjectKind::text || unreadable.contains(object.path)) {
+      continue;
     }
+    if (!goes_on) return;
+    logs::for_later_headers(object, scan.without_header, scan.is_cancelled,
+                            [&](const std::vector<std::string>& fields) {
+                              goes_on = use(fields);
+                              return goes_on;
+                            });
   }
-  for (const auto& numbers_of_logs : {first, last}) {
-    for (const auto& [log, number] : numbers_of_logs) chosen.insert(number);
-  }
-  return {chosen.begin(), chosen.end()};
-}
-
-base::Expected<std::vector<std::string>> Engine::State::fields_of(const logs::Object& object) {
-  if (object.kind == logs::ObjectKind::parquet) return parquet.add(*duck, object);
-  logs::Problems told_later;
-  auto reader = open_lines(object, scan.without_header, told_later);
-  if (!reader) return tl::unexpected(reader.error());
-  return (*reader)->columns();
 }
 
 void Engine::State::damaged(const logs::Object& object, const base::Error& error) {
@@ -267,6 +280,28 @@ bool Engine::State::drop_damaged_parquet(const base::Error& failure) {
     has_dropped = true;
   }
   return has_dropped;
+}
+
+/// Plans and asks, and asks again when that told of objects what planning did not know. `has_rows`:
+/// some have been handed out, so that it is too late.
+base::Expected<void> Engine::State::run(const std::string& sql, const bool& has_rows,
+                                        const std::function<base::Expected<void>()>& ask) {
+  std::vector<std::string> found;
+  for (;;) {
+    if (auto planned = plan(sql, found); !planned) return planned;
+    scan.new_fields.reset();
+    auto done = ask();
+    if (done) return done;
+    if (scan.new_fields && has_rows) {
+      return base::fail(scan.new_fields->where,
+                        fmt::format("has fields that no line before it has ({}), and rows have "
+                                    "been handed out without them",
+                                    fmt::join(scan.new_fields->names, ", ")),
+                        "name the columns that you want instead of *");
+    }
+    const bool has_found = scan.new_fields && add_fields(scan.new_fields->names, found);
+    if (!has_found && (!drop_damaged_parquet(done.error()) || has_rows)) return done;
+  }
 }
 
 base::Expected<void> Engine::State::define_table(const std::vector<std::string>& fields) {
@@ -306,32 +341,39 @@ base::Expected<std::unique_ptr<Engine>> Engine::open(Settings settings) {
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
-base::Expected<std::vector<std::string>> Engine::fields() {
-  return state_->look_at_formats(state_->every_object());
+base::Expected<std::vector<std::string>> Engine::lacking(std::vector<std::string> fields) {
+  auto present = state_->look_at_formats(state_->every_object());
+  if (!present) return tl::unexpected(present.error());
+  const auto take_out = [&](const std::vector<std::string>& found) {
+    std::erase_if(fields, [&](const std::string& field) {
+      return std::find(found.begin(), found.end(), field) != found.end();
+    });
+    return !fields.empty();
+  };
+  if (take_out(*present)) state_->for_fields_behind_the_front(take_out);
+  return fields;
 }
 
 base::Expected<void> Engine::run(const std::string& sql, ResultSink& sink) {
-  for (;;) {
-    if (auto planned = state_->plan(sql); !planned) return planned;
-    bool has_rows = false;
-    auto done = stream_result(*state_->duck, sql, sink, has_rows);
-    if (done || !state_->drop_damaged_parquet(done.error()) || has_rows) return done;
-  }
+  bool has_rows = false;
+  return state_->run(sql, has_rows,
+                     [&] { return stream_result(*state_->duck, sql, sink, has_rows); });
 }
 
 base::Expected<void> Engine::run_into_parquet(const std::string& sql, std::ostream& out) {
   const std::string path = state_->result_path();
-  base::Expected<void> done;
-  do {
-    if (auto planned = state_->plan(sql); !planned) return planned;
+  const auto copy = [&] {
+    base::Expected<void> done;
     for (const std::string& table : as_table(sql)) {
       auto copied = state_->duck->run("COPY (FROM " + table + ") TO " + sql_text(path) +
                                       " (FORMAT parquet, ROW_GROUP_SIZE 40960)");
       done = copied ? base::Expected<void>() : tl::unexpected(copied.error());
       if (done) break;
     }
-  } while (!done && state_->drop_damaged_parquet(done.error()));
-  if (!done) return done;
+    return done;
+  };
+  bool has_rows = false;
+  if (auto done = state_->run(sql, has_rows, copy); !done) return done;
   std::ifstream file(path, std::ios::binary);
   out << file.rdbuf();
   if (!out.flush() || !file) return base::fail("the result", "cannot be written");

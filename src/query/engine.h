@@ -59,8 +59,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  /// The fields that some of the objects have ("log-status").
-  [[nodiscard]] base::Expected<std::vector<std::string>> fields();
+  /// Those of the fields ("log-status") that none of the objects has.
+  [[nodiscard]] base::Expected<std::vector<std::string>> lacking(std::vector<std::string> fields);
 
   /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads. A
   /// Parquet object that turns out to be damaged is left out and told, unless rows of it have been

@@ -27,21 +27,34 @@ std::string text_of(const Json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-/// The filter above each scan of flow logs in a plan; nothing where a scan has none.
-void find_filters(const Json& node, const std::optional<std::string>& above,
-                  std::vector<std::optional<std::string>>& filters) {
+/// A scan of flow logs in a plan.
+struct PlannedScan {
+  std::optional<std::string> filter;  ///< above it
+  bool wants_every_column = false;
+};
+
+bool wants_every_column(const Json& scan) {
+  constexpr std::string_view kAnyColumn = "weir_any";
+  const Json names = scan.value("/extra_info/Projections"_json_pointer, Json());
+  return names == kAnyColumn ||
+         (names.is_array() && std::find(names.begin(), names.end(), kAnyColumn) != names.end());
+}
+
+void find_scans(const Json& node, const std::optional<std::string>& above,
+                std::vector<PlannedScan>& scans) {
   std::string name = text_of(node, "name");
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  if (name.find(kScanFunction) != std::string::npos) filters.push_back(above);
+  if (name.find(kScanFunction) != std::string::npos)
+    scans.push_back({above, wants_every_column(node)});
   std::optional<std::string> filter;
   if (name == "filter" && node.contains("extra_info")) {
     filter = text_of(node["extra_info"], "Expression");
     if (filter->empty()) filter.reset();
   }
   if (!node.contains("children")) return;
-  for (const Json& child : node["children"]) find_filters(child, filter, filters);
+  for (const Json& child : node["children"]) find_scans(child, filter, scans);
 }
 
 /// A plan prints names bare, and `end` is a reserved word (its own END is in capitals).
@@ -280,18 +293,22 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
   if (!plan) return tl::unexpected(plan.error());
   Pushdown out;
   const Json tree = Json::parse(plan->rows() == 0 ? "" : plan->text(1, 0), nullptr, false);
-  std::vector<std::optional<std::string>> filters;
+  std::vector<PlannedScan> scans;
   if (tree.is_array()) {
-    for (const Json& node : tree) find_filters(node, std::nullopt, filters);
+    for (const Json& node : tree) find_scans(node, std::nullopt, scans);
   }
-  if (filters.empty()) filters.emplace_back();  // a plan in a form that is not known
+  // DESCRIBE, or a plan in a form that is not known.
+  if (scans.empty()) scans.push_back({std::nullopt, true});
   if (auto described = describe(duck, objects); !described) {
     return tl::unexpected(described.error());
   }
   std::set<std::size_t> needed;
   Pruner pruner(duck, objects);
-  for (const auto& filter : filters) needed.merge(pruner.needed_by(filter, out.equalities));
-  if (filters.size() != 1) out.equalities.clear();
+  for (const PlannedScan& scan : scans) {
+    needed.merge(pruner.needed_by(scan.filter, out.equalities));
+    out.wants_every_column |= scan.wants_every_column;
+  }
+  if (scans.size() != 1) out.equalities.clear();
   out.objects.assign(needed.begin(), needed.end());
   return out;
 }

@@ -16,17 +16,23 @@ struct Pushdown {
   std::vector<std::size_t> objects;
   /// Of the query's only scan; none if it has several.
   std::vector<Equality> equalities;
+  /// The query shows or counts the columns themselves, as SELECT * does.
+  bool wants_every_column = false;
 };
+
+/// A field that a table is given for push_down to see whether a query wants every column.
+inline constexpr const char* kAnyField = "weir-any";
 
 /// How long before its `end` a record may begin: AWS's longest window is 600 s, and its `start` and
 /// `end` may be off by a minute each (facts/flow-logs.md §1.2); the rest is for other writers.
 inline constexpr std::chrono::seconds kLongestWindow{3600};
 
-/// Plans `sql` (one SELECT that DuckDB can bind) and finds what it leaves out. Conditions on
-/// log_account, log_region, log_date and log_hour are decided by DuckDB itself, object by object;
-/// comparisons of `end`, `start`, end_time and start_time with what has no column by the five
-/// minutes that an object's name tells for `end`, and kLongestWindow. What is not understood leaves
-/// nothing out. Error: DuckDB's, when it cannot plan the query.
+/// Plans `sql` over a `flow_logs` with kAnyField (one SELECT that DuckDB can bind) and finds what
+/// it leaves out. Conditions on log_account, log_region, log_date and log_hour are decided by
+/// DuckDB itself, object by object; comparisons of `end`, `start`, end_time and start_time with
+/// what has no column by the five minutes that an object's name tells for `end`, and
+/// kLongestWindow. What is not understood leaves nothing out. Error: DuckDB's, when it cannot plan
+/// the query.
 base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
                                    const std::vector<logs::Object>& objects);
 

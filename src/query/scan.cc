@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "base/input.h"
+#include "logs/open_lines.h"
 
 namespace weir::query {
 namespace {
@@ -120,7 +120,7 @@ class Worker {
     object_ = &scan_.objects[next];
     consumed_ = 0;
     known_columns_.clear();
-    auto reader = open_lines(*object_, scan_.without_header, scan_.problems);
+    auto reader = logs::open_lines(*object_, scan_.without_header, scan_.problems);
     if (reader) {
       scan_.counters.objects_opened.fetch_add(1, std::memory_order_relaxed);
       reader_ = std::move(*reader);
@@ -146,6 +146,7 @@ class Worker {
   /// Where the query's columns are in the lines of this format.
   void find_columns() {
     known_columns_ = reader_->columns();
+    if (scan_.wants_every_column) check_for_new_fields();
     places_.clear();
     for (const Column* column : query_.columns) {
       places_.push_back(column == nullptr ? kAbsent : place_of(column->field));
@@ -157,6 +158,21 @@ class Worker {
       lacks_tested_field_ |= place == kAbsent;
       tests_.emplace_back(place, &equality);
     }
+  }
+
+  void check_for_new_fields() {
+    std::vector<std::string> names;
+    for (const Column& column : columns_of(known_columns_)) {
+      const bool is_known =
+          std::any_of(scan_.columns.begin(), scan_.columns.end(),
+                      [&](const Column& other) { return other.name == column.name; });
+      if (!is_known) names.push_back(column.field);
+    }
+    if (names.empty()) return;
+    const std::lock_guard lock(scan_.new_fields_mutex);
+    scan_.new_fields = {object_->name + ":" + std::to_string(reader_->line_number(0)),
+                        std::move(names)};
+    throw std::runtime_error("an object has fields that were not known of");
   }
 
   /// What is no number has to be told, so it is not left out here.
@@ -336,15 +352,6 @@ void scan_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
 }
 
 }  // namespace
-
-base::Expected<std::unique_ptr<logs::LineReader>> open_lines(
-    const logs::Object& object, const std::vector<std::string>& without_header,
-    logs::Problems& problems) {
-  auto input = base::open_file(object.path);
-  if (!input) return base::fail("", input.error().what);
-  if ((*input)->total() == 0) return base::fail("", "is empty");
-  return logs::LineReader::open(std::move(*input), object.name, without_header, problems);
-}
 
 base::Expected<void> register_scan(const Duck& duck, Scan& scan) {
   duckdb_table_function function = duckdb_create_table_function();

@@ -5,12 +5,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "logs/line_reader.h"
 #include "logs/objects.h"
 #include "logs/problems.h"
 #include "query/duck.h"
@@ -28,6 +28,12 @@ struct Equality {
   std::optional<std::int64_t> number = std::nullopt;  ///< of fields that are numbers
 };
 
+/// What the lines of an object turned out to have while they were read.
+struct NewFields {
+  std::string where;  ///< "object:line"
+  std::vector<std::string> names;
+};
+
 /// How much was read; for several threads.
 struct ScanCounters {
   std::atomic<std::uint64_t> objects_opened = 0;
@@ -41,15 +47,14 @@ struct Scan {
   std::vector<logs::Object> objects;        ///< text only
   std::vector<std::string> without_header;  ///< the columns of objects that have no header
   std::vector<Equality> equalities;
+  /// A field that is none of `columns` ends the query with an error, and is put into `new_fields`.
+  bool wants_every_column = false;
+  std::mutex new_fields_mutex;
+  std::optional<NewFields> new_fields;
   std::atomic<bool> is_cancelled = false;  ///< by any thread: ends the query with an error
   logs::Problems problems;
   ScanCounters counters;
 };
-
-/// Opens a text object. Error: it cannot be opened or is empty, or LineReader's.
-base::Expected<std::unique_ptr<logs::LineReader>> open_lines(
-    const logs::Object& object, const std::vector<std::string>& without_header,
-    logs::Problems& problems);
 
 /// Makes the function known to the connection. `scan` outlives it.
 base::Expected<void> register_scan(const Duck& duck, Scan& scan);
