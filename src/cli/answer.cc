@@ -4,7 +4,6 @@
 
 #include <iostream>
 
-#include "cli/interruption.h"
 #include "cli/options.h"
 #include "cli/result_printer.h"
 
@@ -34,14 +33,7 @@ int print_answer(query::Engine& engine, const std::string& sql, const LogSource&
       if (done) printer.finish();
     }
   }
-  std::cout.flush();
-  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
-  const int code = tell_problems(source, engine);
-  if (!done) return failed(done.error());
-  if (!std::cout) {
-    return failed({"standard output", "cannot be written", "is there room where it goes?"});
-  }
-  return code;
+  return tell_end(source, engine, done);
 }
 
 }  // namespace weir::cli

@@ -20,6 +20,8 @@ namespace {
 using explain::Finding;
 using explain::Language;
 
+constexpr std::size_t kMostGroups = 1'000'000'000;
+
 struct Asked {
   LogSource source;
   std::string description;
@@ -159,10 +161,8 @@ int run(const Asked& asked) {
     if (!read) return failed(read.error());
     rules = std::move(*read);
   }
-  auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error());
-  auto engine = query::Engine::open(std::move(*settings));
-  if (!engine) return failed(engine.error());
+  auto engine = open_logs(asked.source);
+  if (!engine) return engine.error();
 
   std::unique_ptr<Output> output;
   if (asked.form == "text") {
@@ -174,7 +174,9 @@ int run(const Asked& asked) {
   {
     const Watch watch(**engine);
     auto subnets = explain::read_subnets(**engine);
-    if (!subnets) return failed(subnets.error());
+    if (!subnets) {
+      return tell_end(asked.source, **engine, tl::unexpected(subnets.error()));
+    }
     explain::Explainer explainer(*subnets);
     if (rules) explainer.use(rules->network, rules->policy);
     done = for_each_conversation(
@@ -182,12 +184,9 @@ int run(const Asked& asked) {
           explainer.explain(conversation, [&](const Finding& finding) { output->add(finding); });
         });
   }
-  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
-  if (done) output->finish();
-  std::cout.flush();
-  const int code = tell_problems(asked.source, **engine);
-  if (!done) return failed(done.error());
-  tell_unusable(*done);
+  if (done && !was_interrupted()) output->finish();
+  const int code = tell_end(asked.source, **engine, done.map([](std::uint64_t) {}));
+  if (done) tell_unusable(*done);
   return code;
 }
 
@@ -205,6 +204,7 @@ void add_explain_command(CLI::App& weir, int& exit_code) {
       ->check(CLI::IsMember({"en", "ja"}))
       ->type_name("LANGUAGE");
   command->add_option("--limit", asked->limit, "How many groups the text shows (20)")
+      ->check(CLI::Range(std::size_t{1}, kMostGroups))
       ->type_name("N");
   command->add_option("--output", asked->form, "How to print: text (default), table, json, csv")
       ->check(CLI::IsMember({"text", "table", "json", "csv"}))

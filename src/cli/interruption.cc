@@ -1,10 +1,12 @@
 #include "cli/interruption.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdint>
+#include <initializer_list>
 
 namespace weir::cli {
 namespace {
@@ -27,8 +29,13 @@ void watch_interruption() {
   struct sigaction action {};
   action.sa_handler = note;
   action.sa_flags = static_cast<int>(SA_RESETHAND | static_cast<unsigned>(SA_RESTART));
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    sigaction(signal, nullptr, &before);
+    // nohup says so.
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 int interruption_descriptor() {
@@ -37,6 +44,11 @@ int interruption_descriptor() {
 
 bool was_interrupted() {
   return interrupted != 0;
+}
+
+bool output_is_gone() {
+  pollfd output{STDOUT_FILENO, 0, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 }  // namespace weir::cli

@@ -3,8 +3,9 @@
 
 namespace weir::cli {
 
-/// From now on the first SIGINT or SIGTERM only sets what the other two tell; the second ends the
-/// program as ever. Calling it again changes nothing.
+/// From now on the first SIGINT, SIGTERM or SIGHUP only sets what the next two tell; the second
+/// ends the program as ever. Whoever reads the output may leave without ending the program. Calling
+/// it again changes nothing.
 void watch_interruption();
 
 /// A descriptor that can be read from once the signal came, for poll; nobody reads it.
@@ -12,5 +13,8 @@ void watch_interruption();
 [[nodiscard]] int interruption_descriptor();
 
 [[nodiscard]] bool was_interrupted();
+
+/// Has who read standard output left, as `head` does?
+[[nodiscard]] bool output_is_gone();
 
 }  // namespace weir::cli

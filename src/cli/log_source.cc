@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -14,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <mutex>
 #include <sstream>
 #include <thread>
@@ -25,6 +27,8 @@
 
 namespace weir::cli {
 namespace {
+
+constexpr int kMostThreads = 1024;
 
 /// Copies to the end. Error: it cannot be read or written, or the user has had enough.
 base::Expected<void> copy(int from, int to, const std::string& name) {
@@ -72,9 +76,47 @@ base::Expected<void> keep(logs::Object& object) {
 base::Expected<query::NamedTable> table_of(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    return base::fail("--table", "'" + text + "' is not name=file");
+    return base::fail("--table", "'" + text + "' is not name=file",
+                      "give it as --table hosts=hosts.csv");
   }
-  return query::NamedTable{text.substr(0, equals), text.substr(equals + 1)};
+  query::NamedTable table{text.substr(0, equals), text.substr(equals + 1)};
+  std::string name = table.name;
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name == "flow_logs" || name.starts_with("weir_")) {
+    return base::fail("--table " + text, "the name is taken", "give the table another");
+  }
+  if (table.path.find("://") != std::string::npos) {
+    return base::fail("--table " + text, "is not on this machine", "copy it here first");
+  }
+  return table;
+}
+
+/// What the options say, but for the objects. Error: an option has a value that it does not take.
+base::Expected<query::Settings> settings_of(const LogSource& source) {
+  query::Settings settings;
+  for (const std::string& from : source.from) {
+    if (from.starts_with("s3://")) {
+      return base::fail("--from", "S3 cannot be read yet", "copy the objects to a folder");
+    }
+  }
+  auto since = time_of("--since", source.since);
+  if (!since) return tl::unexpected(since.error());
+  auto until = time_of("--until", source.until);
+  if (!until) return tl::unexpected(until.error());
+  settings.since = *since;
+  settings.until = *until;
+  settings.threads = source.threads;
+  settings.is_strict = source.is_strict;
+  for (const std::string& text : source.tables) {
+    auto table = table_of(text);
+    if (!table) return tl::unexpected(table.error());
+    settings.tables.push_back(std::move(*table));
+  }
+  auto without_header = fields_of_format(source.log_format);
+  if (!without_header) return tl::unexpected(without_header.error());
+  settings.without_header = std::move(*without_header);
+  return settings;
 }
 
 }  // namespace
@@ -86,8 +128,8 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
   const auto time = base::parse_time(text, now);
   if (time) return *time;
   return base::fail(option, "'" + text + "' is no time",
-                    "give 2026-11-23, 2026-11-23T14:05, seconds since 1970, or how long ago: "
-                    "30m, 2h, 7d");
+                    "give 2026-11-23 or 2026-11-23T14:05 in UTC, seconds since 1970, or how long "
+                    "ago: 30m, 2h, 7d");
 }
 
 base::Expected<std::vector<std::string>> fields_of_format(const std::string& format) {
@@ -126,50 +168,45 @@ CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source) {
       command
           .add_option("--from", source.from, "Folders, files or globs with flow logs; - is stdin")
           ->type_name("PATH");
-  command.add_option("--since", source.since, "Records that end then or later")->type_name("TIME");
-  command.add_option("--until", source.until, "Records that end before")->type_name("TIME");
+  command.add_option("--since", source.since, "Records that end then (UTC) or later")
+      ->type_name("TIME");
+  command.add_option("--until", source.until, "Records that end before (UTC)")->type_name("TIME");
   command
       .add_option("--log-format", source.log_format,
                   "Of files without a header line: '${field} …' or default")
       ->type_name("FORMAT");
   command.add_flag("--strict", source.is_strict, "A line that does not fit is an error");
   command.add_flag("--stats", source.shows_statistics, "Say how much was listed, opened and read");
-  command.add_option("--threads", source.threads, "Default: as many as processors")->type_name("N");
+  command.add_option("--threads", source.threads, "Default: as many as processors")
+      ->check(CLI::Range(1, kMostThreads))
+      ->type_name("N");
   return from;
 }
 
-base::Expected<query::Settings> settings_of(const LogSource& source) {
-  query::Settings settings;
-  for (const std::string& from : source.from) {
-    if (from.rfind("s3://", 0) == 0) {
-      return base::fail("--from", "S3 cannot be read yet", "copy the objects to a folder");
-    }
-  }
-  auto since = time_of("--since", source.since);
-  if (!since) return tl::unexpected(since.error());
-  auto until = time_of("--until", source.until);
-  if (!until) return tl::unexpected(until.error());
-  settings.since = *since;
-  settings.until = *until;
-  settings.threads = source.threads;
-  for (const std::string& text : source.tables) {
-    auto table = table_of(text);
-    if (!table) return tl::unexpected(table.error());
-    settings.tables.push_back(std::move(*table));
-  }
-  auto without_header = fields_of_format(source.log_format);
-  if (!without_header) return tl::unexpected(without_header.error());
-  settings.without_header = std::move(*without_header);
+std::string take_last_path(LogSource& source) {
+  if (source.from.size() < 2) return {};
+  std::string last = std::move(source.from.back());
+  source.from.pop_back();
+  return last;
+}
+
+tl::expected<std::unique_ptr<query::Engine>, int> open_logs(const LogSource& source) {
+  auto settings = settings_of(source);
+  if (!settings) return tl::unexpected(failed(settings.error(), kUsage));
   auto objects = logs::list_objects(source.from);
-  if (!objects) return tl::unexpected(objects.error());
+  if (!objects) return tl::unexpected(failed(objects.error()));
   watch_interruption();
   for (logs::Object& object : *objects) {
     std::error_code error;
     if (object.path != "-" && !std::filesystem::is_fifo(object.path, error)) continue;
-    if (auto kept = keep(object); !kept) return tl::unexpected(kept.error());
+    if (auto kept = keep(object); !kept) {
+      return tl::unexpected(failed(kept.error(), was_interrupted() ? kInterrupted : kFailed));
+    }
   }
-  settings.objects = std::move(*objects);
-  return settings;
+  settings->objects = std::move(*objects);
+  auto engine = query::Engine::open(std::move(*settings));
+  if (!engine) return tl::unexpected(failed(engine.error()));
+  return std::move(*engine);
 }
 
 struct Watch::State {
@@ -182,7 +219,7 @@ struct Watch::State {
     bool was_shown = false;
     std::unique_lock lock(mutex);
     while (!over.wait_for(lock, 50ms, [this] { return is_over; })) {
-      if (was_interrupted()) engine.interrupt();
+      if (was_interrupted() || output_is_gone()) engine.interrupt();
       if (!is_shown || std::chrono::steady_clock::now() - start < 1s) continue;
       const query::Statistics statistics = engine.statistics();
       was_shown = true;
@@ -215,36 +252,48 @@ Watch::~Watch() {
   state_->thread.join();
 }
 
-int tell_problems(const LogSource& source, const query::Engine& engine) {
+int tell_end(const LogSource& source, const query::Engine& engine,
+             const base::Expected<void>& done) {
+  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
+  std::cout.flush();
+  if ((!done || !std::cout) && output_is_gone()) return kOutputGone;
   const logs::Problems& problems = engine.problems();
   const query::Statistics statistics = engine.statistics();
   for (const std::string& problem : problems.first()) fmt::print(stderr, "weir: {}\n", problem);
   if (const auto lines = problems.bad_lines(); lines != 0) {
-    fmt::print(stderr, "weir: {}: {} line{} did not fit\n", source.is_strict ? "error" : "warning",
-               lines, lines == 1 ? "" : "s");
+    fmt::print(stderr, "weir: {}: {} did not fit{}\n", source.is_strict ? "error" : "warning",
+               count_of(lines, "line"),
+               source.is_strict ? ": with --strict, nothing that was printed is an answer" : "");
   }
   if (const auto objects = problems.damaged_objects(); objects != 0) {
-    fmt::print(stderr, "weir: warning: {} object{} could not be read, or not to the end\n", objects,
-               objects == 1 ? "" : "s");
+    fmt::print(stderr, "weir: warning: {} could not be read, or not to the end\n",
+               count_of(objects, "object"));
   }
   if (source.shows_statistics) {
-    fmt::print(stderr,
-               "listed {} objects ({} bytes), needed {} ({} bytes), opened {}, read {} bytes, {} "
-               "lines\n",
-               statistics.objects_listed, statistics.bytes_listed, statistics.objects_selected,
-               statistics.bytes_selected, statistics.objects_opened, statistics.bytes_read,
-               statistics.lines);
+    fmt::print(stderr, "listed {} ({}), needed {} ({}), opened {} of text: read {}, {}\n",
+               count_of(statistics.objects_listed, "object"),
+               count_of(statistics.bytes_listed, "byte"), statistics.objects_selected,
+               count_of(statistics.bytes_selected, "byte"), statistics.objects_opened,
+               count_of(statistics.bytes_read, "byte"), count_of(statistics.lines, "line"));
+    if (statistics.parquet_objects != 0) {
+      fmt::print(stderr, "opened {} of Parquet ({}): DuckDB reads what it needs of them\n",
+                 count_of(statistics.parquet_objects, "object"),
+                 count_of(statistics.parquet_bytes, "byte"));
+    }
   }
   if (source.is_strict && problems.bad_lines() != 0) return kFailed;
+  if (!done) return failed(done.error());
+  if (!std::cout) {
+    return failed({"standard output", "cannot be written", "is there room where it goes?"});
+  }
   return problems.damaged_objects() != 0 ? kDamaged : kDone;
 }
 
 void tell_unusable(std::uint64_t records) {
   if (records == 0) return;
   fmt::print(stderr,
-             "weir: warning: {} records were left out: they lack an address, a port, a time or an "
-             "action\n",
-             records);
+             "weir: warning: {} left out: an address, a port, a time or an action is missing\n",
+             count_of(records, "record"));
 }
 
 }  // namespace weir::cli

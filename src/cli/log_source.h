@@ -2,7 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "base/error.h"
@@ -34,9 +36,14 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
 /// The names of a log format's fields; none for no text.
 base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format);
 
-/// Lists the objects. Standard input and other pipes are kept in temporary files, which are gone
-/// with the program. From here on Ctrl-C is noted (interruption.h).
-base::Expected<query::Settings> settings_of(const LogSource& source);
+/// Takes the last path for what it is not: `--from` takes as many as there are, and with no option
+/// after it what stands last too. Empty: there is no more than one.
+std::string take_last_path(LogSource& source);
+
+/// Lists the objects and makes them ready to be asked. Standard input and other pipes are kept in
+/// temporary files, which are gone with the program. From here on Ctrl-C is noted (interruption.h).
+/// The error has been told, and is the exit code.
+tl::expected<std::unique_ptr<query::Engine>, int> open_logs(const LogSource& source);
 
 /// While it lives, Ctrl-C ends the engine's query, and a query that takes over a second shows on a
 /// terminal how far it is.
@@ -52,9 +59,11 @@ class Watch {
   std::unique_ptr<State> state_;
 };
 
-/// Says on stderr what did not fit and, if asked for, how much was read. Returns the exit code:
-/// kDamaged where something could not be read, kFailed for lines that did not fit under --strict.
-int tell_problems(const LogSource& source, const query::Engine& engine);
+/// Says on stderr how reading ended: that it was interrupted, what did not fit, the error, and, if
+/// asked for, how much was read. Returns the exit code: kDamaged where something could not be read,
+/// kFailed for an error or for lines that did not fit under --strict.
+int tell_end(const LogSource& source, const query::Engine& engine,
+             const base::Expected<void>& done);
 
 /// Says on stderr that `records` could not be made part of a conversation.
 void tell_unusable(std::uint64_t records);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/printable.h"
+#include "cli/interruption.h"
 #include "cli/options.h"
 
 namespace {
@@ -35,6 +36,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (const bool is_written = std::fflush(stdout) == 0 && std::cout.flush().good(); !is_written) {
+      if (weir::cli::output_is_gone()) return weir::cli::kOutputGone;
       return weir::cli::failed({"standard output", "cannot be written to the end", ""});
     }
   } catch (const CLI::ParseError& error) {

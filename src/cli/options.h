@@ -19,6 +19,7 @@ enum ExitCode : int {
   kDamaged = 3,      ///< done, but some objects could not be read, or not to their end
   kWouldRefuse = 4,  ///< done: what was accepted would be refused (`weir what-if`)
   kInterrupted = 130,
+  kOutputGone = 141,  ///< as SIGPIPE would end it
 };
 
 /// Prints "weir: …" on stderr.

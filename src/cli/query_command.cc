@@ -1,7 +1,6 @@
 #include <memory>
 
 #include "cli/answer.h"
-#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "query/engine.h"
@@ -15,25 +14,15 @@ struct Asked {
   std::string form = "table";
 };
 
-/// `--from` takes as many paths as there are, and with an option after it the SQL too.
-bool find_sql(Asked& asked) {
-  if (asked.sql.empty() && asked.source.from.size() > 1) {
-    asked.sql = std::move(asked.source.from.back());
-    asked.source.from.pop_back();
-  }
-  return !asked.sql.empty();
-}
-
 int run(Asked& asked) {
-  if (!find_sql(asked)) {
+  if (asked.sql.empty()) asked.sql = take_last_path(asked.source);
+  if (asked.sql.empty()) {
     return failed({"query", "has no SQL", "give it last: weir query --from DIR 'SELECT …'"},
                   kUsage);
   }
   if (auto fit = check_answer_form(asked.form); !fit) return failed(fit.error(), kUsage);
-  auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error(), was_interrupted() ? kInterrupted : kFailed);
-  auto engine = query::Engine::open(std::move(*settings));
-  if (!engine) return failed(engine.error());
+  auto engine = open_logs(asked.source);
+  if (!engine) return engine.error();
   return print_answer(**engine, asked.sql, asked.source, asked.form);
 }
 
@@ -46,7 +35,8 @@ void add_query_command(CLI::App& weir, int& exit_code) {
   command
       ->add_option("--table", asked->source.tables,
                    "A CSV, JSON or Parquet file of yours, to be joined")
-      ->type_name("NAME=FILE");
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
   add_answer_form_option(*command, asked->form);
   command->add_option("SQL", asked->sql, "SELECT … FROM flow_logs …");
   command->callback([asked, &exit_code] { exit_code = run(*asked); });

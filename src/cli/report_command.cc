@@ -69,6 +69,7 @@ base::Expected<query::ReportValues> values_of(const Asked& asked, const query::R
 }
 
 base::Expected<void> check_fields(query::Engine& engine, const query::Report& report) {
+  const Watch watch(engine);
   const auto names = report.field_names();
   const auto lacking = engine.lacking({names.begin(), names.end()});
   if (!lacking) return tl::unexpected(lacking.error());
@@ -118,11 +119,11 @@ int run(Asked& asked) {
   LogSource read = asked.source;
   // The report needs what came before, too.
   if (report->takes("{since}")) read.since.clear();
-  auto settings = settings_of(read);
-  if (!settings) return failed(settings.error());
-  auto engine = query::Engine::open(std::move(*settings));
-  if (!engine) return failed(engine.error());
-  if (auto fit = check_fields(**engine, *report); !fit) return failed(fit.error());
+  auto engine = open_logs(read);
+  if (!engine) return engine.error();
+  if (auto fit = check_fields(**engine, *report); !fit) {
+    return tell_end(read, **engine, fit);
+  }
   return print_answer(**engine, *sql, asked.source, asked.form);
 }
 

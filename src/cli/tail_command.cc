@@ -25,6 +25,9 @@ namespace {
 
 using record::FieldId;
 
+constexpr std::size_t kMostLines = 1'000'000'000;
+constexpr int kLastPort = 65'535;
+
 struct Asked {
   std::vector<std::string> from;
   std::string log_format;
@@ -103,7 +106,9 @@ class Tail : public logs::LineSink {
     const std::uint64_t more = problems.bad_lines() > logs::Problems::kKept
                                    ? problems.bad_lines() - logs::Problems::kKept
                                    : 0;
-    if (more != 0) fmt::print(stderr, "weir: warning: {} more lines did not fit\n", more);
+    if (more != 0) {
+      fmt::print(stderr, "weir: warning: {} did not fit\n", count_of(more, "more line"));
+    }
     has_damage_ |= problems.damaged_objects() != 0;
   }
 
@@ -170,6 +175,9 @@ bool wants_colours() {
 }
 
 int run(const Asked& asked) {
+  if (std::find(asked.from.begin(), asked.from.end(), "-") != asked.from.end()) {
+    return failed({"--from -", "cannot be followed", "ask it with weir query"}, kUsage);
+  }
   const auto filter = filter_of(asked);
   if (!filter) return failed(filter.error(), kUsage);
   auto columns = columns_without_header(asked);
@@ -186,8 +194,8 @@ int run(const Asked& asked) {
   auto follower = logs::Follower::open(asked.from, std::move(*columns), mode);
   if (!follower) return failed(follower.error());
   if ((*follower)->parquet_objects() != 0) {
-    fmt::print(stderr, "weir: {} Parquet objects are left out; ask them with weir query\n",
-               (*follower)->parquet_objects());
+    fmt::print(stderr, "weir: {} left out; ask them with weir query\n",
+               count_of((*follower)->parquet_objects(), "Parquet object"));
   }
   if (asked.does_not_follow && (*follower)->text_objects() == 0) {
     return failed({asked.from.front(), "has no flow-log object in text",
@@ -208,6 +216,9 @@ int run(const Asked& asked) {
     fmt::print(stderr, "weir: {}\n", error.message());
   }
   if (!done) return failed(done.error());
+  if (asked.does_not_follow && was_interrupted()) {
+    return failed({"", "interrupted", ""}, kInterrupted);
+  }
   return asked.does_not_follow && tail.has_damage() ? kDamaged : kDone;
 }
 
@@ -220,12 +231,15 @@ void add_tail_command(CLI::App& weir, int& exit_code) {
       ->required()
       ->type_name("PATH");
   command->add_option("--lines", asked->lines, "So many of the last records first (10)")
+      ->check(CLI::Range(std::size_t{0}, kMostLines))
       ->type_name("N");
   command->add_flag("--no-follow", asked->does_not_follow, "End after them");
   command->add_option("--action", asked->action, "Only ACCEPT or only REJECT")
       ->check(CLI::IsMember({"ACCEPT", "REJECT"}))
       ->type_name("ACTION");
-  command->add_option("--port", asked->port, "Only from or to this port")->type_name("N");
+  command->add_option("--port", asked->port, "Only from or to this port")
+      ->check(CLI::Range(0, kLastPort))
+      ->type_name("N");
   command->add_option("--address", asked->address, "Only from or to these addresses")
       ->type_name("CIDR");
   command->add_option("--interface", asked->interface, "Only of this interface")->type_name("ENI");

@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "base/table.h"
-#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/rules.h"
@@ -31,10 +30,8 @@ int for_all(const Asked& asked, query::Engine& engine,
     const Watch watch(engine);
     done = for_each_conversation(engine, explain::Wanted::all, use);
   }
-  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
-  if (!done) return failed(done.error());
-  tell_unusable(*done);
-  return tell_problems(asked.source, engine);
+  if (done) tell_unusable(*done);
+  return tell_end(asked.source, engine, done.map([](std::uint64_t) {}));
 }
 
 std::string seconds(base::UnixSeconds time) {
@@ -76,23 +73,29 @@ class ChangePrinter {
   std::unique_ptr<base::RowPrinter> printer_;
 };
 
+std::string were(std::uint64_t flows) {
+  return fmt::format("{} {}", flows, flows == 1 ? "was" : "were");
+}
+
 void tell(const explain::WhatIf::Counts& counts) {
   fmt::print(stderr,
-             "{} flows compared: {} that were accepted would be refused ({} bytes), {} that were "
-             "refused would be accepted ({} bytes)\n",
-             counts.flows, counts.refused, counts.refused_bytes, counts.accepted,
-             counts.accepted_bytes);
+             "{} compared: {} accepted and would be refused ({}), {} refused and would be accepted "
+             "({})\n",
+             count_of(counts.flows, "flow"), were(counts.refused),
+             count_of(counts.refused_bytes, "byte"), were(counts.accepted),
+             count_of(counts.accepted_bytes, "byte"));
   if (counts.not_described != 0) {
     fmt::print(stderr,
-               "weir: warning: {} flows were left out: their interface or its address is not in "
-               "both descriptions\n",
-               counts.not_described);
+               "weir: warning: {} left out: the interface or its address is not in both "
+               "descriptions\n",
+               count_of(counts.not_described, "flow"));
   }
   if (counts.disagreeing != 0) {
-    fmt::print(stderr,
-               "weir: warning: {} flows were left out: the rules of --vpc do not explain their "
-               "action; were they changed since?\n",
-               counts.disagreeing);
+    fmt::print(
+        stderr,
+        "weir: warning: {} left out: the rules of --vpc do not explain the action; were they "
+        "changed since?\n",
+        count_of(counts.disagreeing, "flow"));
   }
 }
 
@@ -101,10 +104,8 @@ int run_what_if(const Asked& asked) {
   if (!now) return failed(now.error());
   auto proposed = read_rules(asked.proposed);
   if (!proposed) return failed(proposed.error());
-  auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error());
-  auto engine = query::Engine::open(std::move(*settings));
-  if (!engine) return failed(engine.error());
+  auto engine = open_logs(asked.source);
+  if (!engine) return engine.error();
 
   explain::Replay replay_now((*now)->network, (*now)->policy);
   explain::Replay replay_proposed((*proposed)->network, (*proposed)->policy);
@@ -113,7 +114,7 @@ int run_what_if(const Asked& asked) {
   const int code = for_all(asked, **engine, [&](const explain::Conversation& conversation) {
     what_if.compare(conversation, [&](const explain::Change& change) { printer.add(change); });
   });
-  if (code == kFailed || code == kInterrupted) return code;
+  if (code != kDone && code != kDamaged) return code;
   printer.finish();
   std::cout.flush();
   tell(what_if.counts());
@@ -125,34 +126,30 @@ void tell(const explain::Span& span, const explain::RuleUse& use) {
     fmt::print(stderr, "weir: warning: there is no record: nothing can be said of any rule\n");
     return;
   }
-  fmt::print(stderr, "This covers {} records from {:%Y-%m-%dT%H:%M:%SZ} to {:%Y-%m-%dT%H:%M:%SZ}\n",
-             span.records, *span.first, *span.last);
+  fmt::print(stderr, "This covers {} from {:%Y-%m-%dT%H:%M:%SZ} to {:%Y-%m-%dT%H:%M:%SZ}\n",
+             count_of(span.records, "record"), *span.first, *span.last);
   if (span.skipped_windows != 0) {
-    fmt::print(stderr,
-               "weir: warning: {} windows are SKIPDATA: flows that are missing from them may have "
-               "needed a rule\n",
-               span.skipped_windows);
+    fmt::print(
+        stderr,
+        "weir: warning: {} of SKIPDATA: flows that are missing there may have needed a rule\n",
+        count_of(span.skipped_windows, "window"));
   }
   if (use.disagreeing() != 0) {
-    fmt::print(stderr,
-               "weir: warning: {} accepted flows are not explained by the rules; were they changed "
-               "since?\n",
-               use.disagreeing());
+    fmt::print(stderr, "weir: warning: the rules do not explain {}; were they changed since?\n",
+               count_of(use.disagreeing(), "accepted flow"));
   }
 }
 
 int run_unused_rules(const Asked& asked) {
   auto rules = read_rules(asked.description);
   if (!rules) return failed(rules.error());
-  auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error());
-  auto engine = query::Engine::open(std::move(*settings));
-  if (!engine) return failed(engine.error());
+  auto engine = open_logs(asked.source);
+  if (!engine) return engine.error();
   explain::Replay replay((*rules)->network, (*rules)->policy);
   explain::RuleUse use(replay);
   const int code = for_all(
       asked, **engine, [&](const explain::Conversation& conversation) { use.note(conversation); });
-  if (code == kFailed || code == kInterrupted) return code;
+  if (code != kDone && code != kDamaged) return code;
   auto span = explain::read_span(**engine);
   if (!span) return failed(span.error());
   base::print(std::cout, use.unused(), output_form(asked.form));

@@ -85,6 +85,7 @@ base::Expected<void> Engine::State::start() {
   duck = std::move(*opened);
   scan.without_header =
       settings.without_header.empty() ? default_columns() : settings.without_header;
+  scan.is_strict = settings.is_strict;
   std::erase_if(settings.objects, [this](const logs::Object& object) {
     if (object.kind != logs::ObjectKind::unlisted) return false;
     scan.problems.damaged(object.name, {"", "cannot be listed, and what it has is missing", ""});
@@ -388,7 +389,11 @@ void Engine::interrupt() {
 Statistics Engine::statistics() const {
   Statistics statistics = state_->selected;
   const ScanCounters& counters = state_->scan.counters;
-  statistics.objects_opened = counters.objects_opened + state_->parquet.objects().size();
+  statistics.objects_opened = counters.objects_opened;
+  statistics.parquet_objects = state_->parquet.objects().size();
+  for (const logs::Object& object : state_->parquet.objects()) {
+    statistics.parquet_bytes += object.bytes;
+  }
   statistics.bytes_read = counters.packed_bytes;
   statistics.lines = counters.lines;
   return statistics;

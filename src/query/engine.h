@@ -33,6 +33,8 @@ struct Settings {
   std::optional<base::UnixSeconds> since;
   std::optional<base::UnixSeconds> until;
   std::vector<NamedTable> tables;
+  /// A line that does not fit ends a query with an error once all has been read.
+  bool is_strict = false;
   unsigned threads = 0;  ///< 0: as many as processors
 };
 
@@ -41,10 +43,12 @@ struct Statistics {
   std::size_t objects_listed = 0;
   std::uint64_t bytes_listed = 0;
   std::size_t objects_selected = 0;
-  std::uint64_t objects_opened = 0;
-  std::uint64_t bytes_read = 0;  ///< packed
   std::uint64_t bytes_selected = 0;
+  std::uint64_t objects_opened = 0;  ///< of text, as the next two
+  std::uint64_t bytes_read = 0;      ///< packed
   std::uint64_t lines = 0;
+  std::uint64_t parquet_objects = 0;  ///< opened, by DuckDB
+  std::uint64_t parquet_bytes = 0;    ///< their size
 };
 
 /// DuckDB with the table `flow_logs` (README.md of this folder), the functions of functions.h and

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "logs/open_lines.h"
+#include "record/catalogue.h"
 
 namespace weir::query {
 namespace {
@@ -110,13 +111,19 @@ class Worker {
       next_line_ = 0;
       scan_.counters.lines.fetch_add(lines_->size(), std::memory_order_relaxed);
       if (reader_->columns() != known_columns_) find_columns();
+      if (scan_.is_strict) check_numbers();
     }
     return true;
   }
 
   bool open_next() {
     const std::size_t next = query_.next_object.fetch_add(1);
-    if (next >= scan_.objects.size()) return false;
+    if (next >= scan_.objects.size()) {
+      if (scan_.is_strict && scan_.problems.bad_lines() != 0) {
+        throw std::runtime_error("some lines do not fit");
+      }
+      return false;
+    }
     object_ = &scan_.objects[next];
     consumed_ = 0;
     known_columns_.clear();
@@ -173,6 +180,21 @@ class Worker {
     scan_.new_fields = {object_->name + ":" + std::to_string(reader_->line_number(0)),
                         std::move(names)};
     throw std::runtime_error("an object has fields that were not known of");
+  }
+
+  /// Whether a line fits must not depend on which columns a query names.
+  void check_numbers() {
+    for (std::size_t place = 0; place < known_columns_.size(); ++place) {
+      const record::Field* field = record::find_field(known_columns_[place]);
+      if (field == nullptr || field->type == record::ParquetType::string) continue;
+      const bool is_long = field->type == record::ParquetType::int64;
+      for (std::uint32_t line = 0; line < lines_->size(); ++line) {
+        const std::string_view text = lines_->field(line, place);
+        const bool fits = text == "-" || (is_long ? number<std::int64_t>(text).has_value()
+                                                  : number<std::int32_t>(text).has_value());
+        if (!fits) tell_bad_value(line, place);
+      }
+    }
   }
 
   /// What is no number has to be told, so it is not left out here.

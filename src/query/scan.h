@@ -51,6 +51,7 @@ struct Scan {
   bool wants_every_column = false;
   std::mutex new_fields_mutex;
   std::optional<NewFields> new_fields;
+  bool is_strict = false;  ///< a line that does not fit, be it read or not, is an error at the end
   std::atomic<bool> is_cancelled = false;  ///< by any thread: ends the query with an error
   logs::Problems problems;
   ScanCounters counters;
