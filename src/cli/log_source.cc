@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -23,6 +22,7 @@
 #include "base/time.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
+#include "query/duck.h"
 #include "record/log_format.h"
 
 namespace weir::cli {
@@ -80,9 +80,7 @@ base::Expected<query::NamedTable> table_of(const std::string& text) {
                       "give it as --table hosts=hosts.csv");
   }
   query::NamedTable table{text.substr(0, equals), text.substr(equals + 1)};
-  std::string name = table.name;
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = query::small_letters(table.name);
   if (name == "flow_logs" || name.starts_with("weir_")) {
     return base::fail("--table " + text, "the name is taken", "give the table another");
   }
@@ -184,7 +182,7 @@ CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source) {
 }
 
 std::string take_last_path(LogSource& source) {
-  if (source.from.size() < 2) return {};
+  if (source.from.empty()) return {};
   std::string last = std::move(source.from.back());
   source.from.pop_back();
   return last;

@@ -37,7 +37,7 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
 base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format);
 
 /// Takes the last path for what it is not: `--from` takes as many as there are, and with no option
-/// after it what stands last too. Empty: there is no more than one.
+/// after it what stands last too. Empty: there is none.
 std::string take_last_path(LogSource& source);
 
 /// Lists the objects and makes them ready to be asked. Standard input and other pipes are kept in

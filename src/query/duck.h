@@ -40,7 +40,7 @@ class Duck {
   ~Duck();
 
   [[nodiscard]] duckdb_connection connection() const { return connection_; }
-  /// Runs one statement; the result is held whole. The error is DuckDB's own text.
+  /// Runs one statement; the result is held whole. The error is `told_by_duck`.
   [[nodiscard]] base::Expected<DuckResult> run(const std::string& sql) const;
 
  private:
@@ -49,7 +49,7 @@ class Duck {
   duckdb_connection connection_ = nullptr;
 };
 
-/// A statement that has been prepared. The error is DuckDB's own text.
+/// A statement that has been prepared. The error is `told_by_duck`.
 class Prepared {
  public:
   Prepared() = default;
@@ -63,6 +63,13 @@ class Prepared {
  private:
   duckdb_prepared_statement statement_ = nullptr;
 };
+
+/// DuckDB's text as an error of one line: what, at which word of the statement, and its advice
+/// unless that is for somebody who may change settings. `reason` may be null.
+base::Error told_by_duck(const char* reason);
+
+/// As SQL compares names.
+std::string small_letters(std::string name);
 
 /// 'text' and "name" as SQL writes them.
 std::string sql_text(const std::string& text);

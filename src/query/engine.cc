@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <numeric>
@@ -21,12 +20,11 @@
 #include "query/scan.h"
 #include "query/schema.h"
 #include "query/spill_folder.h"
+#include "query/user_tables.h"
 #include "record/log_format.h"
 
 namespace weir::query {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::vector<std::string> default_columns() {
   std::vector<std::string> names;
@@ -50,7 +48,6 @@ struct Engine::State {
   explicit State(Settings the_settings) : settings(std::move(the_settings)) {}
 
   base::Expected<void> start();
-  base::Expected<void> load_tables() const;
   base::Expected<void> plan(const std::string& sql, const std::vector<std::string>& found);
   base::Expected<std::vector<std::string>> bind(const std::string& sql,
                                                 std::vector<std::string> present,
@@ -59,6 +56,7 @@ struct Engine::State {
   [[nodiscard]] std::vector<std::size_t> every_object() const;
   base::Expected<std::vector<std::string>> look_at_formats(const std::vector<std::size_t>& numbers);
   void for_fields_behind_the_front(const std::function<bool(const std::vector<std::string>&)>& use);
+  void tell_without_column(const logs::Object& object, const std::vector<std::string>& fields);
   void damaged(const logs::Object& object, const base::Error& error);
   bool drop_damaged_parquet(const base::Error& failure);
   base::Expected<void> run(const std::string& sql, const bool& has_rows,
@@ -73,8 +71,9 @@ struct Engine::State {
   Settings settings;
   SpillFolder spill;
   Scan scan;
-  ParquetTable parquet;              ///< of the selected objects that are sound
-  std::set<std::string> unreadable;  ///< paths that are not tried again
+  ParquetTable parquet;                          ///< of the selected objects that are sound
+  std::set<std::string> tables = {"flow_logs"};  ///< that SQL may read
+  std::set<std::string> unreadable;              ///< paths that are not tried again
   Statistics selected;
   std::unique_ptr<Duck> duck;  ///< last: it uses what stands above
 };
@@ -113,32 +112,12 @@ base::Expected<void> Engine::State::start() {
   }
   if (auto done = register_functions(*duck); !done) return done;
   if (auto done = register_scan(*duck, scan); !done) return done;
-  if (auto done = load_tables(); !done) return done;
+  auto loaded = load_tables(*duck, settings.tables);
+  if (!loaded) return tl::unexpected(loaded.error());
+  tables.merge(*loaded);
   for (const char* statement :
        {"SET enable_external_access = false", "SET lock_configuration = true"}) {
     if (auto done = duck->run(statement); !done) return tl::unexpected(done.error());
-  }
-  return {};
-}
-
-/// The user's tables are held in memory: they are to be joined, and nothing else may be read later.
-base::Expected<void> Engine::State::load_tables() const {
-  static const std::set<std::string> kJson = {".json", ".jsonl", ".ndjson"};
-  for (const NamedTable& table : settings.tables) {
-    fs::path name = table.path;
-    if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
-    const std::string ending = name.extension().string();
-    const char* reader = ending == ".parquet"     ? "read_parquet"
-                         : kJson.contains(ending) ? "read_json_auto"
-                                                  : "read_csv_auto";
-    if (table.name == "flow_logs") {
-      return base::fail("--table", "flow_logs is the name of the logs themselves", "take another");
-    }
-    auto done = duck->run("CREATE TABLE " + sql_name(table.name) + " AS SELECT * FROM " + reader +
-                          "(" + sql_text(table.path) + ")");
-    if (!done) {
-      return base::fail("--table " + table.name + "=" + table.path, done.error().what);
-    }
   }
   return {};
 }
@@ -154,7 +133,7 @@ base::Expected<void> Engine::State::plan(const std::string& sql,
   // First with all fields that are known; a query that names others needs a look at the objects.
   std::vector<std::string> others = found;
   if (auto done = define_table(with_all_known({kAnyField})); !done) return done;
-  if (auto checked = check_only_reads(*duck, sql); !checked) return checked;
+  if (auto checked = check_only_reads(*duck, sql, tables); !checked) return checked;
   bool has_any = true;
   if (!Prepared().prepare(*duck, sql)) {
     auto fields = look_at_formats(every_object());
@@ -239,6 +218,7 @@ base::Expected<std::vector<std::string>> Engine::State::look_at_formats(
       return base::fail(object.name, "has no field end, by which --since and --until choose",
                         "leave them out and ask for log_date");
     }
+    if (object.kind == logs::ObjectKind::text) tell_without_column(object, *found);
     add_fields(*found, fields);
   }
   return fields.empty() ? default_columns() : fields;
@@ -263,6 +243,16 @@ void Engine::State::for_fields_behind_the_front(
   }
 }
 
+void Engine::State::tell_without_column(const logs::Object& object,
+                                        const std::vector<std::string>& fields) {
+  const auto without = without_column(fields);
+  if (without.empty()) return;
+  scan.problems.bad_line(
+      object.name, 1,
+      fmt::format("the header names {} twice or as one of Weir's columns, and it is left out",
+                  fmt::join(without, ", ")));
+}
+
 void Engine::State::damaged(const logs::Object& object, const base::Error& error) {
   scan.problems.damaged(object.name, error);
   unreadable.insert(object.path);
@@ -270,14 +260,16 @@ void Engine::State::damaged(const logs::Object& object, const base::Error& error
 
 /// After a query has failed: reads each Parquet object whole, and leaves out those that cannot be.
 bool Engine::State::drop_damaged_parquet(const base::Error& failure) {
-  for (const char* reason : {"Conversion Error", "Out of", "INTERRUPT"}) {
-    if (failure.what.rfind(reason, 0) == 0) return false;  // of the query's own
+  for (const char* reason : {"Out of", "INTERRUPT"}) {
+    if (failure.what.starts_with(reason)) return false;  // of the query's own
   }
   bool has_dropped = false;
   for (const logs::Object& object : parquet.objects()) {
-    auto all = duck->run(ParquetTable::select_all_of(object));
+    ParquetTable alone;
+    if (!alone.add(*duck, object)) continue;
+    auto all = duck->run("SELECT max(hash(p)) FROM (" + alone.select() + ") AS p");
     if (all || scan.is_cancelled) continue;
-    damaged(object, {"", all.error().what.substr(0, all.error().what.find('\n')), ""});
+    damaged(object, {"", all.error().what, ""});
     has_dropped = true;
   }
   return has_dropped;
@@ -294,10 +286,11 @@ base::Expected<void> Engine::State::run(const std::string& sql, const bool& has_
     auto done = ask();
     if (done) return done;
     if (scan.new_fields && has_rows) {
+      std::string names = fmt::format("{}", fmt::join(scan.new_fields->names, ", "));
+      std::replace(names.begin(), names.end(), '-', '_');
       return base::fail(scan.new_fields->where,
-                        fmt::format("has fields that no line before it has ({}), and rows have "
-                                    "been handed out without them",
-                                    fmt::join(scan.new_fields->names, ", ")),
+                        "has columns that no line before it has (" + names +
+                            "), and rows have been handed out without them",
                         "name the columns that you want instead of *");
     }
     const bool has_found = scan.new_fields && add_fields(scan.new_fields->names, found);

@@ -16,14 +16,9 @@
 #include "logs/objects.h"
 #include "logs/problems.h"
 #include "query/result.h"
+#include "query/user_tables.h"
 
 namespace weir::query {
-
-/// A file of the user's, to be joined: CSV, JSON or Parquet by its name.
-struct NamedTable {
-  std::string name;
-  std::string path;
-};
 
 struct Settings {
   std::vector<logs::Object> objects;

@@ -1,6 +1,7 @@
 #include "query/gate.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -11,26 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 const std::set<std::string> kTableFunctions = {
-    "duckdb_columns",
-    "duckdb_functions",
-    "duckdb_keywords",
-    "duckdb_settings",
-    "duckdb_tables",
-    "duckdb_types",
-    "duckdb_views",
-    "generate_series",
-    "icu_calendar_names",
-    "json_each",
-    "json_tree",
-    "pg_timezone_names",
-    "pragma_show",
-    "pragma_table_info",
-    "pragma_version",
-    "range",
-    "repeat",
-    "repeat_row",
-    "summary",
-    "unnest",
+    "generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest",
 };
 
 std::string text_of(const Json& node, const char* key) {
@@ -38,44 +20,76 @@ std::string text_of(const Json& node, const char* key) {
   return found != node.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-/// A table function that is not allowed, wherever in the statement it stands.
-std::optional<std::string> refused_function(const Json& node) {
-  if (node.is_object() && text_of(node, "type") == "TABLE_FUNCTION") {
-    std::string name = node.contains("function") ? text_of(node["function"], "function_name") : "";
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    if (!kTableFunctions.contains(name)) return name;
+/// Names that the statement gives to tables of its own with WITH.
+void collect_own_tables(const Json& node, std::set<std::string>& names) {
+  if (node.is_object() && node.contains("cte_map")) {
+    for (const Json& table : node["cte_map"].value("map", Json::array())) {
+      names.insert(small_letters(text_of(table, "key")));
+    }
   }
+  if (!node.is_structured()) return;
+  for (const Json& part : node) collect_own_tables(part, names);
+}
+
+/// What the statement has and is not allowed, wherever it stands.
+std::optional<std::string> refused(const Json& node, const std::set<std::string>& tables) {
   if (!node.is_structured()) return std::nullopt;
+  const std::string type = node.is_object() ? text_of(node, "type") : "";
+  if (type == "TABLE_FUNCTION" && node.contains("function")) {
+    const std::string name = text_of(node["function"], "function_name");
+    if (!kTableFunctions.contains(small_letters(name))) return "the table function " + name;
+  }
+  if (type == "BASE_TABLE") {
+    const std::string schema = text_of(node, "schema_name");
+    const std::string name = text_of(node, "table_name");
+    if ((!schema.empty() && small_letters(schema) != "main") ||
+        !tables.contains(small_letters(name))) {
+      return "the table " + (schema.empty() ? "" : schema + ".") + name;
+    }
+  }
+  if (type == "SHOW_REF" && !text_of(node, "table_name").empty() &&
+      text_of(node, "table_name") != "\"tables\"") {
+    return "SHOW of anything but TABLES";
+  }
+  if (type == "FUNCTION" && small_letters(text_of(node, "function_name")) == "current_setting") {
+    return "current_setting";
+  }
   for (const Json& part : node) {
-    if (auto found = refused_function(part)) return found;
+    if (auto found = refused(part, tables)) return found;
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-base::Expected<void> check_only_reads(const Duck& duck, const std::string& sql) {
+base::Expected<void> check_only_reads(const Duck& duck, const std::string& sql,
+                                      const std::set<std::string>& tables) {
   auto result = duck.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
   if (!result) return tl::unexpected(result.error());
   const Json tree = Json::parse(result->text(0, 0), nullptr, false);
-  if (!tree.is_object()) return base::fail("", "the query is not understood");
+  if (!tree.is_object()) return base::fail("SQL", "the query is not understood");
   if (tree.value("error", true)) {
     if (text_of(tree, "error_type") == "not implemented") {
-      return base::fail("", "the statement does more than read",
-                        "give a SELECT; PIVOT needs its values: ON action IN ('ACCEPT', 'REJECT')");
+      const bool is_pivot = small_letters(sql).find("pivot") != std::string::npos;
+      return base::fail("SQL", "the statement does more than read",
+                        is_pivot ? "PIVOT needs its values: ON action IN ('ACCEPT', 'REJECT')"
+                                 : "give one SELECT");
     }
-    return base::fail("", text_of(tree, "error_message"));
+    return base::fail("SQL", text_of(tree, "error_message"));
   }
   const auto statements = tree.find("statements");
-  if (statements == tree.end() || statements->empty()) return base::fail("", "the query is empty");
-  if (statements->size() > 1) {
-    return base::fail("", "is more than one statement", "give one SELECT");
+  if (statements == tree.end() || statements->empty()) {
+    return base::fail("SQL", "the query is empty", "give one SELECT");
   }
-  if (const auto name = refused_function(tree)) {
-    return base::fail("", "the table function " + *name + " is not allowed",
-                      "files of yours are named with --table NAME=FILE");
+  if (statements->size() > 1) {
+    return base::fail("SQL", "there is more than one statement", "give one SELECT");
+  }
+  std::set<std::string> known = tables;
+  collect_own_tables(tree, known);
+  if (const auto what = refused(tree, known)) {
+    return base::fail("SQL", *what + " is not there to be read",
+                      "there are " + fmt::format("{}", fmt::join(tables, ", ")) +
+                          "; files of yours are named with --table NAME=FILE");
   }
   return {};
 }

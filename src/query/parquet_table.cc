@@ -14,8 +14,7 @@ base::Expected<std::vector<std::string>> ParquetTable::add(const Duck& duck,
   auto described = duck.run("DESCRIBE SELECT * FROM read_parquet(" + sql_text(object.path) +
                             ", hive_partitioning = false)");
   if (!described) {
-    // The statement is ours and tells the user nothing.
-    return base::fail("", described.error().what.substr(0, described.error().what.find('\n')));
+    return base::fail("", described.error().what);
   }
   std::vector<std::string> fields;
   for (idx_t i = 0; i < described->rows(); ++i) {
@@ -86,11 +85,6 @@ std::string ParquetTable::select() const {
          "(VALUES " +
          keys() +
          ") AS k(path, log_account, log_region, log_date, log_hour) ON p.filename = k.path";
-}
-
-std::string ParquetTable::select_all_of(const logs::Object& object) {
-  return "SELECT max(hash(p)) FROM read_parquet(" + sql_text(object.path) +
-         ", hive_partitioning = false) AS p";
 }
 
 }  // namespace weir::query

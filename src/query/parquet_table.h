@@ -21,8 +21,6 @@ class ParquetTable {
   /// A SELECT of the columns that the objects have, typed as ours; `-` in text is NULL there too
   /// (facts/flow-logs.md §3.2). REQUIRES: an object.
   [[nodiscard]] std::string select() const;
-  /// A SELECT that reads all of one object.
-  static std::string select_all_of(const logs::Object& object);
 
  private:
   struct FileColumn {

@@ -42,10 +42,7 @@ bool wants_every_column(const Json& scan) {
 
 void find_scans(const Json& node, const std::optional<std::string>& above,
                 std::vector<PlannedScan>& scans) {
-  std::string name = text_of(node, "name");
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string name = small_letters(text_of(node, "name"));
   if (name.find(kScanFunction) != std::string::npos)
     scans.push_back({above, wants_every_column(node)});
   std::optional<std::string> filter;
@@ -310,6 +307,9 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
   }
   if (scans.size() != 1) out.equalities.clear();
   out.objects.assign(needed.begin(), needed.end());
+  // So that SHOW TABLES has nothing but the user's.
+  auto dropped = duck.run(fmt::format("DROP VIEW {}; DROP TABLE {}", kSlots, kObjects));
+  if (!dropped) return tl::unexpected(dropped.error());
   return out;
 }
 

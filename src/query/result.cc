@@ -96,8 +96,7 @@ base::Expected<void> stream_result(const Duck& duck, const std::string& sql, Res
   if (!columns) return tl::unexpected(columns.error());
   DuckResult result;
   if (duckdb_execute_prepared_streaming(as_text.get(), &result.get()) != DuckDBSuccess) {
-    const char* reason = duckdb_result_error(&result.get());
-    return base::fail("", reason == nullptr ? "the query failed" : reason);
+    return tl::unexpected(told_by_duck(duckdb_result_error(&result.get())));
   }
   for (;;) {
     duckdb_data_chunk chunk = duckdb_fetch_chunk(result.get());
@@ -107,7 +106,7 @@ base::Expected<void> stream_result(const Duck& duck, const std::string& sql, Res
     duckdb_destroy_data_chunk(&chunk);
   }
   const char* reason = duckdb_result_error(&result.get());
-  if (reason != nullptr && *reason != '\0') return base::fail("", reason);
+  if (reason != nullptr && *reason != '\0') return tl::unexpected(told_by_duck(reason));
   if (!has_rows) sink.columns(*columns);
   return {};
 }

@@ -1,6 +1,7 @@
 #include "query/schema.h"
 
 #include <algorithm>
+#include <set>
 
 #include "record/catalogue.h"
 
@@ -60,6 +61,19 @@ std::vector<Column> columns_of(const std::vector<std::string>& fields) {
   columns.push_back({"log_date", ColumnType::date, ColumnSource::log_date, ""});
   columns.push_back({"log_hour", ColumnType::integer, ColumnSource::log_hour, ""});
   return columns;
+}
+
+std::vector<std::string> without_column(const std::vector<std::string>& fields) {
+  std::set<std::string> names;
+  std::vector<std::string> without;
+  for (const std::string& field : fields) {
+    std::string name = field;
+    std::replace(name.begin(), name.end(), '-', '_');
+    if (!field.empty() && (is_derived(name) || !names.insert(name).second)) {
+      without.push_back(field);
+    }
+  }
+  return without;
 }
 
 std::vector<std::string> with_all_known(std::vector<std::string> fields) {

@@ -34,6 +34,9 @@ struct Column {
 /// columns of an object's key.
 std::vector<Column> columns_of(const std::vector<std::string>& fields);
 
+/// The fields that give no column: named twice, or called like one of ours.
+std::vector<std::string> without_column(const std::vector<std::string>& fields);
+
 /// The fields that `fields` lacks of those that Weir knows.
 std::vector<std::string> with_all_known(std::vector<std::string> fields);
 
