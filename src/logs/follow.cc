@@ -72,6 +72,7 @@ struct Follower::State {
   void take_file_event(const inotify_event& event, const std::string& path);
   base::Expected<void> list_again();
   void rename_folder(const std::string& from, const std::string& to);
+  void tell_new_parquet(LineSink& sink);
   bool read_pending(LineSink& sink);
 
   LineReader::Columns without_header;
@@ -88,6 +89,7 @@ struct Follower::State {
   std::map<std::string, bool> pending;         ///< what may have more to read; is it complete?
   std::map<std::uint32_t, std::string> moved;  ///< where from, by the event's cookie
   std::set<std::string> parquet;
+  std::vector<std::string> new_parquet;  ///< of which nobody has been told
 };
 
 base::Expected<void> Follower::State::add_source(const std::string& source) {
@@ -152,7 +154,7 @@ base::Expected<void> Follower::State::watch(const std::string& folder, bool is_w
 void Follower::State::add_file(const std::string& path) {
   const Object object = object_at(path);
   if (object.kind == ObjectKind::parquet) {
-    parquet.insert(path);
+    if (parquet.insert(path).second && !is_listing) new_parquet.push_back(path);
   } else if (!is_listing) {
     pending.try_emplace(path, false);
   } else if (const auto [place, is_new] = places.try_emplace(path); is_new) {
@@ -234,7 +236,7 @@ void Follower::State::take_file_event(const inotify_event& event, const std::str
     }
   }
   if (object_at(path).kind == ObjectKind::parquet) {
-    parquet.insert(path);
+    if (parquet.insert(path).second) new_parquet.push_back(path);
     return;
   }
   const bool is_complete = (event.mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0;
@@ -263,6 +265,14 @@ void Follower::State::rename_folder(const std::string& from, const std::string& 
     renamed.emplace(is_below(path, from) ? to + path.substr(from.size()) : path, std::move(place));
   }
   places = std::move(renamed);
+}
+
+void Follower::State::tell_new_parquet(LineSink& sink) {
+  Problems problems;
+  for (const std::string& path : std::exchange(new_parquet, {})) {
+    problems.damaged(path, {"", "is Parquet, and left out", "ask it with weir query"});
+  }
+  if (problems.damaged_objects() != 0) sink.problems(problems);
 }
 
 bool Follower::State::read_pending(LineSink& sink) {
@@ -324,6 +334,7 @@ base::Expected<void> Follower::follow(int stop, LineSink& sink) {
     }
     if (waited[0].revents != 0) return {};
     auto taken = state_->take_events();
+    state_->tell_new_parquet(sink);
     const bool goes_on = state_->read_pending(sink);
     if (!taken) return taken;
     if (!goes_on) return {};

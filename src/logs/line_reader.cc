@@ -4,9 +4,9 @@
 #include <array>
 #include <cstring>
 
+#include "logs/header.h"
 #include "logs/separators.h"
 #include "logs/unwrap.h"
-#include "record/catalogue.h"
 
 namespace weir::logs {
 namespace {
@@ -17,79 +17,6 @@ constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;
 constexpr std::size_t kFrontBytes = std::size_t{16} << 10U;
 /// A line that is longer is no record.
 constexpr std::size_t kLongestLine = kBlockBytes;
-
-std::vector<std::string> split(std::string_view line) {
-  std::vector<std::string> out;
-  for (;;) {
-    const std::size_t space = line.find(' ');
-    out.emplace_back(line.substr(0, space));
-    if (space == std::string_view::npos) return out;
-    line.remove_prefix(space + 1);
-  }
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-/// A field's name as AWS's logs print it, of whatever case, and with the underscores of a table.
-std::string name_of(std::string_view word) {
-  std::string name(word);
-  for (char& c : name) c = c == '_' ? '-' : lower(c);
-  return name;
-}
-
-/// The names, if the line is a header: nothing but names. Names from the future are some too, so
-/// long as half of the words, or three, are fields that are known.
-std::optional<LineReader::Columns> header_of(std::string_view line) {
-  LineReader::Columns words = split(line);
-  std::size_t known = 0;
-  for (std::string& word : words) {
-    word = name_of(word);
-    const bool is_name = !word.empty() && word.front() >= 'a' && word.front() <= 'z' &&
-                         std::all_of(word.begin(), word.end(), [](char c) {
-                           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-                         });
-    if (!is_name) return std::nullopt;
-    known += record::find_field(word) != nullptr ? 1U : 0U;
-  }
-  if (known < 3 && known * 2 < words.size()) return std::nullopt;
-  return words;
-}
-
-/// Lengths and first letters of fields' names: what has another is no name, which spares most
-/// look-ups.
-class NameShapes {
- public:
-  NameShapes() {
-    for (const record::Field& field : record::catalogue()) {
-      lengths_[letter(field.name)] |= std::uint64_t{1} << field.name.size();
-    }
-  }
-  [[nodiscard]] bool may_be_name(std::string_view word) const {
-    return !word.empty() && is_letter(word.front()) && word.size() < 64 &&
-           (lengths_[letter(word)] >> word.size() & 1U) != 0;
-  }
-  static bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
-
- private:
-  static std::size_t letter(std::string_view word) {
-    return static_cast<std::size_t>(lower(word.front()) - 'a');
-  }
-  std::array<std::uint64_t, 'z' - 'a' + 1> lengths_{};
-};
-
-bool is_field_name(std::string_view word) {
-  static const NameShapes shapes;
-  return shapes.may_be_name(word) && record::find_field(name_of(word)) != nullptr;
-}
-
-/// Windows puts a mark in front of a file, which a concatenation has in its middle.
-std::string_view without_mark(std::string_view line) {
-  constexpr std::string_view kMark = "\xef\xbb\xbf";
-  if (line.starts_with(kMark)) line.remove_prefix(kMark.size());
-  return line;
-}
 
 std::string_view without_return(std::string_view line) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -136,6 +63,8 @@ struct LineReader::State {
 
   std::vector<std::string> columns;
   std::uint64_t lines_done = 0;  ///< before the block
+  std::uint64_t left_out = 0;    ///< of them
+  bool has_record = false;
   std::uint64_t lines_in_block = 0;
   Lines lines;
   std::vector<std::uint32_t> separators;
@@ -226,6 +155,9 @@ base::Expected<void> LineReader::State::take_first_line(const Columns& without_h
   if (first.empty() || is_endless || words == columns.size() || has_line_of(columns.size())) {
     return {};
   }
+  if (rest().find('\0') != std::string_view::npos) {
+    return base::fail("", "is neither text nor Parquet", "is it a flow log?");
+  }
   return base::fail("",
                     "has no header line, and its first line has " + std::to_string(words) +
                         " fields instead of " + std::to_string(columns.size()),
@@ -286,7 +218,7 @@ bool LineReader::State::is_regular(const SeparatorCount& count) const {
   for (std::size_t i = step - 1; i < count.all; i += step) {
     const std::size_t line_end = separators[i];
     if (text[line_end] != '\n') return false;
-    if (NameShapes::is_letter(text[start]) &&
+    if (is_letter(text[start]) &&
         is_field_name(lines.text_.substr(start, separators[i + 1 - step] - start))) {
       return false;
     }
@@ -326,6 +258,7 @@ void LineReader::State::index_one_by_one(const SeparatorCount& count) {
       ends.back() = static_cast<std::uint32_t>(start + line.size());
       numbers.push_back(static_cast<std::uint32_t>(lines_in_block));
     } else if (!line.empty()) {
+      ++left_out;
       bad(line, fields);
     }
     ++lines_in_block;
@@ -376,6 +309,7 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
       std::make_unique<State>(std::move(*unpacked), std::move(name), problems, block_bytes);
   state->read_block();
   if (auto inner = state->unwrap(); !inner) return tl::unexpected(inner.error());
+  if (auto known = check_kind(state->rest()); !known) return tl::unexpected(known.error());
   if (auto taken = state->take_first_line(without_header); !taken) {
     return tl::unexpected(state->damage ? *state->damage : taken.error());
   }
@@ -390,6 +324,7 @@ std::unique_ptr<LineReader> LineReader::resume(std::unique_ptr<base::Input> inpu
   if (auto inner = state->unwrap(); !inner) state->damage = inner.error();
   state->columns = std::move(columns);
   state->lines_done = lines_before;
+  state->has_record = lines_before != 0;
   return std::unique_ptr<LineReader>(new LineReader(std::move(state)));
 }
 
@@ -401,13 +336,19 @@ base::Expected<const Lines*> LineReader::next() {
   State& state = *state_;
   for (;;) {
     state.take_lines();
-    if (state.lines.size() != 0) return &state.lines;
+    if (state.lines.size() != 0) {
+      state.has_record = true;
+      return &state.lines;
+    }
     if (state.lines_in_block != 0) continue;  // nothing but headers and lines that do not fit
     if (state.end - state.begin >= kLongestLine) {
       state.problems.bad_line(state.name, state.lines_done + 1, "is too long, and is left out");
       state.is_in_long_line = true;
     }
     if (state.is_at_end) {
+      if (!state.damage && !state.has_record && std::exchange(state.left_out, 0) != 0) {
+        return base::fail("", "has no line that fits", "is it a flow log?");
+      }
       if (!state.damage) return nullptr;
       return tl::unexpected(*std::exchange(state.damage, std::nullopt));
     }

@@ -156,7 +156,9 @@ class Lister {
     std::error_code error;
     const bool may_be_read_twice = fs::is_regular_file(path, error);
     const bool is_told = may_be_read_twice && fs::file_size(path, error) != 0;
-    add_file(path, is_told ? kind_of(path.string()) : kind);
+    // What is called Parquet and is none is damage, which DuckDB describes best.
+    const bool may_be_text = is_told && kind != ObjectKind::parquet;
+    add_file(path, may_be_text ? kind_of(path.string()) : kind);
   }
 
   base::Expected<void> add_folder(const fs::path& top) {
@@ -197,6 +199,10 @@ class Lister {
   }
 
   base::Expected<void> add_glob(const std::string& pattern) {
+    if (pattern.find("**") != std::string::npos) {
+      return base::fail(pattern, "has **, which globs do not know",
+                        "name the folder: all that lies below it is read");
+    }
     bool has_file = false;
     glob_t found{};
     const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
