@@ -85,16 +85,26 @@ base::Expected<void> check_fields(query::Engine& engine, const query::Report& re
                         "' has what this report needs: make a new one, a format cannot be changed");
 }
 
-/// `--from` takes as many paths as there are, and with nothing else after it the name too.
-void find_name(Asked& asked) {
-  auto& from = asked.source.from;
-  if (!asked.name.empty() || from.empty() || query::find_report(from.back()) == nullptr) return;
-  asked.name = std::move(from.back());
-  from.pop_back();
+/// Says on stderr what the answer cannot tell by itself. Its error would be the report's too.
+void tell_caution(query::Engine& engine, const std::string& sql) {
+  class Sentence : public query::ResultSink {
+   public:
+    void columns(const std::vector<query::ResultColumn>& /*columns*/) override {}
+    void row(Row row) override {
+      if (row.front()) fmt::print(stderr, "weir: warning: {}\n", *row.front());
+    }
+  };
+  if (sql.empty()) return;
+  const Watch watch(engine);
+  Sentence sentence;
+  [[maybe_unused]] const auto told_later = engine.run(sql, sentence);
 }
 
 int run(Asked& asked) {
-  find_name(asked);
+  const auto& from = asked.source.from;
+  if (asked.name.empty() && !from.empty() && query::find_report(from.back()) != nullptr) {
+    asked.name = take_last_path(asked.source);
+  }
   if (asked.name.empty()) return list(asked.form);
   const query::Report* report = query::find_report(asked.name);
   if (report == nullptr) {
@@ -124,6 +134,7 @@ int run(Asked& asked) {
   if (auto fit = check_fields(**engine, *report); !fit) {
     return tell_end(read, **engine, fit);
   }
+  tell_caution(**engine, query::caution_sql_of(*report, *values));
   return print_answer(**engine, *sql, asked.source, asked.form);
 }
 

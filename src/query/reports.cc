@@ -33,8 +33,11 @@ std::string address_condition(std::string_view column, const base::Address& addr
 
 std::string plot(std::string_view column, std::string_view name) {
   constexpr int kWidth = 30;
-  return fmt::format(",\n       rtrim(bar({0}, 0, greatest(max({0}) OVER (), 1), {2})) AS {1}",
-                     column, name, kWidth);
+  return fmt::format(
+      ",\n       rtrim(bar({0}, 0, greatest(max(accepted_bytes) OVER (), max(refused_bytes) OVER "
+      "(), "
+      "1), {2})) AS {1}",
+      column, name, kWidth);
 }
 
 /// One place of a report's SQL and what it takes.
@@ -119,6 +122,14 @@ std::string report_suggestion(std::string_view name) {
   const auto nearest = base::nearest(folded(name), views);
   if (!nearest) return "`weir report` lists them";
   return "did you mean " + std::string(find_report(*nearest)->name) + "?";
+}
+
+std::string caution_sql_of(const Report& report, const ReportValues& values) {
+  std::string sql(report.caution_sql);
+  for (const Place& place : places_of(report, values, false)) {
+    if (place.text) replace_all(sql, place.name, *place.text);
+  }
+  return sql;
 }
 
 base::Expected<std::string> sql_of(const Report& report, const ReportValues& values,

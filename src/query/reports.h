@@ -25,6 +25,8 @@ struct Report {
   std::string_view sql;       ///< one SELECT
   std::uint64_t limit = 50;
   std::uint64_t at_least = 10;
+  /// One SELECT of a sentence, or NULL: what the answer cannot tell by itself. May be empty.
+  std::string_view caution_sql = {};
 
   [[nodiscard]] std::vector<std::string_view> field_names() const;
   /// Does its SQL have the place?
@@ -54,5 +56,8 @@ std::string report_suggestion(std::string_view name);
 /// to a report that does not take it; it names the option.
 base::Expected<std::string> sql_of(const Report& report, const ReportValues& values,
                                    bool with_plots);
+
+/// The report's caution_sql as it runs.
+std::string caution_sql_of(const Report& report, const ReportValues& values);
 
 }  // namespace weir::query

@@ -148,6 +148,13 @@ WHERE first_end >= coalesce({since}, (SELECT max(last_seen) FROM peers) - INTERV
 ORDER BY bytes DESC, peer
 LIMIT {limit})";
 
+constexpr std::string_view kNewPeersCaution = R"(
+SELECT CASE WHEN min(end_time) >= coalesce({since}, max(end_time) - INTERVAL 1 DAY)
+            THEN 'the logs begin at ' || min(start_time) || ' UTC: there is no before, and every '
+                 'address counts as new' END
+FROM flow_logs
+WHERE srcaddr IS NOT NULL)";
+
 // Bytes are counted where they leave, so that no byte counts twice. A zone is known of an address
 // whose own interface is logged, or where the record tells the next hop's.
 constexpr std::string_view kCrossAz = R"(
@@ -220,7 +227,7 @@ ORDER BY interface_id, bytes DESC, talker)",
     Report{"new-peers",
            "Which addresses appeared in the last day of the logs, or since --since, and never "
            "before?",
-           "srcaddr dstaddr start end bytes", kNewPeers},
+           "srcaddr dstaddr start end bytes", kNewPeers, 50, 10, kNewPeersCaution},
     Report{"gaps", "Where are records missing (SKIPDATA), and where was there no traffic (NODATA)?",
            "interface-id log-status", R"(
 SELECT interface_id, count(*) FILTER (log_status = 'SKIPDATA') AS skipdata,
