@@ -7,9 +7,9 @@ namespace weir::base {
 namespace {
 
 constexpr std::array kProtocols = {
-    IanaName{1, "ICMP"},   IanaName{2, "IGMP"},       IanaName{4, "IPv4"},  IanaName{6, "TCP"},
-    IanaName{17, "UDP"},   IanaName{41, "IPv6"},      IanaName{47, "GRE"},  IanaName{50, "ESP"},
-    IanaName{51, "AH"},    IanaName{58, "IPv6-ICMP"}, IanaName{89, "OSPF"}, IanaName{112, "VRRP"},
+    IanaName{1, "ICMP"},   IanaName{2, "IGMP"},    IanaName{4, "IPv4"},  IanaName{6, "TCP"},
+    IanaName{17, "UDP"},   IanaName{41, "IPv6"},   IanaName{47, "GRE"},  IanaName{50, "ESP"},
+    IanaName{51, "AH"},    IanaName{58, "ICMPv6"}, IanaName{89, "OSPF"}, IanaName{112, "VRRP"},
     IanaName{132, "SCTP"},
 };
 

@@ -11,12 +11,6 @@ namespace weir::base {
 
 namespace {
 
-/// Code points, so that a name with an accent does not shift its row.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 /// Rows whose widths are known only at the end.
 class Aligned : public RowPrinter {
  public:

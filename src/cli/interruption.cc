@@ -35,7 +35,8 @@ void watch_interruption() {
     // nohup says so.
     if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
-  std::signal(SIGPIPE, SIG_IGN);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
 }
 
 int interruption_descriptor() {

@@ -15,7 +15,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("weir ") + WEIR_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
-    return "weir: " + weir::base::printable(error.what()) + "; --help says more\n";
+    std::string what = error.what();
+    constexpr std::string_view kConversion = "Could not convert: ";  // "--port = 70000"
+    if (what.starts_with(kConversion)) what = what.substr(kConversion.size()) + " is no number";
+    return "weir: " + weir::base::printable(what) + "; --help says more\n";
   });
   int exit_code = weir::cli::kUsage;
   weir::cli::add_record_command(app, exit_code);

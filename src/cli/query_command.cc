@@ -15,7 +15,7 @@ struct Asked {
 };
 
 int run(Asked& asked) {
-  if (asked.sql.empty()) asked.sql = take_last_path(asked.source);
+  if (asked.sql.empty() && asked.source.from.size() > 1) asked.sql = take_last_path(asked.source);
   if (asked.sql.empty()) {
     return failed({"query", "has no SQL", "give it last: weir query --from DIR 'SELECT …'"},
                   kUsage);

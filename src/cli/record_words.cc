@@ -209,9 +209,16 @@ std::string RecordWords::sentence(const LoggedRecord& record) const {
   const std::string verdict = action == "ACCEPT"   ? "accepted"
                               : action == "REJECT" ? "refused"
                                                    : text(record, FieldId::action);
-  std::string out = fmt::format("{} {} → {} {} {}{}{}", head, address(record, FieldId::srcaddr),
-                                address(record, FieldId::dstaddr), service(record), colour(record),
-                                verdict, palette_.end);
+  std::string out = head;
+  const auto has = [&](FieldId field) { return !record.text(field).empty(); };
+  if (has(FieldId::srcaddr) || has(FieldId::dstaddr)) {
+    out += fmt::format(" {} → {}", address(record, FieldId::srcaddr),
+                       address(record, FieldId::dstaddr));
+  }
+  if (has(FieldId::protocol) || has(FieldId::dstport)) out += " " + service(record);
+  if (has(FieldId::action)) {
+    out += fmt::format(" {}{}{}", colour(record), verdict, palette_.end);
+  }
   std::string counts = count(record, FieldId::packets, "packet");
   const std::string bytes = count(record, FieldId::bytes, "byte");
   if (!bytes.empty()) counts += (counts.empty() ? "" : ", ") + bytes;

@@ -71,12 +71,6 @@ std::vector<std::string> row_of(const LoggedRecord& record, const RecordWords& w
           words.reason(record)};
 }
 
-/// Code points, so that a name with an accent does not shift its row.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 class TableTailPrinter : public TailPrinter {
  public:
   TableTailPrinter(std::ostream& out, const RecordWords& words) : out_(out), words_(words) {
@@ -94,7 +88,7 @@ class TableTailPrinter : public TailPrinter {
     std::string line;
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const RowColumn& column = kRowColumns[i];
-      const std::string padding(column.width - std::min(column.width, width(cells[i])), ' ');
+      const std::string padding(column.width - std::min(column.width, base::width(cells[i])), ' ');
       if (i != 0) line += "  ";
       if (column.is_number) line += padding;
       if (i == kActionColumn) line += colour;
