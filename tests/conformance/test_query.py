@@ -287,7 +287,8 @@ def test_a_line_that_does_not_fit_is_told_with_file_and_line(weir, tmp_path):
         assert f"{tmp_path}/a.log:6: is not UTF-8" in done.stderr
         assert f"{tmp_path}/a.log:13: srcport is no number" in done.stderr
         assert "3 lines did not fit" in done.stderr
-    assert weir("query", "--strict", "--from", tmp_path, "--", COUNT, status=1).stdout.split()[2] == "10"
+    strict = weir("query", "--strict", "--from", tmp_path, "--", COUNT, status=1)
+    assert strict.stdout == "" and "3 lines did not fit" in strict.stderr
     # What is left out by an equality is told all the same.
     assert "a.log:13" in weir("query", "--from", tmp_path, "--", COUNT + " WHERE srcport = 22").stderr
 
@@ -429,7 +430,7 @@ def test_since_and_until_choose_by_the_end(weir, month):
     done = weir("query", "--stats", "--since", "2018-06-21T12:20", "--until", "2018-06-21T18:20:05", "--from", month,
                 "--output", "csv", "--", "SELECT count(*), min(end_time), max(end_time) FROM flow_logs")
     assert done.stdout.splitlines()[1] == "30,2018-06-21 12:20:00,2018-06-21 18:20:04"
-    assert "opened 5," in done.stderr
+    assert "opened 5 of text" in done.stderr
 
 
 def test_since_needs_the_field_end(weir, tmp_path):
@@ -552,7 +553,7 @@ def test_sql_cannot_do_anything_but_read_flow_logs(program, tmp_path, attack, fo
 @pytest.mark.parametrize("sql", [
     "SELECT 1 AS a; -- done", "SELECT 1 AS a -- done", "SELECT /* ) */ 1 AS a /* ( */", "VALUES (1)",
     "FROM flow_logs SELECT 1 LIMIT 1", "SELECT ';' AS a", "DESCRIBE flow_logs", "SUMMARIZE flow_logs",
-    "SELECT * FROM range(3)", "SELECT unnest([1, 2])", "TABLE flow_logs", "SELECT current_setting('threads')",
+    "SELECT * FROM range(3)", "SELECT unnest([1, 2])", "TABLE flow_logs",
     "PIVOT flow_logs ON action IN ('ACCEPT', 'REJECT') USING count(*) GROUP BY protocol", "SHOW TABLES",
     "WITH RECURSIVE a(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a WHERE n < 5) SELECT max(n) FROM a",
     "SELECT 1 UNION SELECT 2", "(SELECT 1)",
@@ -624,8 +625,9 @@ def test_tables_of_the_user_are_joined(ask, weir, tmp_path):
                    tmp_path / "logs", options=["--table", f"names={tmp_path}/names.{ending}"]) == [{"n": wanted}]
     (tmp_path / "bad.parquet").write_text("no parquet")
     for table, said in ((f"x={tmp_path}/nosuch.csv", "nosuch.csv"), (f"x={tmp_path}/bad.parquet", "bad.parquet"),
-                        ("x", "is not name=file"), (f"flow_logs={tmp_path}/names.csv", "flow_logs is the name")):
-        assert said in weir("query", "--table", table, "--from", tmp_path / "logs", "--", COUNT, status=1).stderr
+                        ("x", "is not name=file"), (f"flow_logs={tmp_path}/names.csv", "the name is taken")):
+        status = 1 if table.startswith("x=") else 2
+        assert said in weir("query", "--table", table, "--from", tmp_path / "logs", "--", COUNT, status=status).stderr
 
 
 def test_helpers(ask, weir, tmp_path):

@@ -376,7 +376,7 @@ def test_damage_is_told_and_what_could_be_read_is_there(weir, tmp_path):
 
 
 @pytest.mark.parametrize("options, status, message", [
-    (["--from", "not-there"], 1, "is not there"), (["--from", "-"], 1, "cannot be followed"),
+    (["--from", "not-there"], 1, "is not there"), (["--from", "-"], 2, "cannot be followed"),
     (["--from", ".", "--address", "10.0.0.0/33"], 2, "is no address and no CIDR block"),
     (["--from", ".", "--action", "DROP"], 2, "DROP"), (["--from", ".", "--port", "70000"], 2, "70000"),
     (["--no-follow", "--from", ".", "--log-format", "${srcadr}"], 1, "did you mean ${srcaddr}?"),
