@@ -1,16 +1,17 @@
 #include "query/scan.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 #include <exception>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
 
 #include "base/input.h"
+#include "query/number.h"
+#include "query/vector.h"
 
 namespace weir::query {
 namespace {
@@ -24,48 +25,6 @@ struct Query {
   std::vector<const Column*> columns;  ///< in the order of the chunk's vectors
   std::atomic<std::size_t> next_object = 0;
 };
-
-/// One vector of the chunk that is being filled.
-class Vector {
- public:
-  explicit Vector(duckdb_vector vector) : vector_(vector), data_(duckdb_vector_get_data(vector)) {}
-
-  void set_null(idx_t row) {
-    if (validity_ == nullptr) {
-      duckdb_vector_ensure_validity_writable(vector_);
-      validity_ = duckdb_vector_get_validity(vector_);
-    }
-    duckdb_validity_set_row_invalid(validity_, row);
-  }
-  template <typename T>
-  void set(idx_t row, T value) {
-    static_cast<T*>(data_)[row] = value;
-  }
-  void set_text(idx_t row, std::string_view text) {
-    if (text.size() > kInline) {
-      duckdb_vector_assign_string_element_len(vector_, row, text.data(), text.size());
-      return;
-    }
-    duckdb_string_t& out = static_cast<duckdb_string_t*>(data_)[row];
-    out.value.inlined.length = static_cast<std::uint32_t>(text.size());
-    std::memset(out.value.inlined.inlined, 0, kInline);
-    std::memcpy(out.value.inlined.inlined, text.data(), text.size());
-  }
-
- private:
-  static constexpr std::size_t kInline = sizeof(duckdb_string_t{}.value.inlined.inlined);
-  duckdb_vector vector_;
-  void* data_;
-  std::uint64_t* validity_ = nullptr;
-};
-
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  T value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 /// One thread's share: objects one after the other, each block by block.
 class Worker {
@@ -169,6 +128,12 @@ class Worker {
   void select(idx_t room) {
     chosen_.clear();
     if (lacks_tested_field_) next_line_ = lines_->size();  // NULL equals nothing
+    if (tests_.empty()) {
+      chosen_.resize(std::min<std::size_t>(room, lines_->size() - next_line_));
+      std::iota(chosen_.begin(), chosen_.end(), static_cast<std::uint32_t>(next_line_));
+      next_line_ += chosen_.size();
+      return;
+    }
     while (next_line_ < lines_->size() && chosen_.size() < room) {
       bool is_wanted = true;
       for (const auto& [place, equality] : tests_) {
@@ -234,20 +199,20 @@ class Worker {
 
   void fill_text(std::size_t place, Vector& vector, idx_t row) {
     if (place == kAbsent) return fill_nulls(vector, row);
-    for (const std::uint32_t line : chosen_) {
-      const std::string_view text = lines_->field(line, place);
-      if (text == "-") {
-        vector.set_null(row);
-      } else {
-        vector.set_text(row, text);
-      }
-      ++row;
+    texts_.resize(chosen_.size());
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      const std::string_view text = lines_->field(chosen_[i], place);
+      texts_[i] = text == "-" ? std::string_view() : text;
     }
+    vector.set_texts(row, texts_, room_);
   }
 
   void fill_key_text(const std::string& text, Vector& vector, idx_t row) {
     if (text.empty()) return fill_nulls(vector, row);
-    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set_text(row + i, text);
+    std::string padded = text;
+    padded.resize(text.size() + Vector::kTextPadding);
+    texts_.assign(chosen_.size(), std::string_view(padded).substr(0, text.size()));
+    vector.set_texts(row, texts_, room_);
   }
 
   template <typename T>
@@ -277,6 +242,8 @@ class Worker {
   std::vector<std::pair<std::size_t, const Equality*>> tests_;
   bool lacks_tested_field_ = false;
   std::vector<std::uint32_t> chosen_;
+  std::vector<std::string_view> texts_;  ///< and room_: to be filled again and again
+  std::string room_;
 };
 
 duckdb_type duck_type(ColumnType type) {
