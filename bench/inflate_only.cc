@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -20,8 +19,9 @@ namespace fs = std::filesystem;
 
 /// How many bytes the object is of when unpacked.
 std::uint64_t inflate(const fs::path& path, std::vector<std::uint8_t>& room) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> packed{std::istreambuf_iterator<char>(file), {}};
+  std::vector<char> packed(fs::file_size(path));
+  std::ifstream(path, std::ios::binary)
+      .read(packed.data(), static_cast<std::streamsize>(packed.size()));
   inflate_state state;
   isal_inflate_init(&state);
   state.crc_flag = ISAL_GZIP;
