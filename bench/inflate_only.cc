@@ -31,7 +31,8 @@ std::uint64_t inflate(const fs::path& path, std::vector<std::uint8_t>& room) {
   do {
     state.next_out = room.data();
     state.avail_out = static_cast<std::uint32_t>(room.size());
-    if (isal_inflate(&state) != ISAL_DECOMP_OK) throw std::runtime_error(path.string());
+    const bool is_good = isal_inflate(&state) == ISAL_DECOMP_OK;
+    if (!is_good || state.avail_out == room.size()) throw std::runtime_error(path.string());
     bytes += room.size() - state.avail_out;
   } while (state.block_state != ISAL_BLOCK_FINISH);
   return bytes;
@@ -47,7 +48,7 @@ int main(int argc, char** argv) try {
   }
   std::vector<fs::path> objects;
   for (const auto& entry : fs::recursive_directory_iterator(given[0])) {
-    if (entry.is_regular_file()) objects.push_back(entry.path());
+    if (entry.path().extension() == ".gz") objects.push_back(entry.path());
   }
   std::atomic<std::size_t> next = 0;
   std::atomic<std::uint64_t> bytes = 0;
