@@ -1,6 +1,7 @@
 // Which columns may be added up early; and that answers are the same whether they are or not.
 #include "query/mergeable.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <random>
@@ -14,13 +15,18 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-std::map<std::string, Merge> of(const std::string& sql) {
-  static const std::unique_ptr<Duck> duck = Duck::open().value();
-  return mergeable_columns(
-      *duck, sql, columns_of({"srcaddr", "dstport", "packets", "bytes", "start", "end", "action"}));
-}
+class Mergeable : public ::testing::Test {
+ protected:
+  [[nodiscard]] std::map<std::string, Merge> of(const std::string& sql) const {
+    return mergeable_columns(*duck_, sql, columns_);
+  }
 
-TEST(Mergeable, ColumnsThatAreOnlyAddedUp) {
+  std::unique_ptr<Duck> duck_ = Duck::open().value();
+  std::vector<Column> columns_ =
+      columns_of({"srcaddr", "dstport", "packets", "bytes", "start", "end", "action"});
+};
+
+TEST_F(Mergeable, ColumnsThatAreOnlyAddedUp) {
   EXPECT_THAT(of("SELECT srcaddr, sum(bytes) AS b FROM flow_logs GROUP BY ALL ORDER BY b DESC"),
               UnorderedElementsAre(Pair("bytes", Merge::sum)));
   EXPECT_THAT(
@@ -40,7 +46,7 @@ TEST(Mergeable, ColumnsThatAreOnlyAddedUp) {
               UnorderedElementsAre(Pair("packets", Merge::sum)));
 }
 
-TEST(Mergeable, NothingIfTheQueryCouldTell) {
+TEST_F(Mergeable, NothingIfTheQueryCouldTell) {
   for (const char* sql : {
            "SELECT srcaddr FROM flow_logs",
            "SELECT sum(bytes), count(*) FROM flow_logs",
@@ -107,13 +113,19 @@ TEST_F(MergedAnswers, AreTheSameAsWithout) {
       const std::string start = std::to_string(1'600'000'000 + random() % 3);
       const std::string end = one_of({"1600000060", "-", "99999999999999999"});
       const std::string action = one_of({"ACCEPT", "ACCEPT", "REJECT", "-"});
-      text += has_packets ? srcaddr + " " + dstport + " " + bytes + " " + packets + " " + start +
-                                " " + end + " " + action + "\n"
-                          : action + " " + bytes + " " + srcaddr + " " + dstport + " " + end + " " +
-                                start + "\n";
+      text += has_packets
+                  ? fmt::format("{} {} {} {} {} {} {}\n", srcaddr, dstport, bytes, packets, start,
+                                end, action)
+                  : fmt::format("{} {} {} {} {} {}\n", action, bytes, srcaddr, dstport, end, start);
     }
     put(std::to_string(object) + ".log", text);
   }
+  std::ofstream parquet(path("x.parquet"), std::ios::binary);
+  ASSERT_TRUE(
+      engine()->run_into_parquet("SELECT srcaddr, dstport, bytes, start, \"end\", action FROM "
+                                 "flow_logs WHERE \"end\" < 2000000000",
+                                 parquet));
+  parquet.close();
   const auto merged = engine();
   const auto plain = engine();
   for (const char* sql : {

@@ -66,8 +66,10 @@ class Given {
 
  private:
   std::string text() {
-    const std::size_t size = random_() % 100 == 0 ? 1000 : random_() % 40;
-    return std::string(size, static_cast<char>('a' + random_() % 3));
+    std::string text;
+    text.assign(random_() % 100 == 0 ? 1000 : random_() % 40,
+                static_cast<char>('a' + random_() % 3));
+    return text;
   }
   std::mt19937 random_;
 };
