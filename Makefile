@@ -28,10 +28,11 @@ test-fast: ## the release build's own tests, under 2 minutes
 	@tools/setup test
 	@tools/test release
 
-bench: ## measure beside nfpcapd and softflowd
+bench: ## measure recording and querying beside their peers
 	@tools/setup bench
 	@tools/build bench
 	@bench/offline.py
+	@bench/query.py
 
 fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
 	@tools/setup test

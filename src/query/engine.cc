@@ -14,6 +14,7 @@
 #include "query/duck.h"
 #include "query/functions.h"
 #include "query/gate.h"
+#include "query/mergeable.h"
 #include "query/parquet_table.h"
 #include "query/pushdown.h"
 #include "query/result.h"
@@ -25,6 +26,10 @@ namespace weir::query {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// What a query's threads have together, and each at least, for making lines one.
+constexpr std::size_t kTotalsBytes = std::size_t{48} << 20U;
+constexpr std::size_t kLeastTotalsBytes = std::size_t{1} << 20U;
 
 /// A folder of our own for what does not fit into memory; gone with its owner.
 class SpillFolder {
@@ -98,6 +103,7 @@ base::Expected<void> Engine::State::start() {
   selected.objects_listed = settings.objects.size();
   const unsigned threads =
       settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
+  scan.totals_bytes = std::max(kTotalsBytes / threads, kLeastTotalsBytes);
   std::string paths = sql_text(result_path());
   for (const logs::Object& object : settings.objects) {
     if (object.kind == logs::ObjectKind::parquet) {
@@ -150,6 +156,7 @@ base::Expected<void> Engine::State::load_tables() const {
 base::Expected<void> Engine::State::plan(const std::string& sql) {
   scan.objects.clear();
   scan.equalities.clear();
+  scan.merges.clear();
   parquet = {};
   // First with all fields that are known; a query that names others needs a look at the objects.
   if (auto done = define_table(with_all_known({})); !done) return done;
@@ -178,9 +185,12 @@ base::Expected<void> Engine::State::plan(const std::string& sql) {
   // Then with the fields that are there; the others are added, as NULL, only for queries that name
   // them, so that SELECT * shows what the objects have.
   if (auto done = define_table(*present); !done) return done;
-  Prepared trial;
-  if (trial.prepare(*duck, sql)) return {};
-  return define_table(with_all_known(std::move(*present)));
+  if (Prepared trial; !trial.prepare(*duck, sql)) {
+    if (auto done = define_table(with_all_known(std::move(*present))); !done) return done;
+  }
+  // --since and --until look at each record's end.
+  if (time_condition().empty()) scan.merges = mergeable_columns(*duck, sql, scan.columns);
+  return {};
 }
 
 std::vector<std::size_t> Engine::State::every_object() const {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "logs/problems.h"
 #include "query/duck.h"
 #include "query/schema.h"
+#include "query/totals.h"
 
 namespace weir::query {
 
@@ -41,6 +43,9 @@ struct Scan {
   std::vector<logs::Object> objects;        ///< text only
   std::vector<std::string> without_header;  ///< the columns of objects that have no header
   std::vector<Equality> equalities;
+  /// Columns that the query only adds up, by name: lines that are alike in all others may be one.
+  std::map<std::string, Merge> merges;
+  std::size_t totals_bytes = std::size_t{1} << 20U;  ///< that a thread may take for that
   std::atomic<bool> is_cancelled = false;  ///< by any thread: ends the query with an error
   logs::Problems problems;
   ScanCounters counters;
