@@ -1,7 +1,7 @@
 # Everything a user types. Each target first brings what it needs (tools/setup); with nothing to do
 # that takes a moment. What is built lies in build/ (release) and build-*/ (see CMakePresets.json).
 .NOTPARALLEL:
-.PHONY: weir help setup demo test test-fast bench fuzz format tidy clean
+.PHONY: weir help setup demo test test-fast bench bench-live fuzz format tidy clean
 
 weir: ## build/weir (the default)
 	@tools/setup build
@@ -32,6 +32,11 @@ bench: ## measure beside nfpcapd and softflowd
 	@tools/setup bench
 	@tools/build bench
 	@bench/offline.py
+
+bench-live: ## what the kernel program costs a packet; as root
+	@tools/setup bench
+	@tools/build bench packet_path
+	@build/packet_path
 
 fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
 	@tools/setup test

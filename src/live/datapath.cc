@@ -14,7 +14,6 @@
 #include "base/hash.h"
 #include "live/arena.h"
 #include "live/kernel.h"
-#include "live/object.h"
 
 namespace weir::live {
 namespace {
@@ -31,12 +30,11 @@ using Object = std::unique_ptr<bpf_object, CloseObject>;
 constexpr std::array kSharedMaps{"slots",       "wide_slots", "counts",
                                  "connections", "policies",   ".bss"};
 
-base::Expected<Object> open_object() {
+base::Expected<Object> open_object(std::span<const std::byte> bytes) {
   libbpf_set_print(nullptr);  // what it would say is in the errors, or is the verifier's
   bpf_object_open_opts options{};
   options.sz = sizeof(options);
   options.object_name = "weir";
-  const auto bytes = program_object();
   Object object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (!object) return refused("opening the kernel program", errno);
   return object;
@@ -48,6 +46,13 @@ int map_fd(const Object& object, const char* name) {
 
 bpf_program* find_program(const Object& object, const char* name) {
   return bpf_object__find_program_by_name(object.get(), name);
+}
+
+void load_only(const Object& object, std::string_view name) {
+  for (bpf_program* program = nullptr;
+       (program = bpf_object__next_program(object.get(), program)) != nullptr;) {
+    bpf_program__set_autoload(program, bpf_program__name(program) == name);
+  }
 }
 
 /// How many jiffies a second has; the kernel does not say, so it is measured.
@@ -80,6 +85,7 @@ struct Datapath::State {
   weir_settings settings{};  ///< the same for all programs, but for port and direction
   unsigned hertz = 0;
   Capacity size;
+  Variant variant;
   std::vector<std::array<Fd, 2>> ports;  ///< programs by direction
   std::uint64_t generation = 0;
 
@@ -91,9 +97,10 @@ struct Datapath::State {
   [[nodiscard]] weir_shared& shared() const { return shared_memory.get().front(); }
 };
 
-base::Expected<Datapath> Datapath::load(Capacity capacity, bool is_test) {
+base::Expected<Datapath> Datapath::load(Capacity capacity, Variant variant) {
   auto state = std::make_unique<State>();
-  state->settings.is_test = is_test ? 1 : 0;
+  state->variant = variant;
+  state->settings.is_test = variant.has_test_clock ? 1 : 0;
   state->settings.seed = base::random_seed();
   if (auto done = state->make_maps(capacity); !done) return tl::unexpected(done.error());
   if (auto done = state->map_memory(); !done) return tl::unexpected(done.error());
@@ -114,7 +121,7 @@ base::Expected<void> Datapath::State::make_maps(Capacity capacity) {
   settings.wide_block_mask = blocks_for(capacity.ipv6_flows, WEIR_WIDE_BLOCK_SLOTS) - 1;
   settings.set_mask = blocks_for(capacity.connections, WEIR_SET_CONNECTIONS) - 1;
 
-  auto object = open_object();
+  auto object = open_object(variant.object);
   if (!object) return tl::unexpected(object.error());
   maps = std::move(*object);
   const std::uint32_t rows = 2 * settings.processors;
@@ -125,7 +132,7 @@ base::Expected<void> Datapath::State::make_maps(Capacity capacity) {
   resize("wide_slots", rows * (settings.wide_block_mask + 1));
   resize("counts", rows * settings.points);
   resize("connections", settings.set_mask + 1);
-  bpf_program__set_autoload(find_program(maps, "weir_live"), false);
+  load_only(maps, "weir_read_clock");
   const int error = bpf_object__load(maps.get());
   if (error != 0) return refused("making the kernel's maps", -error);
   return {};
@@ -177,7 +184,7 @@ base::Expected<void> Datapath::State::measure_clock() {
 
 base::Expected<Fd> Datapath::State::load_program(Port port, vpc::Direction direction, Mode mode,
                                                  bool has_link_header) const {
-  auto object = open_object();
+  auto object = open_object(variant.object);
   if (!object) return tl::unexpected(object.error());
   for (const char* name : kSharedMaps) {
     bpf_map* map = bpf_object__find_map_by_name(object->get(), name);
@@ -193,11 +200,11 @@ base::Expected<Fd> Datapath::State::load_program(Port port, vpc::Direction direc
   bpf_map* constants = bpf_object__find_map_by_name(object->get(), ".rodata");
   const int set = bpf_map__set_initial_value(constants, &own, sizeof(own));
   if (set != 0) return refused("the kernel program's constants", -set);
-  bpf_program__set_autoload(find_program(*object, "weir_read_clock"), false);
+  load_only(*object, variant.program);
   const int error = bpf_object__load(object->get());
   if (error != 0) return refused("loading the kernel program", -error);
   // Its own reference: the object closes.
-  Fd program(dup(bpf_program__fd(find_program(*object, "weir_live"))));
+  Fd program(dup(bpf_program__fd(find_program(*object, variant.program))));
   if (!program.is_open()) return refused("the kernel program", errno);
   return program;
 }

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "flow/table.h"
-#include "live/hook.h"
+#include "live/object.h"
 #include "policy/policy.h"
 #include "vpc/network.h"
 
@@ -72,10 +72,17 @@ struct PointAccount {
   [[nodiscard]] std::uint64_t accounted() const;
 };
 
+/// Which program, and on which clock; only tests and benchmarks need others.
+struct Variant {
+  bool has_test_clock = false;  ///< time is what `set_test_clock` says
+  std::span<const std::byte> object = program_object();
+  const char* program = "weir_live";
+};
+
 class Datapath {
  public:
-  /// Makes the maps. `is_test`: time is what `set_test_clock` says. Errors: the kernel's.
-  static base::Expected<Datapath> load(Capacity capacity, bool is_test = false);
+  /// Makes the maps. Errors: the kernel's.
+  static base::Expected<Datapath> load(Capacity capacity, Variant variant = {});
   Datapath(Datapath&&) noexcept;
   Datapath& operator=(Datapath&&) noexcept;
   ~Datapath();
@@ -99,7 +106,7 @@ class Datapath {
   /// `now` is the wall clock's time of the call, by which the flows' times are told.
   base::Expected<std::vector<PointAccount>> drain(base::UnixMicros now, const Visit& visit);
 
-  /// In ticks of the tracking clock. REQUIRES: `is_test`.
+  /// In ticks of the tracking clock. REQUIRES: a test clock.
   void set_test_clock(std::uint64_t beat);
   [[nodiscard]] std::chrono::microseconds beat() const;
 

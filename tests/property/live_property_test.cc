@@ -192,8 +192,8 @@ class LiveComparison {
 
 TEST(LiveDatapath, AgreesWithReplayOnRandomNetworksRulesAndPackets) {
   if (geteuid() != 0) GTEST_SKIP() << "loading kernel programs needs root";
-  auto datapath =
-      live::Datapath::load({.flows = 4096, .ipv6_flows = 4096, .connections = 65536}, true);
+  auto datapath = live::Datapath::load({.flows = 4096, .ipv6_flows = 4096, .connections = 65536},
+                                       {.has_test_clock = true});
   ASSERT_TRUE(datapath) << datapath.error().message();
   for (std::size_t i = 0; i < kPorts; ++i) {
     const auto port = datapath->add_port(live::Mode::enforce, true);
