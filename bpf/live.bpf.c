@@ -40,8 +40,11 @@ struct {
 
 struct weir_connection_set {
   struct bpf_spin_lock lock;
+  weir_u32 zero;
   weir_u16 tags[WEIR_SET_CONNECTIONS]; /* of the entry's hash; 0: was never used */
-  weir_u32 zero[7];
+  /* The last moment at which the entry is remembered. So that looking for a place is a walk along
+   * one array: computed there, the time-outs are half of what the verifier has to look at. */
+  weir_u64 remembered_until[WEIR_SET_CONNECTIONS];
   struct weir_connection_entry entries[WEIR_SET_CONNECTIONS];
 };
 
@@ -88,6 +91,7 @@ struct weir_judgement {
   weir_u32 changes;
   weir_u8 is_connected;
   weir_u8 holds; /* for the flow's next packets too */
+  weir_u8 opens_datagram;
 };
 
 WEIR_INLINE weir_u64 weir_mix(weir_u64 hash, weir_u64 word) {
@@ -144,15 +148,20 @@ WEIR_INLINE weir_u32 weir_find_place(const struct weir_connection_set* set, weir
                                      weir_u64* forgotten_closed) {
   weir_u32 closed = WEIR_SET_CONNECTIONS;
   for (weir_u32 i = 0; i < WEIR_SET_CONNECTIONS; ++i) {
-    const struct weir_connection_entry* entry = &set->entries[i];
-    if (set->tags[i] == 0 || weir_is_forgotten(&entry->key, &entry->connection, now)) return i;
-    if (entry->connection.closed &&
-        weir_idle_time(&entry->connection, now) > WEIR_TIMEOUT_CLOSING) {
-      closed = i;
-    }
+    if (set->tags[i] == 0 || set->remembered_until[i] < now) return i;
+    const struct weir_connection* connection = &set->entries[i].connection;
+    if (connection->closed && connection->last + WEIR_TIMEOUT_CLOSING < now) closed = i;
   }
   if (closed < WEIR_SET_CONNECTIONS) *forgotten_closed += 1;
   return closed;
+}
+
+/* After every change of an entry. */
+WEIR_INLINE void weir_set_until(struct weir_connection_set* set, weir_u32 place) {
+  const struct weir_connection_entry* entry = &set->entries[place];
+  set->remembered_until[place] = entry->connection.last +
+                                 weir_idle_timeout(&entry->key, &entry->connection) +
+                                 (entry->connection.closed ? WEIR_TIMEOUT_CLOSED : 0);
 }
 
 /* Opens a connection with the packet that passed, at the key's place or a new one. False where
@@ -168,6 +177,7 @@ WEIR_INLINE int weir_remember(struct weir_connection_set* set,
   set->tags[place] = tag;
   set->entries[place].key = *key;
   set->entries[place].connection = connection;
+  weir_set_until(set, place);
   return 1;
 }
 
@@ -211,6 +221,7 @@ WEIR_INLINE void weir_consult(const struct weir_sighting* at, const struct weir_
         weir_u32 before = weir_shape_of(connection);
         weir_advance(connection, packet, direction, now);
         is_changed = weir_shape_of(connection) != before;
+        weir_set_until(set, place);
       }
     } else if (!opinion->untracked && weir_is_trackable(packet)) {
       is_changed = weir_remember(set, &at->key, weir_tag_of(at->hash), place,
@@ -276,9 +287,8 @@ WEIR_APART int weir_judge(const struct weir_sighting* at, struct weir_counts* co
     return 1;
   }
   weir_consult(at, &opinion, count, judgement);
-  if (judgement->verdict.accept && at->packet.fragment == WEIR_FIRST_FRAGMENT) {
-    weir_remember_datagram(at, judgement->verdict.group_rule, count);
-  }
+  judgement->opens_datagram =
+      judgement->verdict.accept && at->packet.fragment == WEIR_FIRST_FRAGMENT;
   return 1;
 }
 
@@ -495,6 +505,9 @@ WEIR_INLINE int weir_record(struct __sk_buff* skb) {
   if (!weir_judge(&at, count, &judgement)) {
     count->of[WEIR_SEEN_UNJUDGED] += at.segments;
     return weir_action(0);
+  }
+  if (judgement.opens_datagram) {
+    weir_remember_datagram(&at, judgement.verdict.group_rule, count);
   }
   if (!weir_count_judged(&at, &judgement)) {
     weir_u32 which = judgement.verdict.unlogged ? WEIR_OVERFLOW_UNLOGGED
