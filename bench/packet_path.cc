@@ -2,8 +2,6 @@
 // less a program that only changes the packet, in the same rounds. Then what a drain takes.
 //
 // usage: packet_path [rounds]     (as root)
-#include "packet_path.h"
-
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -22,6 +20,10 @@
 
 #include "live/datapath.h"
 #include "live/kernel.h"
+
+extern "C" {
+#include "bpf/bench.h"
+}
 
 namespace {
 
@@ -232,7 +234,7 @@ double median(std::vector<double> values) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
+  const std::size_t rounds = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 5;
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
@@ -257,7 +259,7 @@ int main(int argc, char** argv) {
     empty.emplace_back(of, object, "weir_bench_empty");
   }
   std::vector<std::vector<double>> costs(cases.size());
-  for (int round = 0; round < rounds; ++round) {
+  for (std::size_t round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < cases.size(); ++i) {
       const double base = empty[i].run();
       costs[i].push_back(recording[i].run() - base);
@@ -269,7 +271,9 @@ int main(int argc, char** argv) {
                *most);
   }
   std::vector<double> drains;
-  for (int round = 0; round < rounds; ++round) drains.push_back(recording[6].drain(200'000));
+  drains.reserve(rounds);
+  for (std::size_t round = 0; round < rounds; ++round)
+    drains.push_back(recording[6].drain(200'000));
   fmt::print("{:<28} {:>5.1f} ms, the wait for running programs apart\n", "drain of 200,000 flows",
              median(drains));
 }

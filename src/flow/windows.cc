@@ -8,13 +8,16 @@ Windows::Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink
                  Limits limits)
     : length_(length), interfaces_(interfaces), sink_(sink), limits_(limits) {}
 
-base::Expected<Window*> Windows::at(base::UnixMicros time) {
+base::Expected<void> Windows::pass(base::UnixMicros time) {
   const base::UnixSeconds second = base::second_of(time);
-  const base::UnixSeconds start = base::aligned(second, length_);
-  if (!frontier_) frontier_ = start;
-  if (second >= *frontier_ + length_ + kLateness) {
-    if (auto done = advance(second); !done) return tl::unexpected(done.error());
-  }
+  if (!frontier_) frontier_ = base::aligned(second, length_);
+  if (second < *frontier_ + length_ + kLateness) return {};
+  return advance(second);
+}
+
+base::Expected<Window*> Windows::at(base::UnixMicros time) {
+  const base::UnixSeconds start = base::aligned(base::second_of(time), length_);
+  if (auto done = pass(time); !done) return tl::unexpected(done.error());
   if (start < *frontier_) ++late_packets_;
   if (current_ == nullptr || current_->start != start) {
     if (auto done = select(start); !done) return tl::unexpected(done.error());
@@ -32,7 +35,7 @@ base::Expected<void> Windows::finish() {
   }
   current_ = nullptr;
   for (const Window& window : late_) {
-    if (auto done = sink_.flows(window); !done) return done;
+    if (auto done = hand_over(window); !done) return done;
   }
   late_.clear();
   return {};
@@ -57,11 +60,21 @@ base::Expected<void> Windows::close_frontier() {
   const bool has_window = !open_.empty() && open_.front().start == *frontier_;
   const Window* window = has_window ? &open_.front() : nullptr;
   if (window != nullptr) {
-    if (auto done = sink_.flows(*window); !done) return done;
+    if (auto done = hand_over(*window); !done) return done;
   }
   if (auto done = report_silence(window); !done) return done;
   if (has_window) open_.pop_front();
   *frontier_ += length_;
+  return {};
+}
+
+base::Expected<void> Windows::hand_over(const Window& window) {
+  if (auto done = sink_.flows(window); !done) return done;
+  for (std::size_t i = 0; i < interfaces_; ++i) {
+    if (!window.has_skipped[i]) continue;
+    auto done = sink_.skipped(static_cast<vpc::InterfaceIndex>(i), window.start);
+    if (!done) return done;
+  }
   return {};
 }
 
@@ -96,7 +109,7 @@ base::Expected<void> Windows::select_late(base::UnixSeconds start) {
     late_.splice(late_.begin(), late_, place);
   } else {
     if (late_.size() >= limits_.late_windows) {
-      if (auto done = sink_.flows(late_.back()); !done) return done;
+      if (auto done = hand_over(late_.back()); !done) return done;
       late_.pop_back();
       if (auto done = sink_.completed(*frontier_); !done) return done;
     }

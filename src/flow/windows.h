@@ -17,11 +17,12 @@ namespace weir::flow {
 
 struct Window {
   Window(base::UnixSeconds window_start, std::size_t interfaces, std::uint64_t seed)
-      : start(window_start), table(seed), has_traffic(interfaces) {}
+      : start(window_start), table(seed), has_traffic(interfaces), has_skipped(interfaces) {}
 
   base::UnixSeconds start;
   Table table;
   std::vector<bool> has_traffic;  ///< by interface
+  std::vector<bool> has_skipped;  ///< by interface: packets that no flow could count
 };
 
 /// Who takes what a window held. After an error nothing more is handed over.
@@ -30,6 +31,8 @@ class WindowSink {
   virtual ~WindowSink() = default;
   /// The flows of a window that closes. A window may come several times (see Windows).
   virtual base::Expected<void> flows(const Window& window) = 0;
+  /// Not all of an interface's traffic is in the flows of the window that starts at `start`.
+  virtual base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixSeconds start) = 0;
   /// An interface had no traffic in the window that starts at `start`.
   virtual base::Expected<void> silence(vpc::InterfaceIndex interface, base::UnixSeconds start) = 0;
   /// Every window that ends at or before `time` has been handed over.
@@ -58,6 +61,9 @@ class Windows {
   /// The window that a packet of this time belongs to; valid until the next call.
   base::Expected<Window*> at(base::UnixMicros time);
 
+  /// It is `time`, and no packet tells: closes what is due.
+  base::Expected<void> pass(base::UnixMicros time);
+
   /// Of the flows' hashes, the same in all windows.
   [[nodiscard]] std::uint64_t hash_seed() const { return seed_; }
 
@@ -72,6 +78,7 @@ class Windows {
  private:
   base::Expected<void> advance(base::UnixSeconds now);
   base::Expected<void> close_frontier();
+  base::Expected<void> hand_over(const Window& window);
   base::Expected<void> report_silence(const Window* window);
   base::Expected<void> select(base::UnixSeconds start);
   base::Expected<void> select_late(base::UnixSeconds start);

@@ -98,13 +98,23 @@ base::Expected<void> RecordMaker::flows(const flow::Window& window) {
   return result;
 }
 
+base::Expected<void> RecordMaker::skipped(vpc::InterfaceIndex interface, base::UnixSeconds start) {
+  return add_without_flow(interface, start, record::LogStatus::skipdata);
+}
+
 base::Expected<void> RecordMaker::silence(vpc::InterfaceIndex interface, base::UnixSeconds start) {
+  return add_without_flow(interface, start, record::LogStatus::nodata);
+}
+
+base::Expected<void> RecordMaker::add_without_flow(vpc::InterfaceIndex interface,
+                                                   base::UnixSeconds start,
+                                                   record::LogStatus status) {
   if (settings_.interface && *settings_.interface != interface) return {};
   record::Record record;
   record.interface = &described_[static_cast<std::size_t>(interface)].metadata;
   record.start = start;
   record.end = start + settings_.flow_log.max_aggregation_interval - std::chrono::seconds(1);
-  record.log_status = record::LogStatus::nodata;
+  record.log_status = status;
   ++records_;
   return sink_.add(record);
 }

@@ -7,14 +7,17 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <spawn.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/time.h"
 #include "live/kernel.h"
@@ -26,17 +29,46 @@ inline base::UnixMicros now() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-/// The exit status.
-inline int shell(const std::string& command) {
-  return std::system((command + " >/dev/null 2>&1").c_str());
+struct Ended {
+  int status = -1;
+  std::string output;
+};
+
+/// Runs a program; its words are apart by single spaces.
+inline Ended run_program(const std::string& command) {
+  std::vector<std::string> words;
+  std::istringstream text(command);
+  for (std::string word; text >> word;) words.push_back(word);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::array<int, 2> ends{-1, -1};
+  EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  const Fd output(ends[0]);
+  Ended ended;
+  pid_t child = -1;
+  {
+    const Fd input(ends[1]);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, input.get(), STDERR_FILENO);
+    const int error =
+        posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) return ended;
+  }
+  std::array<char, 4096> buffer{};
+  for (ssize_t size = 0; (size = read(output.get(), buffer.data(), buffer.size())) > 0;) {
+    ended.output.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  waitpid(child, &ended.status, 0);
+  return ended;
 }
 
-inline std::string output_of(const std::string& command) {
-  std::string text;
-  std::FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  for (int byte = 0; (byte = std::fgetc(pipe)) != EOF;) text += static_cast<char>(byte);
-  pclose(pipe);
-  return text;
+/// The exit status.
+inline int status_of(const std::string& command) {
+  return run_program(command).status;
 }
 
 /// Looks until it holds, for ten seconds at most.
@@ -54,22 +86,22 @@ bool eventually(Condition holds) {
 class Space {
  public:
   explicit Space(const std::string& role) : name_("weir-" + role + "-" + std::to_string(getpid())) {
-    EXPECT_EQ(shell("ip netns add " + name_), 0);
+    EXPECT_EQ(status_of("ip netns add " + name_), 0);
     // Or the kernel would talk on its own, and nothing could be counted.
     run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
     run("ip link set lo up");
   }
   Space(const Space&) = delete;
   Space& operator=(const Space&) = delete;
-  ~Space() { shell("ip netns del " + name_); }
+  ~Space() { status_of("ip netns del " + name_); }
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
   void run(const std::string& command) const {
-    EXPECT_EQ(shell("ip netns exec " + name_ + " " + command), 0) << command;
+    EXPECT_EQ(status_of("ip netns exec " + name_ + " " + command), 0) << command;
   }
   [[nodiscard]] std::string ask(const std::string& command) const {
-    return output_of("ip netns exec " + name_ + " " + command);
+    return run_program("ip netns exec " + name_ + " " + command).output;
   }
   /// Of eth0: "rx_packets" and its like.
   [[nodiscard]] std::uint64_t statistic(const std::string& what) const {

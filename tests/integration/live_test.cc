@@ -33,8 +33,8 @@ class Live : public ::testing::Test {
     if (geteuid() != 0) GTEST_SKIP() << "network namespaces and kernel programs need root";
     owner.emplace("owner");
     peer.emplace("peer");
-    ASSERT_EQ(shell("ip -n " + owner->name() + " link add eth0 type veth peer name eth0 netns " +
-                    peer->name()),
+    ASSERT_EQ(status_of("ip -n " + owner->name() +
+                        " link add eth0 type veth peer name eth0 netns " + peer->name()),
               0);
     for (const auto& [space, address] : {std::pair{&*owner, kOwner}, {&*peer, kPeer}}) {
       space->run("ip addr add " + std::string(address) + "/24 dev eth0");
@@ -265,7 +265,7 @@ TEST_F(Live, EnforcingKeepsOutWhatTheRulesReject) {
   // not.
   ASSERT_TRUE(send_to(allowed, endpoint(kPeer, 6000), 10));
   EXPECT_EQ(recv(sender.get(), buffer.data(), buffer.size(), 0), 10);
-  EXPECT_NE(shell("ip netns exec " + owner->name() + " ping -c 1 -W 0.2 " + kPeer), 0);
+  EXPECT_NE(status_of("ip netns exec " + owner->name() + " ping -c 1 -W 0.2 " + kPeer), 0);
   drain();
   EXPECT_THAT(verdicts(5000),
               testing::ElementsAre("egress ACCEPT tracked", "ingress ACCEPT sg-1:ingress:1"));

@@ -1,6 +1,6 @@
 /* What bench/packet_path.cc tells bench/packet_path.bpf.c. */
-#ifndef WEIR_BENCH_PACKET_PATH_H
-#define WEIR_BENCH_PACKET_PATH_H
+#ifndef WEIR_BPF_BENCH_H
+#define WEIR_BPF_BENCH_H
 
 #include "bpf/types.h"
 
