@@ -40,7 +40,7 @@ class WindowSink {
 };
 
 /// Windows are aligned to multiples of their length since the epoch. One closes when a packet comes
-/// that is kLateness past its end. A packet of a window that has closed opens it again and makes
+/// that is `lateness` past its end. A packet of a window that has closed opens it again and makes
 /// further records there: nothing is lost, but the window may already have been called silent. The
 /// same happens when there are more flows than memory is meant for: the fullest windows are handed
 /// over early, and what follows makes further records (AWS: a record may cover less than the
@@ -50,10 +50,11 @@ class Windows {
   struct Limits {
     std::size_t flows = 2'000'000;
     std::size_t late_windows = 3;
+    /// How long after its end a window waits for packets.
+    std::chrono::seconds lateness = std::chrono::minutes(1);
     /// A clock that jumps further than this has not been silent all that time.
     std::chrono::seconds silence = std::chrono::hours(24);
   };
-  static constexpr std::chrono::seconds kLateness{60};
 
   /// `sink` outlives the windows.
   Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink& sink, Limits limits);
@@ -67,6 +68,8 @@ class Windows {
   /// Of the flows' hashes, the same in all windows.
   [[nodiscard]] std::uint64_t hash_seed() const { return seed_; }
 
+  /// Hands over what open windows have so far; what follows makes further records of them.
+  base::Expected<void> hand_over();
   /// Hands over everything.
   base::Expected<void> finish();
 
@@ -78,7 +81,7 @@ class Windows {
  private:
   base::Expected<void> advance(base::UnixSeconds now);
   base::Expected<void> close_frontier();
-  base::Expected<void> hand_over(const Window& window);
+  base::Expected<void> hand_over_window(const Window& window);
   base::Expected<void> report_silence(const Window* window);
   base::Expected<void> select(base::UnixSeconds start);
   base::Expected<void> select_late(base::UnixSeconds start);

@@ -1,7 +1,9 @@
 #include "live/hook.h"
 
 #include <bpf/libbpf.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -11,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -177,6 +180,32 @@ Hook::~Hook() {
 
 Attachment Hook::attachment() const {
   return state_->clsact ? Attachment::clsact : Attachment::tcx;
+}
+
+base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {
+  auto space = open_namespace(device);
+  if (!space) return tl::unexpected(space.error());
+  std::vector<base::Address> addresses;
+  const int error = in_namespace(space->get(), [&] {
+    ifaddrs* all = nullptr;
+    if (getifaddrs(&all) != 0) return -errno;
+    for (const ifaddrs* at = all; at != nullptr; at = at->ifa_next) {
+      if (at->ifa_addr == nullptr || device.name != at->ifa_name) continue;
+      const int family = at->ifa_addr->sa_family;
+      const void* bytes = nullptr;
+      if (family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr;
+      if (family == AF_INET6) {
+        bytes = &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
+      }
+      std::array<char, INET6_ADDRSTRLEN> text{};
+      if (bytes == nullptr || inet_ntop(family, bytes, text.data(), text.size()) == nullptr) continue;
+      if (const auto address = base::Address::parse(text.data())) addresses.push_back(*address);
+    }
+    freeifaddrs(all);
+    return 0;
+  });
+  if (error != 0) return refused(words_for(device), -error);
+  return addresses;
 }
 
 base::Expected<bool> has_link_header(const Device& device) {

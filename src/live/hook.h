@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
 
 namespace weir::live {
@@ -41,6 +43,9 @@ class Hook {
   explicit Hook(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// The addresses that a device has on its host.
+base::Expected<std::vector<base::Address>> addresses_of(const Device& device);
 
 /// Do the device's packets begin with an Ethernet header?
 base::Expected<bool> has_link_header(const Device& device);

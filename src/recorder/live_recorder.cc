@@ -3,13 +3,19 @@
 #include <algorithm>
 
 namespace weir::recorder {
+namespace {
+
+/// Flows of one drain come in no order, and some of them on either side of a window's edge.
+constexpr std::chrono::seconds kLateness{2};
+
+}  // namespace
 
 LiveRecorder::LiveRecorder(const vpc::Network& network, const policy::Policy& policy,
                            const AwsServices& services, const Settings& settings, RecordSink& sink)
     : keys_(network, services, settings.flow_log.log_format),
       maker_(network, policy, services, settings, sink),
       windows_(settings.flow_log.max_aggregation_interval, network.interfaces.size(), maker_,
-               {.flows = settings.max_flows}) {}
+               {.flows = settings.max_flows, .lateness = kLateness}) {}
 
 base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
                                        vpc::InterfaceIndex interface) {

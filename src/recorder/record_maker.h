@@ -39,6 +39,7 @@ class RecordMaker : public flow::WindowSink {
     record::InterfaceMetadata metadata;
   };
 
+  [[nodiscard]] bool is_subscribed(std::size_t interface) const;
   base::Expected<void> add_without_flow(vpc::InterfaceIndex interface, base::UnixSeconds start,
                                         record::LogStatus status);
   void describe(const vpc::NetworkInterface& interface, Described& out) const;
