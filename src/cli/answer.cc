@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "cli/interruption.h"
 #include "cli/options.h"
 #include "cli/result_printer.h"
 
@@ -34,7 +35,7 @@ int print_answer(query::Engine& engine, const std::string& sql, const LogSource&
     }
   }
   std::cout.flush();
-  if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
+  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
   const int code = tell_problems(source, engine);
   if (!done) return failed(done.error());
   if (!std::cout) {

@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,28 +19,22 @@
 #include <thread>
 
 #include "base/time.h"
+#include "cli/interruption.h"
 #include "cli/options.h"
 #include "record/log_format.h"
 
 namespace weir::cli {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
-
-void watch_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // who asks twice is not kept waiting
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
 /// Copies to the end. Error: it cannot be read or written, or the user has had enough.
 base::Expected<void> copy(int from, int to, const std::string& name) {
   std::vector<char> bytes(std::size_t{1} << 20U);
+  std::array<pollfd, 2> waited = {pollfd{from, POLLIN, 0},
+                                  pollfd{interruption_descriptor(), POLLIN, 0}};
   for (;;) {
+    ::poll(waited.data(), waited.size(), -1);
+    if (was_interrupted()) return base::fail("", "interrupted");
     const ssize_t count = ::read(from, bytes.data(), bytes.size());
-    if (interrupted != 0) return base::fail("", "interrupted");
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return base::fail(name, std::string("cannot be read: ") + std::strerror(errno));
     if (count == 0) return {};
@@ -167,7 +162,7 @@ base::Expected<query::Settings> settings_of(const LogSource& source) {
   settings.without_header = std::move(*without_header);
   auto objects = logs::list_objects(source.from);
   if (!objects) return tl::unexpected(objects.error());
-  watch_signals();
+  watch_interruption();
   for (logs::Object& object : *objects) {
     std::error_code error;
     if (object.path != "-" && !std::filesystem::is_fifo(object.path, error)) continue;
@@ -187,7 +182,7 @@ struct Watch::State {
     bool was_shown = false;
     std::unique_lock lock(mutex);
     while (!over.wait_for(lock, 50ms, [this] { return is_over; })) {
-      if (interrupted != 0) engine.interrupt();
+      if (was_interrupted()) engine.interrupt();
       if (!is_shown || std::chrono::steady_clock::now() - start < 1s) continue;
       const query::Statistics statistics = engine.statistics();
       was_shown = true;
@@ -218,10 +213,6 @@ Watch::Watch(query::Engine& engine) : state_(std::make_unique<State>(engine)) {
 Watch::~Watch() {
   state_->stop();
   state_->thread.join();
-}
-
-bool Watch::was_interrupted() {
-  return interrupted != 0;
 }
 
 int tell_problems(const LogSource& source, const query::Engine& engine) {

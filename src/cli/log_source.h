@@ -35,7 +35,7 @@ base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& opti
 base::Expected<std::vector<std::string>> fields_of_format(const std::string& log_format);
 
 /// Lists the objects. Standard input and other pipes are kept in temporary files, which are gone
-/// with the program. From here on Ctrl-C is noted (Watch), and a second one ends the program.
+/// with the program. From here on Ctrl-C is noted (interruption.h).
 base::Expected<query::Settings> settings_of(const LogSource& source);
 
 /// While it lives, Ctrl-C ends the engine's query, and a query that takes over a second shows on a
@@ -46,8 +46,6 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
   ~Watch();
-
-  [[nodiscard]] static bool was_interrupted();
 
  private:
   struct State;

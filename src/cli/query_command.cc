@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "cli/answer.h"
+#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "query/engine.h"
@@ -30,7 +31,7 @@ int run(Asked& asked) {
   }
   if (auto fit = check_answer_form(asked.form); !fit) return failed(fit.error(), kUsage);
   auto settings = settings_of(asked.source);
-  if (!settings) return failed(settings.error(), Watch::was_interrupted() ? kInterrupted : kFailed);
+  if (!settings) return failed(settings.error(), was_interrupted() ? kInterrupted : kFailed);
   auto engine = query::Engine::open(std::move(*settings));
   if (!engine) return failed(engine.error());
   return print_answer(**engine, asked.sql, asked.source, asked.form);

@@ -1,10 +1,8 @@
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/record_words.h"
@@ -63,41 +62,17 @@ struct Filter {
   }
 };
 
-/// A descriptor that can be read once Ctrl-C was pressed, or the program was asked to end. A second
-/// Ctrl-C ends the program as ever.
-volatile std::sig_atomic_t stop_descriptor = -1;
-
-int stop_on_signals() {
-  stop_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    const std::uint64_t one = 1;
-    // It can only fail because it is set already.
-    [[maybe_unused]] const ssize_t written = ::write(stop_descriptor, &one, sizeof one);
-  };
-  action.sa_flags = static_cast<int>(SA_RESETHAND | static_cast<unsigned>(SA_RESTART));
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  return stop_descriptor;
-}
-
-bool is_readable(int descriptor) {
-  std::uint64_t count = 0;
-  return ::read(descriptor, &count, sizeof count) == sizeof count;
-}
-
 /// Prints what is wanted of what comes; first keeps the last of what was there.
 class Tail : public logs::LineSink {
  public:
-  Tail(const Filter& filter, TailPrinter& printer, int stop)
-      : filter_(filter), printer_(printer), stop_(stop) {}
+  Tail(const Filter& filter, TailPrinter& printer) : filter_(filter), printer_(printer) {}
 
   /// Reads what was there, the newest first, until it has the last `count` records; prints them.
   void print_last(std::size_t count, logs::Follower& follower) {
     most_kept_ = count;
-    while (kept_.size() < count && !was_stopped_ && follower.read_earlier(*this)) ++age_;
+    while (kept_.size() < count && !was_interrupted() && follower.read_earlier(*this)) ++age_;
     most_kept_.reset();
-    if (was_stopped_) return;
+    if (was_interrupted()) return;
     for (const auto& [place, record] : kept_) printer_.print(record);
     kept_.clear();
     std::cout.flush();
@@ -120,8 +95,7 @@ class Tail : public logs::LineSink {
       }
     }
     std::cout.flush();
-    was_stopped_ = was_stopped_ || is_readable(stop_);
-    return !was_stopped_ && std::cout.good();
+    return !was_interrupted() && std::cout.good();
   }
 
   void problems(const logs::Problems& problems) override {
@@ -133,7 +107,6 @@ class Tail : public logs::LineSink {
     has_damage_ |= problems.damaged_objects() != 0;
   }
 
-  [[nodiscard]] bool was_stopped() const { return was_stopped_; }
   [[nodiscard]] bool has_damage() const { return has_damage_; }
 
  private:
@@ -158,13 +131,11 @@ class Tail : public logs::LineSink {
 
   const Filter& filter_;
   TailPrinter& printer_;
-  int stop_;
   std::shared_ptr<const RecordFormat> format_;
   std::optional<std::size_t> most_kept_;
   std::map<Place, LoggedRecord> kept_;
   std::int64_t age_ = 0;
   std::uint64_t number_ = 0;
-  bool was_stopped_ = false;
   bool has_damage_ = false;
 };
 
@@ -209,7 +180,7 @@ int run(const Asked& asked) {
     if (!read) return failed(read.error());
     network = std::move(*read);
   }
-  const int stop = stop_on_signals();
+  watch_interruption();
   const auto mode =
       asked.does_not_follow ? logs::Follower::Mode::once : logs::Follower::Mode::follow;
   auto follower = logs::Follower::open(asked.from, std::move(*columns), mode);
@@ -226,10 +197,12 @@ int run(const Asked& asked) {
                           wants_colours() ? terminal_palette() : Palette{});
   const auto printer =
       make_tail_printer(std::cout, words, form_of(asked.form), network.has_value());
-  Tail tail(*filter, *printer, stop);
+  Tail tail(*filter, *printer);
   tail.print_last(asked.lines, **follower);
   base::Expected<void> done;
-  if (!asked.does_not_follow && !tail.was_stopped()) done = (*follower)->follow(stop, tail);
+  if (!asked.does_not_follow && !was_interrupted()) {
+    done = (*follower)->follow(interruption_descriptor(), tail);
+  }
   std::cout.flush();
   for (const base::Error& error : (*follower)->unfinished()) {
     fmt::print(stderr, "weir: {}\n", error.message());

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/table.h"
+#include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/rules.h"
@@ -30,7 +31,7 @@ int for_all(const Asked& asked, query::Engine& engine,
     const Watch watch(engine);
     done = for_each_conversation(engine, explain::Wanted::all, use);
   }
-  if (Watch::was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
+  if (was_interrupted()) return failed({"", "interrupted", ""}, kInterrupted);
   if (!done) return failed(done.error());
   tell_unusable(*done);
   return tell_problems(asked.source, engine);
@@ -116,6 +117,10 @@ int run_what_if(const Asked& asked) {
   printer.finish();
   std::cout.flush();
   tell(what_if.counts());
+  if (what_if.counts().flows == 0) {
+    return failed({"what-if", "no recorded flow could be compared",
+                   "give logs of the interfaces that both descriptions have"});
+  }
   return what_if.counts().refused != 0 ? kWouldRefuse : code;
 }
 
