@@ -15,8 +15,8 @@ setup: ## bring what all targets need: Debian, npm and PyPI packages
 	@tools/setup bench
 	@tools/setup python
 
-demo: ## record the real capture in demo/ and show what came out
-	@tools/setup build
+demo: ## record real programs that talk, and explain what was refused
+	@tools/setup demo
 	@tools/build release weir
 	@demo/run.sh
 

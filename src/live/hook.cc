@@ -1,7 +1,7 @@
 #include "live/hook.h"
 
-#include <bpf/libbpf.h>
 #include <arpa/inet.h>
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/bpf.h>
@@ -198,7 +198,8 @@ base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {
         bytes = &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
       }
       std::array<char, INET6_ADDRSTRLEN> text{};
-      if (bytes == nullptr || inet_ntop(family, bytes, text.data(), text.size()) == nullptr) continue;
+      if (bytes == nullptr || inet_ntop(family, bytes, text.data(), text.size()) == nullptr)
+        continue;
       if (const auto address = base::Address::parse(text.data())) addresses.push_back(*address);
     }
     freeifaddrs(all);

@@ -23,7 +23,8 @@ class LiveRecorder {
   /// Some of the interface's packets could not be kept, among those that were drained at `time`:
   /// its window gets a SKIPDATA record.
   base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time);
-  /// All flows before `now` were added: windows that have ended close, and interfaces without traffic get their NODATA.
+  /// All flows before `now` were added: windows that have ended close, and interfaces without
+  /// traffic get their NODATA.
   base::Expected<void> pass(base::UnixMicros now) { return windows_.pass(now); }
   /// Hands over what there is; what follows makes further records of the same windows.
   base::Expected<void> hand_over() { return windows_.hand_over(); }

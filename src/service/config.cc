@@ -38,9 +38,7 @@ class Keys {
     if (!value) fail(key, fmt::format("is no {}", kind), "");
     return value;
   }
-  std::optional<std::string> text(const std::string& key) {
-    return take<std::string>(key, "text");
-  }
+  std::optional<std::string> text(const std::string& key) { return take<std::string>(key, "text"); }
   std::optional<bool> truth(const std::string& key) { return take<bool>(key, "true or false"); }
   std::optional<std::int64_t> number(const std::string& key, std::int64_t least,
                                      std::int64_t most) {
@@ -116,28 +114,26 @@ class Keys {
   std::set<std::string> taken_;
 };
 
-constexpr std::int64_t kDay = 86'400;
-
 FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, const fs::path& base,
                           base::Expected<void>& result) {
   using deliver::FileFormat;
   using deliver::TrafficType;
   Keys keys(table, where, result);
   FlowLogConfig out;
-  out.resource_type = keys.word<ResourceType>("resource-type",
-                                              {{"VPC", ResourceType::vpc},
-                                               {"Subnet", ResourceType::subnet},
-                                               {"NetworkInterface", ResourceType::network_interface}});
+  out.resource_type = keys.word<ResourceType>(
+      "resource-type", {{"VPC", ResourceType::vpc},
+                        {"Subnet", ResourceType::subnet},
+                        {"NetworkInterface", ResourceType::network_interface}});
   out.resource_ids = keys.texts("resource-ids");
   out.log_destination = (base / keys.needed_text("log-destination")).lexically_normal().string();
   deliver::FlowLog& settings = out.settings;
   settings.id = keys.text("flow-log-id").value_or("");
   settings.region = keys.text("region").value_or("");
-  settings.traffic_type = keys.word<TrafficType>(
-      "traffic-type",
-      {{"ALL", TrafficType::all}, {"ACCEPT", TrafficType::accept}, {"REJECT", TrafficType::reject}});
-  settings.max_aggregation_interval = std::chrono::seconds(
-      keys.number("max-aggregation-interval", 60, 600).value_or(600));
+  settings.traffic_type = keys.word<TrafficType>("traffic-type", {{"ALL", TrafficType::all},
+                                                                  {"ACCEPT", TrafficType::accept},
+                                                                  {"REJECT", TrafficType::reject}});
+  settings.max_aggregation_interval =
+      std::chrono::seconds(keys.number("max-aggregation-interval", 60, 600).value_or(600));
   if (const auto text = keys.text("log-format")) {
     if (auto format = record::LogFormat::parse(*text)) {
       settings.log_format = std::move(*format);
@@ -149,8 +145,7 @@ FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, co
     Keys inner(*options, where + "destination-options.", result);
     settings.file_format = inner.word<FileFormat>(
         "file-format", {{"plain-text", FileFormat::plain_text}, {"parquet", FileFormat::parquet}});
-    settings.hive_compatible_partitions =
-        inner.truth("hive-compatible-partitions").value_or(false);
+    settings.hive_compatible_partitions = inner.truth("hive-compatible-partitions").value_or(false);
     settings.per_hour_partition = inner.truth("per-hour-partition").value_or(false);
   }
   return out;

@@ -112,9 +112,9 @@ struct Recorder::State {
   State(Config the_config, Log the_log) : config(std::move(the_config)), log(std::move(the_log)) {}
 
   base::Expected<void> start(base::UnixMicros now);
-  base::Expected<void> open(const FlowLogConfig& flow_log);
-  void attach(Watched& watched);
-  base::Expected<void> try_to_attach(Watched& watched);
+  base::Expected<void> open(const FlowLogConfig& asked);
+  void attach(Watched& one);
+  base::Expected<void> try_to_attach(Watched& one);
   base::Expected<void> drain(base::UnixMicros now);
   base::Expected<void> account(const live::PointAccount& point, base::UnixMicros now);
   [[nodiscard]] vpc::InterfaceIndex interface_of(live::Port port) const;
@@ -178,17 +178,17 @@ base::Expected<void> Recorder::State::start(base::UnixMicros now) {
   return {};
 }
 
-base::Expected<void> Recorder::State::open(const FlowLogConfig& config_of_log) {
-  auto settings = settings_of(config_of_log, network);
+base::Expected<void> Recorder::State::open(const FlowLogConfig& asked) {
+  auto settings = settings_of(asked, network);
   if (!settings) return tl::unexpected(settings.error());
-  auto publisher = deliver::Publisher::open(config_of_log.log_destination, settings->flow_log);
+  auto publisher = deliver::Publisher::open(asked.log_destination, settings->flow_log);
   if (!publisher) return tl::unexpected(publisher.error());
   auto opened = std::make_unique<FlowLog>();
-  opened->destination = config_of_log.log_destination;
+  opened->destination = asked.log_destination;
   opened->settings = std::move(*settings);
   opened->objects = std::make_unique<Objects>(std::move(*publisher));
-  opened->recorder = std::make_unique<recorder::LiveRecorder>(
-      network, *policy, services, opened->settings, *opened->objects);
+  opened->recorder = std::make_unique<recorder::LiveRecorder>(network, *policy, services,
+                                                              opened->settings, *opened->objects);
   flow_logs.push_back(std::move(opened));
   return {};
 }
@@ -268,10 +268,10 @@ base::Expected<void> Recorder::State::account(const live::PointAccount& point,
   status.exceptions += point.accounted() - point.recorded - point.overflow();
   if (point.accounted() != point.seen()) {
     ++status.mismatches;
-    log(fmt::format("{} {}: {} packets were seen but {} are accounted for; this is a defect of "
-                    "weir: please report it",
-                    network[interface].id, to_string(point.direction), point.seen(),
-                    point.accounted()));
+    log(fmt::format(
+        "{} {}: {} packets were seen but {} are accounted for; this is a defect of "
+        "weir: please report it",
+        network[interface].id, to_string(point.direction), point.seen(), point.accounted()));
   }
   if (point.overflow() == 0) return {};
   log(fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more capacity.flows",
@@ -332,8 +332,7 @@ base::Expected<void> Recorder::tick(base::UnixMicros now) {
   for (Watched& one : state.watched) {
     if (!one.hook) state.attach(one);
   }
-  const bool is_due =
-      state.config.publish_interval < kAwsInterval && now >= state.next_publication;
+  const bool is_due = state.config.publish_interval < kAwsInterval && now >= state.next_publication;
   if (is_due) state.next_publication = now + state.config.publish_interval;
   return state.turn(now, is_due);
 }

@@ -15,9 +15,9 @@ namespace weir::service {
 
 /// What has happened since the start, and what is now.
 struct Status {
-  std::uint64_t seen = 0;      ///< packets, at every interface and direction
-  std::uint64_t recorded = 0;  ///< in flows
-  std::uint64_t overflow = 0;  ///< SKIPDATA stands for them
+  std::uint64_t seen = 0;        ///< packets, at every interface and direction
+  std::uint64_t recorded = 0;    ///< in flows
+  std::uint64_t overflow = 0;    ///< SKIPDATA stands for them
   std::uint64_t exceptions = 0;  ///< not IP, never logged by AWS, malformed
   std::uint64_t mismatches = 0;  ///< packets that are in none of these: a defect
   std::uint64_t records = 0;
