@@ -109,11 +109,11 @@ class Space {
   }
 
   /// A socket that lives in the namespace.
-  [[nodiscard]] Fd socket(int type) const {
+  [[nodiscard]] Fd socket(int type, int family = AF_INET) const {
     int made = -1;
     std::thread([&] {
       const Fd space(open(("/run/netns/" + name_).c_str(), O_RDONLY | O_CLOEXEC));
-      if (setns(space.get(), CLONE_NEWNET) == 0) made = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+      if (setns(space.get(), CLONE_NEWNET) == 0) made = ::socket(family, type | SOCK_CLOEXEC, 0);
     }).join();
     EXPECT_GE(made, 0);
     return Fd(made);

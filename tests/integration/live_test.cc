@@ -3,7 +3,10 @@
 #include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/if_packet.h>
 #include <linux/tcp.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +17,7 @@
 #include "integration/live_network.h"
 #include "live/datapath.h"
 #include "live/hook.h"
+#include "property/frame.h"
 
 namespace weir::live {
 namespace {
@@ -223,6 +227,45 @@ TEST_F(Live, SegmentsAreCountedAsTheyAreOnTheWire) {
   EXPECT_EQ(packets_in, info.tcpi_segs_in);
   EXPECT_EQ(bytes_out, info.tcpi_bytes_sent + 52 * packets_out + 8);
   EXPECT_GT(packets_out, 4 * (owner->statistic("tx_packets") - sent_whole)) << "nothing was cut";
+}
+
+/// Sends a frame in such a way that the kernel has no more than its Ethernet header at hand: the
+/// rest lies in the sender's own pages.
+void send_from_pages(const Fd& socket, const std::vector<std::uint8_t>& frame) {
+  constexpr int kVersion = TPACKET_V2;
+  constexpr tpacket_req kOneFrame{4096, 1, 4096, 1};
+  ASSERT_EQ(setsockopt(socket.get(), SOL_PACKET, PACKET_VERSION, &kVersion, sizeof(kVersion)), 0);
+  ASSERT_EQ(setsockopt(socket.get(), SOL_PACKET, PACKET_TX_RING, &kOneFrame, sizeof(kOneFrame)), 0);
+  ifreq device{{"eth0"}, {}};
+  ASSERT_EQ(ioctl(socket.get(), SIOCGIFINDEX, &device), 0);
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(0x0800);
+  address.sll_ifindex = device.ifr_ifindex;
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  auto ring = MappedMemory<std::uint8_t>::map(socket.get(), kOneFrame.tp_frame_size, "a ring");
+  ASSERT_TRUE(ring) << ring.error().message();
+  static_assert(sizeof(tpacket2_hdr) % TPACKET_ALIGNMENT == 0);
+  auto* header = reinterpret_cast<tpacket2_hdr*>(ring->get().data());
+  std::copy(frame.begin(), frame.end(), ring->get().data() + sizeof(tpacket2_hdr));
+  header->tp_len = static_cast<std::uint32_t>(frame.size());
+  header->tp_status = TP_STATUS_SEND_REQUEST;
+  ASSERT_EQ(send(socket.get(), nullptr, 0, 0), static_cast<ssize_t>(frame.size()));
+}
+
+TEST_F(Live, HeadersThatLieInOtherPagesAreRead) {
+  load(Mode::observe, network_with("", kEverything));
+  attach();
+  weir_packet packet{};
+  packet.src = packet::to_c(*base::Address::parse(kOwner));
+  packet.dst = packet::to_c(*base::Address::parse(kPeer));
+  packet.protocol = WEIR_UDP;
+  packet.srcport = 4000;
+  packet.dstport = 5000;
+  send_from_pages(owner->socket(SOCK_RAW, AF_PACKET), property::frame_of(packet, {.payload = 800}));
+  const auto points = drain();
+  EXPECT_EQ(points[1].counts.of[WEIR_SEEN_TRUNCATED], 0U);
+  EXPECT_THAT(verdicts(5000), testing::Contains("egress ACCEPT sg-1:egress:1"));
 }
 
 TEST_F(Live, WhatTheTableCannotHoldIsCountedAsOverflow) {
