@@ -1,7 +1,6 @@
 /* What bench/packet_path.cc times: the kernel program on packets that change from run to run, and
  * the same change without it, which is taken off. */
-#include "packet_path.h"
-
+#include "bpf/bench.h"
 #include "bpf/live.bpf.c"
 
 /* Apart from .bss, which is shared with user space as one struct. */

@@ -1,6 +1,9 @@
 /* Records a live interface: one program for each direction of each, on a tcx or clsact hook. A
  * packet is parsed, judged, and counted in its flow; what cannot be is counted as such. bpf/live.h
- * tells how it all lies in the maps. */
+ * tells how it all lies in the maps.
+ *
+ * A processor runs one of these programs at a time (the hooks are called with softirqs held off),
+ * so what is a processor's own is counted without atomics, and exactly. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 /* after the types that it needs */
@@ -115,7 +118,7 @@ WEIR_INLINE weir_u64 weir_hash_key(const struct weir_connection_key* key) {
   return hash * (settings.seed | 1);
 }
 
-/* Does it belong to a connection whose end it may be, or a new one's beginning? */
+/* May it end a connection, or begin one? */
 WEIR_INLINE int weir_is_turning_point(const struct weir_packet* packet) {
   return packet->tcp_bits & (WEIR_TCP_FIN | WEIR_TCP_SYN | WEIR_TCP_RST);
 }

@@ -40,6 +40,7 @@ inline Ended run_program(const std::string& command) {
   std::istringstream text(command);
   for (std::string word; text >> word;) words.push_back(word);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   std::array<int, 2> ends{-1, -1};
