@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,9 +43,13 @@ int in_namespace(int space, Work work) {
   return result;
 }
 
+std::string path_of_namespace(const Device& device) {
+  return "/run/netns/" + device.network_namespace;
+}
+
 base::Expected<Fd> open_namespace(const Device& device) {
   if (device.network_namespace.empty()) return Fd();
-  const std::string path = "/run/netns/" + device.network_namespace;
+  const std::string path = path_of_namespace(device);
   Fd space(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!space.is_open()) return refused("network namespace " + path, errno);
   return space;
@@ -129,23 +134,25 @@ class Clsact {
 }  // namespace
 
 struct Hook::State {
+  Device device;
+  int index = 0;  ///< the device's
   Fd space;
   Fd of_received;  ///< a link: closing it detaches
   Fd of_sent;
   std::optional<Clsact> clsact;
 
-  int attach_tcx(Programs programs, int device) {
-    of_received = Fd(create_tcx_link(programs.of_received, device, kTcxIngress));
+  int attach_tcx(Programs programs) {
+    of_received = Fd(create_tcx_link(programs.of_received, index, kTcxIngress));
     if (!of_received.is_open()) return of_received.get();
-    of_sent = Fd(create_tcx_link(programs.of_sent, device, kTcxEgress));
+    of_sent = Fd(create_tcx_link(programs.of_sent, index, kTcxEgress));
     return of_sent.is_open() ? 0 : of_sent.get();
   }
 
-  int attach(Programs programs, const std::string& device, Attachment attachment) {
-    const auto index = static_cast<int>(if_nametoindex(device.c_str()));
+  int attach(Programs programs, Attachment attachment) {
+    index = static_cast<int>(if_nametoindex(device.name.c_str()));
     if (index == 0) return -errno;
     if (attachment != Attachment::clsact) {
-      const int error = attach_tcx(programs, index);
+      const int error = attach_tcx(programs);
       // An older kernel does not know this kind of link.
       if (error != -EINVAL || attachment == Attachment::tcx) return error;
     }
@@ -158,10 +165,10 @@ base::Expected<Hook> Hook::attach(Programs programs, const Device& device, Attac
   auto space = open_namespace(device);
   if (!space) return tl::unexpected(space.error());
   Hook hook(std::make_unique<State>());
+  hook.state_->device = device;
   hook.state_->space = std::move(*space);
-  const int error = in_namespace(hook.state_->space.get(), [&] {
-    return hook.state_->attach(programs, device.name, attachment);
-  });
+  const int error = in_namespace(hook.state_->space.get(),
+                                 [&] { return hook.state_->attach(programs, attachment); });
   if (error != 0) return refused("attaching to " + words_for(device), -error);
   return hook;
 }
@@ -180,6 +187,21 @@ Hook::~Hook() {
 
 Attachment Hook::attachment() const {
   return state_->clsact ? Attachment::clsact : Attachment::tcx;
+}
+
+bool Hook::is_attached() const {
+  const Device& device = state_->device;
+  if (state_->space.is_open()) {
+    struct stat own {};
+    struct stat named {};
+    if (fstat(state_->space.get(), &own) != 0 ||
+        stat(path_of_namespace(device).c_str(), &named) != 0 || own.st_ino != named.st_ino) {
+      return false;
+    }
+  }
+  const int now = in_namespace(
+      state_->space.get(), [&] { return static_cast<int>(if_nametoindex(device.name.c_str())); });
+  return now == state_->index;
 }
 
 base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {

@@ -37,6 +37,9 @@ class Hook {
   ~Hook();
 
   [[nodiscard]] Attachment attachment() const;
+  /// Is it still the device of that name? Not if it, or its namespace, is gone, even if another has
+  /// come.
+  [[nodiscard]] bool is_attached() const;
 
  private:
   struct State;

@@ -115,6 +115,7 @@ struct Recorder::State {
   base::Expected<void> open(const FlowLogConfig& asked);
   void attach(Watched& one);
   base::Expected<void> try_to_attach(Watched& one);
+  void let_go(Watched& one);
   base::Expected<void> drain(base::UnixMicros now);
   base::Expected<void> account(const live::PointAccount& point, base::UnixMicros now);
   [[nodiscard]] vpc::InterfaceIndex interface_of(live::Port port) const;
@@ -238,6 +239,13 @@ base::Expected<void> Recorder::State::try_to_attach(Watched& one) {
   return {};
 }
 
+/// What was counted stays with the kernel until the next drain.
+void Recorder::State::let_go(Watched& one) {
+  one.hook.reset();
+  --status.attached;
+  log(fmt::format("{}: its device {} is gone", network[one.interface].id, one.device.name));
+}
+
 vpc::InterfaceIndex Recorder::State::interface_of(live::Port port) const {
   return interfaces[static_cast<std::size_t>(port)];
 }
@@ -330,6 +338,7 @@ Recorder::~Recorder() = default;
 base::Expected<void> Recorder::tick(base::UnixMicros now) {
   State& state = *state_;
   for (Watched& one : state.watched) {
+    if (one.hook && !one.hook->is_attached()) state.let_go(one);
     if (!one.hook) state.attach(one);
   }
   const bool is_due = state.config.publish_interval < kAwsInterval && now >= state.next_publication;

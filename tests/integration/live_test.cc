@@ -430,6 +430,19 @@ TEST_F(Live, AnothersDisciplineStaysWhenWeirGoes) {
   EXPECT_THAT(owner->ask("tc qdisc show dev eth0"), HasSubstr("clsact"));
 }
 
+TEST_F(Live, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
+  load(Mode::observe, network_with("", ""));
+  attach();
+  EXPECT_TRUE(hook->is_attached());
+  const auto link = "ip -n " + owner->name() + " link ";
+  ASSERT_EQ(status_of(link + "del eth0"), 0);
+  EXPECT_FALSE(hook->is_attached());
+  ASSERT_EQ(status_of(link + "add eth0 type veth peer name other"), 0);
+  EXPECT_FALSE(hook->is_attached());
+  attach();
+  EXPECT_TRUE(hook->is_attached());
+}
+
 TEST_F(Live, ADeviceThatIsNotThereIsNamed) {
   load(Mode::observe, network_with("", ""));
   const auto hook_on = [&](const Device& device) {
