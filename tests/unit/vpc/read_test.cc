@@ -273,6 +273,39 @@ TEST(ReadDescription, RulesInBothFormsSayTheSame) {
       StartsWith("vpc.json: SecurityGroups[0] (sg-1).IpPermissionsEgress: lacks rule sgr-2"));
 }
 
+TEST(ReadDescription, WhatAwsDoesNotAcceptIsRefused) {
+  EXPECT_EQ(error_of(acl_entry(R"({"RuleNumber": 1, "Protocol": "-1", "RuleAction": "allow",)"
+                               R"( "CidrBlock": "0.0.0.0/0", "Ipv6CidrBlock": "::/0"})")),
+            "vpc.json: NetworkAcls[0] (acl-1).Entries[0].Ipv6CidrBlock: stands beside a CidrBlock; "
+            "make two entries of it");
+  EXPECT_EQ(
+      error_of(acl_entry(R"({"RuleNumber": 1, "Protocol": "6", "RuleAction": "allow",)"
+                         R"( "CidrBlock": "0.0.0.0/0", "PortRange": {}})")),
+      "vpc.json: NetworkAcls[0] (acl-1).Entries[0].PortRange.From: is missing; every port is 0 "
+      "to 65535");
+  for (const char* protocol : {"tcp", "udp", "6"}) {
+    EXPECT_EQ(
+        error_of(R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1",)"
+                 R"( "IpPermissions": [{"IpProtocol": ")" +
+                 std::string(protocol) + R"(", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}])"),
+        "vpc.json: SecurityGroups[0] (sg-1).IpPermissions[0].FromPort: is missing; every port "
+        "is 0 to 65535");
+  }
+}
+
+TEST(ReadDescription, ABlockOutsideTheVpcIsNamedByItsOwnField) {
+  const auto subnet = [](const std::string& rest) {
+    return std::string(kAcl) + R"(, "Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1",)" +
+           rest + "}]";
+  };
+  EXPECT_EQ(error_of(subnet(R"("CidrBlock": "10.0.1.0/24", "Ipv6CidrBlockAssociationSet":)"
+                            R"( [{"Ipv6CidrBlock": "2001:db8::/64"}])")),
+            "vpc.json: Subnets[0] (subnet-1).Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock: "
+            "2001:db8::/64 is outside vpc-1");
+  EXPECT_EQ(error_of(subnet(R"("CidrBlock": "10.1.1.0/24")")),
+            "vpc.json: Subnets[0] (subnet-1).CidrBlock: 10.1.1.0/24 is outside vpc-1");
+}
+
 TEST(ReadDescription, ANumberThatFitsNowhereIsNoWildcard) {
   EXPECT_EQ(
       error_of(R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
