@@ -78,21 +78,22 @@ class ChangePrinter {
 
 void tell(const explain::WhatIf::Counts& counts) {
   fmt::print(stderr,
-             "{} flows compared: {} that were accepted would be refused ({} bytes), {} that were "
+             "{} compared: {} that were accepted would be refused ({} bytes), {} that were "
              "refused would be accepted ({} bytes)\n",
-             counts.flows, counts.refused, counts.refused_bytes, counts.accepted,
+             count_of(counts.flows, "flow"), counts.refused, counts.refused_bytes, counts.accepted,
              counts.accepted_bytes);
   if (counts.not_described != 0) {
     fmt::print(stderr,
-               "weir: warning: {} flows were left out: their interface or its address is not in "
-               "both descriptions\n",
-               counts.not_described);
+               "weir: warning: {} left out: their interface or its address is not in both "
+               "descriptions\n",
+               count_of(counts.not_described, "flow"));
   }
   if (counts.disagreeing != 0) {
-    fmt::print(stderr,
-               "weir: warning: {} flows were left out: the rules of --vpc do not explain their "
-               "action; were they changed since?\n",
-               counts.disagreeing);
+    fmt::print(
+        stderr,
+        "weir: warning: {} left out: the rules of --vpc do not explain their action; were they "
+        "changed since?\n",
+        count_of(counts.disagreeing, "flow"));
   }
 }
 
@@ -129,8 +130,8 @@ void tell(const explain::Span& span, const explain::RuleUse& use) {
     fmt::print(stderr, "weir: warning: there is no record: nothing can be said of any rule\n");
     return;
   }
-  fmt::print(stderr, "This covers {} records from {:%Y-%m-%dT%H:%M:%SZ} to {:%Y-%m-%dT%H:%M:%SZ}\n",
-             span.records, *span.first, *span.last);
+  fmt::print(stderr, "This covers {} from {:%Y-%m-%dT%H:%M:%SZ} to {:%Y-%m-%dT%H:%M:%SZ}\n",
+             count_of(span.records, "record"), *span.first, *span.last);
   if (span.skipped_windows != 0) {
     fmt::print(stderr,
                "weir: warning: {} windows are SKIPDATA: flows that are missing from them may have "

@@ -103,7 +103,10 @@ class Compiler {
     if (const auto* list = std::get_if<vpc::PrefixListIndex>(&rule.peer)) {
       return network_[*list].entries;
     }
-    return members_[static_cast<std::size_t>(std::get<vpc::SecurityGroupIndex>(rule.peer))];
+    if (const auto* group = std::get_if<vpc::SecurityGroupIndex>(&rule.peer)) {
+      return members_[static_cast<std::size_t>(*group)];
+    }
+    return {};
   }
 
   base::Expected<void> compile_interface(const vpc::NetworkInterface& interface,

@@ -198,13 +198,16 @@ class World {
       vpc::SecurityGroupRule rule;
       rule.id = std::to_string(i + 1);
       rule.traffic = traffic();
-      switch (random_.below(6)) {
+      switch (random_.below(7)) {
         case 0:
           rule.peer =
               static_cast<vpc::SecurityGroupIndex>(random_.below(network.security_groups.size()));
           break;
         case 1:
           rule.peer = static_cast<vpc::PrefixListIndex>(random_.below(network.prefix_lists.size()));
+          break;
+        case 2:
+          rule.peer = vpc::ForeignGroup{"sg-of-a-peer"};
           break;
         default:
           rule.peer = prefix();
