@@ -1,7 +1,7 @@
 # Everything a user types. Each target first brings what it needs (tools/setup); with nothing to do
 # that takes a moment. What is built lies in build/ (release) and build-*/ (see CMakePresets.json).
 .NOTPARALLEL:
-.PHONY: weir help setup demo test test-fast bench fuzz format tidy clean
+.PHONY: weir help setup demo test test-fast bench bench-live fuzz format tidy clean
 
 weir: ## build/weir (the default)
 	@tools/setup build
@@ -15,8 +15,8 @@ setup: ## bring what all targets need: Debian, npm and PyPI packages
 	@tools/setup bench
 	@tools/setup python
 
-demo: ## record the real capture in demo/ and show what came out
-	@tools/setup build
+demo: ## record real programs that talk, and explain what was refused
+	@tools/setup demo
 	@tools/build release weir
 	@demo/run.sh
 
@@ -28,10 +28,16 @@ test-fast: ## the release build's own tests, under 2 minutes
 	@tools/setup test
 	@tools/test release
 
-bench: ## measure beside nfpcapd and softflowd
+bench: ## measure recording and querying beside their peers
 	@tools/setup bench
 	@tools/build bench
 	@bench/offline.py
+	@bench/query.py
+
+bench-live: ## what the kernel program costs a packet; as root
+	@tools/setup bench
+	@tools/build bench packet_path
+	@build/packet_path
 
 fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
 	@tools/setup test

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -20,8 +19,9 @@ namespace fs = std::filesystem;
 
 /// How many bytes the object is of when unpacked.
 std::uint64_t inflate(const fs::path& path, std::vector<std::uint8_t>& room) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> packed{std::istreambuf_iterator<char>(file), {}};
+  std::vector<char> packed(fs::file_size(path));
+  std::ifstream(path, std::ios::binary)
+      .read(packed.data(), static_cast<std::streamsize>(packed.size()));
   inflate_state state;
   isal_inflate_init(&state);
   state.crc_flag = ISAL_GZIP;
@@ -31,7 +31,8 @@ std::uint64_t inflate(const fs::path& path, std::vector<std::uint8_t>& room) {
   do {
     state.next_out = room.data();
     state.avail_out = static_cast<std::uint32_t>(room.size());
-    if (isal_inflate(&state) != ISAL_DECOMP_OK) throw std::runtime_error(path.string());
+    const bool is_good = isal_inflate(&state) == ISAL_DECOMP_OK;
+    if (!is_good || state.avail_out == room.size()) throw std::runtime_error(path.string());
     bytes += room.size() - state.avail_out;
   } while (state.block_state != ISAL_BLOCK_FINISH);
   return bytes;
@@ -47,7 +48,7 @@ int main(int argc, char** argv) try {
   }
   std::vector<fs::path> objects;
   for (const auto& entry : fs::recursive_directory_iterator(given[0])) {
-    if (entry.is_regular_file()) objects.push_back(entry.path());
+    if (entry.path().extension() == ".gz") objects.push_back(entry.path());
   }
   std::atomic<std::size_t> next = 0;
   std::atomic<std::uint64_t> bytes = 0;

@@ -9,31 +9,16 @@ flows to a socket of this script on loopback.
 """
 
 import argparse
-import os
 import pathlib
 import re
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 
-TREE = pathlib.Path(__file__).resolve().parent.parent
-
-
-def measure(command):
-    """Wall seconds, processor seconds and peak memory in MB of a command that must succeed."""
-    begin = time.monotonic()
-    child = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"{command[0]} failed with status {child.returncode}:\n{output}")
-    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, output
+from measuring import TREE, measure, medians, read_into_page_cache
 
 
 def run_weir(capture, work, program):
@@ -86,9 +71,7 @@ def main():
     capture = asked.folder / "capture.pcap"
     print(f"generating {asked.packets} packets of {asked.flows} flows in {asked.folder}", file=sys.stderr)
     subprocess.run([TREE / "build" / "generate_capture", asked.folder, str(asked.packets), str(asked.flows)], check=True)
-    with open(capture, "rb") as file:  # into the page cache; not at once, for a child starts with our memory
-        while file.read(1 << 20):
-            pass
+    read_into_page_cache(capture)
     results = {}
     for name, (_, program) in list(tools.items()):
         if program is None or not pathlib.Path(program).exists():
@@ -99,7 +82,7 @@ def main():
             print(f"round {turn + 1} of {asked.rounds}: {name}", file=sys.stderr)
             with tempfile.TemporaryDirectory(dir=asked.folder) as work:
                 results.setdefault(name, []).append(run(capture, work, program))
-    median = {name: [statistics.median(column) for column in zip(*rounds)] for name, rounds in results.items()}
+    median = {name: medians(rounds) for name, rounds in results.items()}
     print("| tool | wall s | CPU s | Mpackets/s | peak MB | packets recorded | weir is faster by |")
     print("|---|---|---|---|---|---|---|")
     for name, (seconds, cpu, memory, packets) in median.items():

@@ -26,6 +26,7 @@ struct weir_packet {
   struct weir_address dst;
   weir_u32 bytes;       /* layer 3: the IP total length, as AWS counts (facts §1.3) */
   weir_u32 fragment_id; /* IP identification; 0 where the packet is whole */
+  weir_u32 headers;     /* of `bytes`, what comes before TCP's or UDP's payload; otherwise 0 */
   weir_u16 srcport;     /* TCP, UDP, SCTP; otherwise 0 */
   weir_u16 dstport;
   weir_u16 icmp_id; /* identifier of an echo request or reply, otherwise 0 */
@@ -37,6 +38,16 @@ struct weir_packet {
   weir_u8 fragment; /* enum weir_fragment */
 };
 
+#ifdef __bpf__
+/* clang does not make one load of several bytes for BPF, whose packets may be read unaligned. */
+WEIR_INLINE weir_u16 weir_load16(const weir_u8* at) {
+  return __builtin_bswap16(*(const weir_u16*)at);
+}
+
+WEIR_INLINE weir_u32 weir_load32(const weir_u8* at) {
+  return __builtin_bswap32(*(const weir_u32*)at);
+}
+#else
 WEIR_INLINE weir_u16 weir_load16(const weir_u8* at) {
   return (weir_u16)(at[0] << 8 | at[1]);
 }
@@ -44,6 +55,7 @@ WEIR_INLINE weir_u16 weir_load16(const weir_u8* at) {
 WEIR_INLINE weir_u32 weir_load32(const weir_u8* at) {
   return (weir_u32)at[0] << 24 | (weir_u32)at[1] << 16 | (weir_u32)at[2] << 8 | at[3];
 }
+#endif
 
 WEIR_INLINE weir_u64 weir_load64(const weir_u8* at) {
   return (weir_u64)weir_load32(at) << 32 | weir_load32(at + 4);
@@ -83,7 +95,9 @@ WEIR_INLINE int weir_parse_transport(const weir_u8* at, const weir_u8* end, weir
     if (at + 14 > end) return WEIR_TRUNCATED;
     if ((at[12] >> 4) < 5) return WEIR_MALFORMED;
     packet->tcp_bits = at[13];
+    header = (at[12] >> 4) * 4U;
   }
+  packet->headers = packet->bytes - wire + header;
   return WEIR_PARSED;
 }
 

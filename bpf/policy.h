@@ -8,15 +8,30 @@
  * and by one word for each 64 of them.
  *
  * All lists lie in one array of words, the arena; a `weir_rules` holds offsets into it. In the
- * kernel WEIR_ARENA_MASK bounds every index, so that the verifier can follow. */
+ * kernel an arena has a fixed size, which bounds every index, so that the verifier can follow. */
 #ifndef WEIR_BPF_POLICY_H
 #define WEIR_BPF_POLICY_H
 
 #include "bpf/packet.h"
 #include "bpf/types.h"
 
-#ifndef WEIR_ARENA_MASK
-#define WEIR_ARENA_MASK 0xffffffffU
+/* Of an arena in the kernel, a power of two: 2 MB. 300 rules on each of twenty interfaces fill half
+ * of it. */
+#define WEIR_ARENA_WORDS (1U << 18)
+struct weir_arena {
+  weir_u64 words[WEIR_ARENA_WORDS];
+};
+
+#ifdef __bpf__
+typedef const struct weir_arena* weir_arena_words;
+#define WEIR_WORD(arena, at) ((arena)->words[(at) & (WEIR_ARENA_WORDS - 1)])
+/* The verifier looks at such a function once, whoever calls it with whatever: its paths do not
+ * multiply with those of its callers. It asks for pointers to whole objects, checked for null. */
+#define WEIR_APART __attribute__((noinline))
+#else
+typedef const weir_u64* weir_arena_words; /* as many as the rules need */
+#define WEIR_WORD(arena, at) ((arena)[at])
+#define WEIR_APART WEIR_INLINE
 #endif
 
 #define WEIR_MAX_RULE_WORDS 64 /* 4,096 rules; AWS allows 1,000 per interface (facts §8.1) */
@@ -99,10 +114,6 @@ struct weir_verdict {
   weir_u8 unlogged;
 };
 
-WEIR_INLINE weir_u64 weir_word(const weir_u64* arena, weir_u32 at) {
-  return arena[at & WEIR_ARENA_MASK];
-}
-
 #ifndef __bpf__
 /* The largest power of two that is not above `count` (> 0). */
 WEIR_INLINE weir_u32 weir_first_step(weir_u32 count) {
@@ -120,39 +131,53 @@ WEIR_INLINE weir_u32 weir_first_step(weir_u32 count) {
 }
 
 WEIR_INLINE weir_u32 weir_lowest_bit(weir_u64 bits) {
-  weir_u32 at = 0;
-  for (weir_u32 half = 32; half != 0; half /= 2) {
-    weir_u32 step = bits << (64 - at - half) == 0 ? half : 0;
-    at += step;
-  }
-  return at;
+  /* As many bits as there are zeros below it, counted in pairs, fours and bytes. */
+  bits = ~bits & (bits - 1);
+  bits -= bits >> 1 & 0x5555555555555555ULL;
+  bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
+  return (weir_u32)(((bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fULL) * 0x0101010101010101ULL >> 56);
 }
 #endif
 
-/* Index of the last element that is not above `key`. The first element is never above. Without
- * branches on data: a branching search explodes in the verifier. */
-WEIR_INLINE weir_u32 weir_search(const weir_u64* arena, weir_u32 at, weir_u32 count, weir_u64 key) {
-  weir_u32 found = 0;
-  weir_u32 step = weir_first_step(count);
-  for (int i = 0; i < WEIR_MAX_SEARCH_STEPS && step != 0; ++i, step >>= 1) {
-    weir_u32 probe = found + step < count ? found + step : found;
-    found = weir_word(arena, at + probe) <= key ? probe : found;
-  }
-  return found;
+/* 1 if a < b, else 0. BPF has no instruction for that, and a search that branches on what it finds
+ * explodes in the verifier: here it is the borrow of a - b. */
+WEIR_INLINE weir_u64 weir_is_below(weir_u64 a, weir_u64 b) {
+#ifdef __bpf__
+  weir_u64 borrow = (~a & b) | ((~a | b) & (a - b));
+  __asm__ volatile("" : "+r"(borrow)); /* or clang makes a comparison of it again */
+  return borrow >> 63;
+#else
+  return a < b;
+#endif
 }
 
-WEIR_INLINE weir_u32 weir_search_wide(const weir_u64* arena, weir_u32 at, weir_u32 count,
-                                      const struct weir_address* key) {
-  weir_u32 found = 0;
+/* Index of the last element that is not above `key`. The first element is never above. */
+WEIR_INLINE weir_u32 weir_search(weir_arena_words arena, weir_u32 at, weir_u32 count,
+                                 weir_u64 key) {
+  weir_u64 found = 0;
   weir_u32 step = weir_first_step(count);
   for (int i = 0; i < WEIR_MAX_SEARCH_STEPS && step != 0; ++i, step >>= 1) {
-    weir_u32 probe = found + step < count ? found + step : found;
-    weir_u64 high = weir_word(arena, at + 2 * probe);
-    weir_u64 low = weir_word(arena, at + 2 * probe + 1);
-    int not_above = (high < key->high) | ((high == key->high) & (low <= key->low));
-    found = not_above ? probe : found;
+    weir_u64 stride = step & -weir_is_below(found + step, count);
+    weir_u64 is_above = weir_is_below(key, WEIR_WORD(arena, at + (weir_u32)(found + stride)));
+    found += stride & (is_above - 1);
   }
-  return found;
+  return (weir_u32)found;
+}
+
+WEIR_INLINE weir_u32 weir_search_wide(weir_arena_words arena, weir_u32 at, weir_u32 count,
+                                      const struct weir_address* key) {
+  weir_u64 found = 0;
+  weir_u32 step = weir_first_step(count);
+  for (int i = 0; i < WEIR_MAX_SEARCH_STEPS && step != 0; ++i, step >>= 1) {
+    weir_u64 stride = step & -weir_is_below(found + step, count);
+    weir_u32 probe = at + 2 * (weir_u32)(found + stride);
+    weir_u64 high = WEIR_WORD(arena, probe);
+    weir_u64 low = WEIR_WORD(arena, probe + 1);
+    weir_u64 is_above = weir_is_below(key->high, high) |
+                        (~weir_is_below(high, key->high) & weir_is_below(key->low, low));
+    found += stride & (is_above - 1);
+  }
+  return (weir_u32)found;
 }
 
 /* What the rules' port dimension is for this packet: `port`, or ICMP's type and code; -1 for what
@@ -165,35 +190,46 @@ WEIR_INLINE int weir_port_key(const struct weir_packet* packet, weir_u16 port) {
   return port;
 }
 
-WEIR_INLINE struct weir_match weir_match_rules(const weir_u64* arena,
-                                               const struct weir_rules* rules,
-                                               const struct weir_packet* packet,
-                                               const struct weir_address* peer, int port) {
-  struct weir_match match = WEIR_ZERO;
-  match.rule = rules->fallback;
+/* What rules are asked of a packet. */
+struct weir_question {
+  struct weir_address peer;
+  int port; /* weir_port_key */
+  weir_u8 family;
+  weir_u8 protocol;
+  weir_u8 zero[2];
+};
+
+WEIR_APART int weir_match_rules(weir_arena_words arena, const struct weir_rules* rules,
+                                const struct weir_question* question, struct weir_match* match) {
+  if (!arena || !rules || !question || !match) return 0;
+  const struct weir_match nothing = WEIR_ZERO;
+  *match = nothing;
+  match->rule = rules->fallback;
   weir_u32 words = rules->words;
-  if (words == 0 || words > WEIR_MAX_RULE_WORDS) return match;
-  weir_u32 interval = packet->family == WEIR_IPV4
-                          ? weir_search(arena, rules->addresses, rules->address_count, peer->low)
-                          : weir_search_wide(arena, rules->addresses, rules->address_count, peer);
+  if (words == 0 || words > WEIR_MAX_RULE_WORDS) return 0;
+  weir_u32 interval =
+      question->family == WEIR_IPV4
+          ? weir_search(arena, rules->addresses, rules->address_count, question->peer.low)
+          : weir_search_wide(arena, rules->addresses, rules->address_count, &question->peer);
   weir_u32 address = rules->address_sets + interval * words;
-  weir_u32 ports = port < 0
-                       ? rules->no_port_set
-                       : rules->port_sets + words * weir_search(arena, rules->ports,
-                                                                rules->port_count, (weir_u64)port);
-  weir_u32 protocol = rules->protocol_sets + words * rules->protocol_class[packet->protocol];
+  weir_u32 ports =
+      question->port < 0
+          ? rules->no_port_set
+          : rules->port_sets + words * weir_search(arena, rules->ports, rules->port_count,
+                                                   (weir_u64)question->port);
+  weir_u32 protocol = rules->protocol_sets + words * rules->protocol_class[question->protocol];
   for (weir_u32 i = 0; i < WEIR_MAX_RULE_WORDS && i < words; ++i) {
-    weir_u64 hits = weir_word(arena, address + i) & weir_word(arena, ports + i) &
-                    weir_word(arena, protocol + i);
+    weir_u64 hits = WEIR_WORD(arena, address + i) & WEIR_WORD(arena, ports + i) &
+                    WEIR_WORD(arena, protocol + i);
     if (hits == 0) continue;
-    if (weir_word(arena, rules->everyone_set + i) & hits) match.everyone = 1;
-    if (match.found) continue;
+    if (WEIR_WORD(arena, rules->everyone_set + i) & hits) match->everyone = 1;
+    if (match->found) continue;
     weir_u32 bit = weir_lowest_bit(hits);
-    match.found = 1;
-    match.allow = weir_word(arena, rules->allow_set + i) >> bit & 1U;
-    match.rule = (weir_u32)weir_word(arena, rules->rule_ids + i * 64 + bit);
+    match->found = 1;
+    match->allow = WEIR_WORD(arena, rules->allow_set + i) >> bit & 1U;
+    match->rule = (weir_u32)WEIR_WORD(arena, rules->rule_ids + i * 64 + bit);
   }
-  return match;
+  return match->found;
 }
 
 WEIR_INLINE int weir_same_subnet(const struct weir_interface* interface,
@@ -218,40 +254,41 @@ WEIR_INLINE int weir_is_open(const struct weir_interface* interface,
 
 /* What the interface's rules say of the packet. It depends on nothing but the two arguments, so it
  * may be kept for a flow, unless the packet is ICMP (the type is not in the flow) or a fragment. */
-WEIR_INLINE struct weir_opinion weir_ask_rules(const weir_u64* arena,
+WEIR_INLINE struct weir_opinion weir_ask_rules(weir_arena_words arena,
                                                const struct weir_interface* interface,
                                                const struct weir_packet* packet, int direction) {
   struct weir_opinion opinion = WEIR_ZERO;
+  struct weir_match match = WEIR_ZERO;
   int family = packet->family & 1;
   direction &= 1;
-  const struct weir_address* peer = direction == WEIR_EGRESS ? &packet->dst : &packet->src;
-  weir_u16 peer_port = direction == WEIR_EGRESS ? packet->dstport : packet->srcport;
-  struct weir_match exempt = weir_match_rules(arena, &interface->exempt[family], packet, peer,
-                                              weir_port_key(packet, peer_port));
-  if (exempt.found) {
+  struct weir_question question = WEIR_ZERO;
+  question.peer = direction == WEIR_EGRESS ? packet->dst : packet->src;
+  question.family = packet->family;
+  question.protocol = packet->protocol;
+  question.port =
+      weir_port_key(packet, direction == WEIR_EGRESS ? packet->dstport : packet->srcport);
+  if (weir_match_rules(arena, &interface->exempt[family], &question, &match)) {
     opinion.exempt = opinion.group_allows = opinion.acl_allows = 1;
-    opinion.unlogged = exempt.allow;
+    opinion.unlogged = match.allow;
     return opinion;
   }
-  int port = weir_port_key(packet, packet->dstport);
-  struct weir_match group =
-      weir_match_rules(arena, &interface->groups[direction][family], packet, peer, port);
-  opinion.group_rule = group.rule;
-  opinion.group_allows = group.found;
-  opinion.untracked = group.everyone && weir_is_open(interface, packet, !direction);
+  question.port = weir_port_key(packet, packet->dstport);
+  opinion.group_allows =
+      weir_match_rules(arena, &interface->groups[direction][family], &question, &match) != 0;
+  opinion.group_rule = match.rule;
+  opinion.untracked = match.everyone && weir_is_open(interface, packet, !direction);
+  opinion.acl_allows = 1;
+  if (!weir_same_subnet(interface, &question.peer)) {
+    weir_match_rules(arena, &interface->acl[direction][family], &question, &match);
+    opinion.acl_rule = match.rule;
+    opinion.acl_allows = match.allow;
+  }
   if (!opinion.untracked && weir_is_open(interface, packet, direction) &&
       packet->fragment != WEIR_LATER_FRAGMENT) {
     /* The same the other way round: a reply to an untracked connection opens no tracked one. */
-    struct weir_match reverse = weir_match_rules(arena, &interface->groups[!direction][family],
-                                                 packet, peer, packet->srcport);
-    opinion.untracked = reverse.everyone;
-  }
-  opinion.acl_allows = 1;
-  if (!weir_same_subnet(interface, peer)) {
-    struct weir_match acl =
-        weir_match_rules(arena, &interface->acl[direction][family], packet, peer, port);
-    opinion.acl_rule = acl.rule;
-    opinion.acl_allows = acl.allow;
+    question.port = packet->srcport;
+    weir_match_rules(arena, &interface->groups[!direction][family], &question, &match);
+    opinion.untracked = match.everyone;
   }
   return opinion;
 }

@@ -23,8 +23,11 @@ std::string reason() {
 
 class File : public Input {
  public:
-  File(int descriptor, std::string name, std::uint64_t total)
-      : descriptor_(descriptor), name_(std::move(name)), total_(total) {}
+  File(int descriptor, std::string name, std::uint64_t total, MayRead may_read)
+      : descriptor_(descriptor),
+        name_(std::move(name)),
+        total_(total),
+        may_read_(std::move(may_read)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() override {
@@ -33,6 +36,7 @@ class File : public Input {
 
   Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     for (;;) {
+      if (may_read_ && !may_read_(descriptor_)) return 0;
       const ssize_t count = ::read(descriptor_, out.data(), out.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return fail(name_, "cannot be read: " + reason());
@@ -47,6 +51,7 @@ class File : public Input {
   int descriptor_;
   std::string name_;
   std::uint64_t total_;
+  MayRead may_read_;
   std::uint64_t consumed_ = 0;
 };
 
@@ -196,14 +201,17 @@ bool starts_with(const std::vector<std::uint8_t>& bytes,
 
 }  // namespace
 
-Expected<std::unique_ptr<Input>> open_file(const std::string& path) {
-  if (path == "-") return std::make_unique<File>(STDIN_FILENO, "standard input", 0);
+Expected<std::unique_ptr<Input>> open_file(const std::string& path, MayRead may_read) {
+  if (path == "-") {
+    return std::make_unique<File>(STDIN_FILENO, "standard input", 0, std::move(may_read));
+  }
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return fail(path, "cannot be opened: " + reason());
   struct stat status {};
   const bool is_known = fstat(descriptor, &status) == 0;
   auto file = std::make_unique<File>(descriptor, path,
-                                     is_known ? static_cast<std::uint64_t>(status.st_size) : 0);
+                                     is_known ? static_cast<std::uint64_t>(status.st_size) : 0,
+                                     std::move(may_read));
   if (is_known && S_ISDIR(status.st_mode)) {
     return fail(path, "is a folder", "give a file, or - for standard input");
   }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,8 +25,10 @@ class Input {
   [[nodiscard]] virtual std::uint64_t total() const = 0;
 };
 
+/// Asked with a file's descriptor before each read of it; where it says no, the input ends.
+using MayRead = std::function<bool(int descriptor)>;
 /// `path` may be "-", standard input. Error: it cannot be opened.
-Expected<std::unique_ptr<Input>> open_file(const std::string& path);
+Expected<std::unique_ptr<Input>> open_file(const std::string& path, MayRead may_read = {});
 /// The bytes outlive the input.
 std::unique_ptr<Input> open_memory(std::span<const std::uint8_t> bytes);
 /// Looks at the first bytes, and unpacks if they are gzip's or zstd's.

@@ -11,6 +11,19 @@ namespace weir::base {
 
 namespace {
 
+/// The lines of a list side by side.
+std::string in_one_line(const std::string& text, const Column& column) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n' && column.is_list) {
+      out += "; ";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 /// Rows whose widths are known only at the end.
 class Aligned : public RowPrinter {
  public:
@@ -21,7 +34,7 @@ class Aligned : public RowPrinter {
   void row(Row row) override {
     std::vector<std::string> cells;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      cells.push_back(printable(row[i].value_or("-")));
+      cells.push_back(printable(in_one_line(row[i].value_or("-"), columns_[i])));
       widths_[i] = std::max(widths_[i], width(cells.back()));
     }
     if (is_begun_) return print_row(cells);

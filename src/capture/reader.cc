@@ -40,10 +40,4 @@ base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<base::Input
                     "packed with gzip or zstd");
 }
 
-base::Expected<std::unique_ptr<Reader>> open_capture(const std::string& path) {
-  auto input = base::open_file(path);
-  if (!input) return tl::unexpected(input.error());
-  return open_capture(std::move(*input), path == "-" ? "standard input" : path);
-}
-
 }  // namespace weir::capture

@@ -1,4 +1,4 @@
-// Capture files: pcap and pcapng, plain, gzip or zstd, from a file or standard input.
+// Captures: pcap and pcapng, plain, gzip or zstd.
 #pragma once
 
 #include <cstddef>
@@ -48,10 +48,7 @@ class Reader {
   [[nodiscard]] virtual const base::Input& input() const = 0;
 };
 
-/// Opens `path` ("-" is standard input). Errors: cannot be opened, empty, not a capture.
-base::Expected<std::unique_ptr<Reader>> open_capture(const std::string& path);
-
-/// The same for any input; `name` stands for the file in errors.
+/// `name` stands for the file in errors. Errors: cannot be read, empty, not a capture.
 base::Expected<std::unique_ptr<Reader>> open_capture(std::unique_ptr<base::Input> input,
                                                      const std::string& name);
 

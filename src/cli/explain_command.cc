@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/printable.h"
 #include "base/table.h"
 #include "cli/interruption.h"
 #include "cli/log_source.h"
@@ -45,7 +46,8 @@ class Output {
  public:
   virtual ~Output() = default;
   virtual void add(const Finding& finding) = 0;
-  virtual void finish() = 0;
+  /// `left_out`: records of which nothing can be said.
+  virtual void finish(std::uint64_t left_out) = 0;
 };
 
 /// A row for each finding.
@@ -69,7 +71,7 @@ class Rows : public Output {
          or_nothing(finding.rule), sentence(finding, language_), or_nothing(finding.fix),
          joined(finding.evidence)});
   }
-  void finish() override { printer_->finish(); }
+  void finish(std::uint64_t /*left_out*/) override { printer_->finish(); }
 
  private:
   static std::vector<base::Column> columns() {
@@ -103,14 +105,19 @@ class Text : public Output {
       : out_(out), language_(language), limit_(limit), groups_(language) {}
 
   void add(const Finding& finding) override { groups_.add(finding); }
-  void finish() override {
+  void finish(std::uint64_t left_out) override {
     const explain::Labels& labels = explain::labels(language_);
     const auto groups = groups_.worst_first();
-    if (groups.empty()) out_ << labels.nothing << "\n";
+    if (groups.empty() && left_out == 0) out_ << labels.nothing << "\n";
+    bool is_undecided = false;
     for (std::size_t i = 0; i < groups.size() && i < limit_; ++i) {
       if (i != 0) out_ << "\n";
       print(groups[i], labels);
+      const Finding& example = groups[i].example;
+      is_undecided |= example.reason == explain::Reason::lone_request &&
+                      example.description == explain::Description::none;
     }
+    if (is_undecided) out_ << labels.hint_vpc << "\n";
     if (groups.size() > limit_) {
       out_ << "\n"
            << fmt::format(fmt::runtime(labels.more_groups),
@@ -131,17 +138,20 @@ class Text : public Output {
                 fmt::arg("flows", counted(group.flows, explain::Thing::flow, language_)),
                 fmt::arg("packets", counted(group.packets, explain::Thing::packet, language_)),
                 fmt::arg("bytes", counted(group.bytes, explain::Thing::byte, language_)))
-         << "\n  " << sentence(example, language_) << "\n"
+         << "\n  " << base::printable(sentence(example, language_)) << "\n"
          << labels.rests_on << "\n";
-    for (const std::string& record : example.evidence) out_ << "    " << record << "\n";
+    for (const std::string& record : example.evidence) {
+      out_ << "    " << base::printable(record) << "\n";
+    }
     if (!example.fix.empty()) {
       const bool is_reply =
           example.is_tracked_reply && example.cause == explain::Cause::network_acl;
       out_ << (is_reply ? labels.fix_for_reply : labels.fix) << "\n    " << example.fix << "\n";
     }
+    if (example.lacks_number) out_ << labels.no_number << "\n";
     if (group.flows > 1) {
       out_ << fmt::format(
-                  fmt::runtime(labels.more),
+                  fmt::runtime(example.fix.empty() ? labels.more : labels.more_fixes),
                   fmt::arg("flows", counted(group.flows - 1, explain::Thing::flow, language_)))
            << "\n";
     }
@@ -184,7 +194,7 @@ int run(const Asked& asked) {
           explainer.explain(conversation, [&](const Finding& finding) { output->add(finding); });
         });
   }
-  if (done && !was_interrupted()) output->finish();
+  if (done && !was_interrupted()) output->finish(*done);
   const int code = tell_end(asked.source, **engine, done.map([](std::uint64_t) {}));
   if (done) tell_unusable(*done);
   return code;

@@ -2,34 +2,43 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <initializer_list>
 
 namespace weir::cli {
 namespace {
 
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+
 volatile std::sig_atomic_t interrupted = 0;
-volatile std::sig_atomic_t descriptor = -1;
+volatile std::sig_atomic_t event = -1;
 
 void note(int /*signal*/) {
   interrupted = 1;
+  for (const int number : kSignals) {
+    static_cast<void>(std::signal(number, SIG_DFL));
+  }
   const std::uint64_t one = 1;
   // It can only fail because it is set already.
-  [[maybe_unused]] const ssize_t written = ::write(descriptor, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(event, &one, sizeof one);
 }
 
 }  // namespace
 
 void watch_interruption() {
-  if (descriptor >= 0) return;
-  descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event >= 0) return;
+  event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   struct sigaction action {};
   action.sa_handler = note;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | static_cast<unsigned>(SA_RESTART));
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  action.sa_flags = SA_RESTART;
+  // Another one waits until the handler is done, and ends the program then.
+  for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
+  for (const int signal : kSignals) {
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
     // nohup says so.
@@ -40,7 +49,7 @@ void watch_interruption() {
 }
 
 int interruption_descriptor() {
-  return descriptor;
+  return event;
 }
 
 bool was_interrupted() {
@@ -50,6 +59,26 @@ bool was_interrupted() {
 bool output_is_gone() {
   pollfd output{STDOUT_FILENO, 0, 0};
   return ::poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+bool UntilInterrupted::operator()(int descriptor) {
+  std::array<pollfd, 2> waited = {pollfd{descriptor, POLLIN, 0},
+                                  pollfd{interruption_descriptor(), POLLIN, 0}};
+  while (!was_interrupted() && ::poll(waited.data(), waited.size(), -1) < 0 && errno == EINTR) {
+  }
+  has_cut_off_ = was_interrupted() && !has_more(descriptor);
+  return !has_cut_off_;
+}
+
+/// Whatever the writer closes, it can be read: its end is.
+bool UntilInterrupted::has_more(int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (!end_) end_ = now + std::chrono::seconds(1);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*end_ - now).count();
+  pollfd waited{descriptor, POLLIN, 0};
+  return left > 0 && ::poll(&waited, 1, static_cast<int>(left)) > 0;
 }
 
 }  // namespace weir::cli

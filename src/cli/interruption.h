@@ -1,6 +1,9 @@
 // Ctrl-C, and who else asks the program to end: it ends what it is at, cleans up and says so.
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 namespace weir::cli {
 
 /// From now on the first SIGINT, SIGTERM or SIGHUP only sets what the next two tell; the second
@@ -16,5 +19,22 @@ void watch_interruption();
 
 /// Has who read standard output left, as `head` does?
 [[nodiscard]] bool output_is_gone();
+
+/// Ends an input after the signal (base::MayRead): a file at once, a pipe when its writer closes
+/// it. Ctrl-C goes to the writer too, and what it still holds then is part of the input; a writer
+/// that goes on is cut off after a second. REQUIRES: watch_interruption().
+class UntilInterrupted {
+ public:
+  /// Waits for the input or the signal.
+  bool operator()(int descriptor);
+  /// The input would have gone on.
+  [[nodiscard]] bool has_cut_off() const { return has_cut_off_; }
+
+ private:
+  bool has_more(int descriptor);
+
+  std::optional<std::chrono::steady_clock::time_point> end_;
+  bool has_cut_off_ = false;
+};
 
 }  // namespace weir::cli

@@ -44,5 +44,6 @@ void add_explain_command(CLI::App& weir, int& exit_code);
 void add_what_if_command(CLI::App& weir, int& exit_code);
 void add_report_command(CLI::App& weir, int& exit_code);
 void add_tail_command(CLI::App& weir, int& exit_code);
+void add_up_command(CLI::App& weir, int& exit_code);
 
 }  // namespace weir::cli

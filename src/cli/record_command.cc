@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <memory>
 
 #include "capture/reader.h"
+#include "cli/interruption.h"
 #include "cli/options.h"
 #include "cli/record_output.h"
 #include "cli/record_summary.h"
@@ -145,17 +147,20 @@ class Progress {
 
 /// Reads to the end, or to the first error. What was read before an error of the capture is
 /// recorded.
-base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& recorder) {
+base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& recorder,
+                                const RecordOutput& output, const UntilInterrupted& interruption) {
   std::vector<capture::CapturedPacket> packets(256);
   Progress progress(reader);
   std::uint64_t count = 0;
   for (;;) {
     auto read = reader.read(packets);
     if (!read) {
-      if (auto finished = recorder.finish(); !finished) return finished;
+      auto finished = recorder.finish();
+      // It may have been cut off in the middle of a packet.
+      if (!finished || interruption.has_cut_off()) return finished;
       return tl::unexpected(read.error());
     }
-    if (*read == 0) return recorder.finish();
+    if (*read == 0 || output.has_failed()) return recorder.finish();
     auto recorded = recorder.record(std::span(packets).first(*read));
     if (!recorded) return recorded;
     count += *read;
@@ -165,7 +170,7 @@ base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& rec
 
 /// What no option alone is wrong about.
 base::Expected<void> check_options(const Asked& asked) {
-  if (asked.destination.rfind("s3://", 0) == 0) {
+  if (asked.destination.rfind("s3://", 0) == 0 || asked.destination.rfind("arn:", 0) == 0) {
     return base::fail("--log-destination", "S3 cannot be written to yet", "give a folder");
   }
   if (!asked.destination.empty()) return {};
@@ -187,6 +192,10 @@ base::Expected<void> check_options(const Asked& asked) {
   return {};
 }
 
+int interrupted() {
+  return failed({"", "interrupted", "what was read until then is recorded"}, kInterrupted);
+}
+
 int run(const Asked& asked) {
   if (auto checked = check_options(asked); !checked) return failed(checked.error(), kUsage);
   const auto network = vpc::read_network(asked.description);
@@ -201,7 +210,13 @@ int run(const Asked& asked) {
     if (!read) return failed(read.error());
     services = std::move(*read);
   }
-  auto reader = capture::open_capture(asked.capture);
+  UntilInterrupted interruption;
+  auto input = base::open_file(asked.capture, std::ref(interruption));
+  if (!input) return failed(input.error());
+  watch_interruption();
+  const std::string name = asked.capture == "-" ? "standard input" : asked.capture;
+  auto reader = capture::open_capture(std::move(*input), name);
+  if (!reader && interruption.has_cut_off()) return interrupted();
   if (!reader) return failed(reader.error());
 
   std::optional<deliver::Publisher> publisher;
@@ -217,24 +232,22 @@ int run(const Asked& asked) {
   auto recorder = recorder::Recorder::make(*network, *policy, services, *settings, output);
   if (!recorder) return failed(recorder.error());
 
-  base::Expected<void> done = record_all(**reader, *recorder);
-  if (publisher) {
-    auto published = publisher->finish();
-    if (done && !published) done = published;
-  }
+  base::Expected<void> done = record_all(**reader, *recorder, output, interruption);
+  auto written = output.finish();
+  if (done && !written) done = std::move(written);
   output.print(std::cout);
   std::cout.flush();
   const recorder::Summary summary = recorder->summary();
-  print_summary(asked.capture, asked.interface_id, summary, (*reader)->interfaces());
+  print_summary(name, asked.interface_id, summary, !output.has_failed(), (*reader)->interfaces());
   if (publisher) print_objects(asked.destination, summary.records, publisher->published());
   if (!done) return failed(done.error());
   if (summary.accounted() != summary.read) {
-    return failed({asked.capture,
+    return failed({name,
                    fmt::format("{} packets were read but {} are accounted for", summary.read,
                                summary.accounted()),
                    "this is a defect of weir: please report it"});
   }
-  return kDone;
+  return interruption.has_cut_off() ? interrupted() : kDone;
 }
 
 CLI::Validator is_given() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/printable.h"
+#include "cli/options.h"
 #include "explain/explainer.h"
 #include "explain/words.h"
 #include "record/text.h"
@@ -57,9 +58,7 @@ RecordOutput::RecordOutput(const vpc::Network& network, const record::LogFormat&
 }
 
 base::Expected<void> RecordOutput::add(const record::Record& record) {
-  if (publisher_ != nullptr) {
-    if (auto added = publisher_->add(record); !added) return added;
-  }
+  if (publisher_ != nullptr && !has_failed_) keep(publisher_->add(record));
   if (!form_) return {};
   if (table_.rows.size() >= kMaxRows) {
     ++left_out_;
@@ -79,16 +78,27 @@ base::Expected<void> RecordOutput::add(const record::Record& record) {
 }
 
 base::Expected<void> RecordOutput::completed(base::UnixSeconds time) {
-  if (publisher_ == nullptr) return {};
-  return publisher_->publish_before(time);
+  if (publisher_ != nullptr && !has_failed_) keep(publisher_->publish_before(time));
+  return {};
+}
+
+base::Expected<void> RecordOutput::finish() {
+  if (publisher_ != nullptr) keep(publisher_->finish());
+  return result_;
+}
+
+void RecordOutput::keep(base::Expected<void> done) {
+  if (done || has_failed_) return;
+  result_ = std::move(done);
+  has_failed_ = true;
 }
 
 void RecordOutput::print(std::ostream& out) const {
   if (!form_) return;
   base::print(out, table_, *form_);
   if (left_out_ != 0) {
-    fmt::print(stderr, "weir: {} more records are not printed; --log-destination keeps them all\n",
-               left_out_);
+    fmt::print(stderr, "weir: not printed: {} more; --log-destination keeps them all\n",
+               count_of(left_out_, "record"));
   }
   if (*form_ != base::OutputForm::table || refusals_.empty()) return;
   out << "\nWhy each REJECT happened\n";

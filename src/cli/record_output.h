@@ -1,6 +1,7 @@
 // Where `weir record` sends records: to objects, to the terminal, or both.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <ostream>
@@ -14,6 +15,8 @@
 
 namespace weir::cli {
 
+/// What cannot be written any more does not stop the recording: all records are counted, so that
+/// the summary can say how many are missing.
 class RecordOutput : public recorder::RecordSink {
  public:
   /// All outlive the output. Without `publisher` no object is written, without `form` nothing
@@ -24,10 +27,16 @@ class RecordOutput : public recorder::RecordSink {
   base::Expected<void> add(const record::Record& record) override;
   base::Expected<void> completed(base::UnixSeconds time) override;
 
+  /// Whether something could not be written; any thread may ask.
+  [[nodiscard]] bool has_failed() const { return has_failed_; }
+  /// Publishes what is left, as much of it as can be; the first error of all.
+  base::Expected<void> finish();
   /// Prints the records; as a table also a sentence for each REJECT.
   void print(std::ostream& out) const;
 
  private:
+  void keep(base::Expected<void> done);
+
   /// A table needs all its rows before the first is printed; memory must not grow with the capture.
   static constexpr std::size_t kMaxRows = 10'000;
 
@@ -38,6 +47,8 @@ class RecordOutput : public recorder::RecordSink {
   base::Table table_;
   std::vector<std::string> refusals_;
   std::uint64_t left_out_ = 0;
+  base::Expected<void> result_;
+  std::atomic<bool> has_failed_ = false;
 };
 
 }  // namespace weir::cli

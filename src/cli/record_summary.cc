@@ -58,15 +58,22 @@ void print_notes(const std::string& interface_id, const recorder::Summary& summa
   }
 }
 
+std::uint64_t records_in(std::span<const deliver::PublishedObject> objects) {
+  std::uint64_t records = 0;
+  for (const deliver::PublishedObject& object : objects) records += object.records;
+  return records;
+}
+
 }  // namespace
 
 void print_summary(const std::string& capture, const std::string& interface_id,
-                   const recorder::Summary& summary,
+                   const recorder::Summary& summary, bool is_written,
                    std::span<const capture::CaptureInterface> interfaces) {
   fmt::print(stderr, "{}: {} read{}\n", capture, count_of(summary.read, "packet"),
              by_interface(interfaces));
   const std::initializer_list<std::pair<std::uint64_t, std::string_view>> classes = {
-      {summary.recorded, "recorded"},
+      {summary.recorded,
+       is_written ? "recorded" : "judged, but not all of their records could be written"},
       {summary.filtered_out, "not asked for (--traffic-type)"},
       {summary.not_logged, "not logged by AWS's rules"},
       {summary.no_interface, "of no described interface"},
@@ -82,11 +89,13 @@ void print_summary(const std::string& capture, const std::string& interface_id,
   print_notes(interface_id, summary);
 }
 
-void print_objects(const std::string& destination, std::uint64_t records,
+void print_objects(const std::string& destination, std::uint64_t made,
                    std::span<const deliver::PublishedObject> objects) {
   constexpr std::size_t kListed = 20;
-  fmt::print(stderr, "{} in {} under {}\n", count_of(records, "record"),
+  const std::uint64_t written = records_in(objects);
+  fmt::print(stderr, "{} in {} under {}\n", count_of(written, "record"),
              count_of(objects.size(), "object"), destination);
+  if (written != made) fmt::print(stderr, "{} not written\n", count_of(made - written, "record"));
   for (std::size_t i = 0; i < objects.size() && i < kListed; ++i) {
     fmt::print(stderr, "  {} ({}, {})\n", objects[i].key, count_of(objects[i].records, "record"),
                count_of(objects[i].bytes, "byte"));

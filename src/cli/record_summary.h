@@ -12,13 +12,13 @@
 namespace weir::cli {
 
 /// Every class of packets that is not empty, and what makes a figure inexact. `interface_id` is
-/// that of `--interface`, or empty.
+/// that of `--interface`, or empty; `is_written` tells whether every record was.
 void print_summary(const std::string& capture, const std::string& interface_id,
-                   const recorder::Summary& summary,
+                   const recorder::Summary& summary, bool is_written,
                    std::span<const capture::CaptureInterface> interfaces);
 
-/// The first objects by name.
-void print_objects(const std::string& destination, std::uint64_t records,
+/// The first objects by name, and how many of the records that were `made` are in none.
+void print_objects(const std::string& destination, std::uint64_t made,
                    std::span<const deliver::PublishedObject> objects);
 
 }  // namespace weir::cli

@@ -118,6 +118,10 @@ int run_what_if(const Asked& asked) {
   printer.finish();
   std::cout.flush();
   tell(what_if.counts());
+  if (what_if.counts().flows == 0) {
+    return failed({"what-if", "no recorded flow could be compared",
+                   "give logs of the interfaces that both descriptions have"});
+  }
   return what_if.counts().refused != 0 ? kWouldRefuse : code;
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "deliver/file.h"
 #include "deliver/object_key.h"
@@ -83,6 +84,10 @@ base::Expected<void> Publisher::finish() {
 
 const std::vector<PublishedObject>& Publisher::published() const {
   return state_->published;
+}
+
+std::vector<PublishedObject> Publisher::take_published() {
+  return std::exchange(state_->published, {});
 }
 
 }  // namespace weir::deliver

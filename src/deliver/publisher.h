@@ -47,6 +47,8 @@ class Publisher {
   base::Expected<void> finish();
 
   [[nodiscard]] const std::vector<PublishedObject>& published() const;
+  /// The same, and forgets them.
+  std::vector<PublishedObject> take_published();
 
  private:
   struct State;

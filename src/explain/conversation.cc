@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -14,20 +15,49 @@ constexpr const char* kKey =
     "interface_id, protocol, least(concat(srcaddr, ' ', srcport), concat(dstaddr, ' ', dstport)), "
     "greatest(concat(srcaddr, ' ', srcport), concat(dstaddr, ' ', dstport))";
 
-std::string sql_for(Wanted wanted) {
+/// What can be said of nothing without.
+constexpr std::array<std::string_view, 9> kNeeded = {"interface-id", "srcaddr", "dstaddr",
+                                                     "srcport",      "dstport", "protocol",
+                                                     "start",        "end",     "action"};
+
+// A log need not have log-status; what has no flow then has no action either.
+constexpr const char* kIsFlow =
+    "(log_status = 'OK' OR (log_status IS NULL AND (action IS NOT NULL OR srcaddr IS NOT NULL)))";
+
+/// The record as text, in the order of the log's own fields.
+std::string line_of(const std::vector<std::string>& fields) {
+  std::string values;
+  for (std::string name : fields) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    values += fmt::format(", coalesce(\"{}\"::VARCHAR, '-')", name);
+  }
+  return "concat_ws(' '" + values + ")";
+}
+
+std::string sql_for(Wanted wanted, const std::vector<std::string>& fields) {
+  const bool wants_all = wanted == Wanted::all;
   const std::string refused =
-      wanted == Wanted::all
-          ? ""
-          : fmt::format(
-                " AND ({0}) IN (SELECT ({0}) FROM flow_logs WHERE log_status = 'OK' AND "
-                "action = 'REJECT')",
-                kKey);
+      wants_all ? ""
+                : fmt::format(
+                      " AND ({0}) IN (SELECT ({0}) FROM flow_logs WHERE {1} AND action = 'REJECT')",
+                      kKey, kIsFlow);
   return fmt::format(
       "SELECT account_id, interface_id, protocol, srcaddr, dstaddr, srcport, dstport, packets, "
-      "bytes, start, \"end\", action, tcp_flags, flow_direction, subnet_id, weir_reject_cause, "
-      "weir_network_acl_rule, weir_security_group_rule FROM flow_logs WHERE log_status = 'OK'{} "
-      "ORDER BY {}, start, \"end\", action, srcport, srcaddr",
-      refused, kKey);
+      "bytes, start, \"end\", action, tcp_flags, flow_direction, subnet_id, reject_reason, "
+      "weir_reject_cause, weir_network_acl_rule, weir_security_group_rule, {} FROM flow_logs WHERE "
+      "{}{} ORDER BY {}, start, \"end\", action, srcport, srcaddr",
+      wants_all ? "NULL" : line_of(fields), kIsFlow, refused, kKey);
+}
+
+base::Expected<void> check_fields(const std::vector<std::string>& present) {
+  std::string missing;
+  for (const std::string_view field : kNeeded) {
+    if (std::find(present.begin(), present.end(), field) != present.end()) continue;
+    missing += (missing.empty() ? "" : ", ") + std::string(field);
+  }
+  if (missing.empty()) return {};
+  return base::fail("the logs", "have no " + missing,
+                    "without, nothing can be said of a connection");
 }
 
 enum Cell : std::size_t {
@@ -46,9 +76,11 @@ enum Cell : std::size_t {
   kTcpFlags,
   kDirection,
   kSubnet,
+  kRejectReason,
   kCause,
   kAclRule,
   kGroupRule,
+  kRecord,
 };
 
 using Row = query::ResultSink::Row;
@@ -62,9 +94,12 @@ std::optional<T> number(const std::optional<std::string>& text) {
   return value;
 }
 
-std::optional<Cause> cause_of(const std::optional<std::string>& text) {
+std::optional<Cause> cause_of(const std::optional<std::string>& reject_reason,
+                              const std::optional<std::string>& weir_cause) {
+  if (reject_reason == "BPA") return Cause::block_public_access;
+  if (reject_reason == "EC") return Cause::encryption_controls;
   for (const Cause cause : {Cause::security_group, Cause::network_acl, Cause::connection_closed}) {
-    if (text && *text == to_string(cause)) return cause;
+    if (weir_cause && *weir_cause == to_string(cause)) return cause;
   }
   return std::nullopt;
 }
@@ -99,9 +134,10 @@ std::optional<LoggedFlow> flow_of(const Row& row) {
   flow.tcp_flags = number<std::uint8_t>(row[kTcpFlags]);
   flow.direction = direction_of(row[kDirection]);
   flow.subnet_id = row[kSubnet].value_or("");
-  flow.cause = cause_of(row[kCause]);
+  flow.cause = cause_of(row[kRejectReason], row[kCause]);
   flow.network_acl_rule = row[kAclRule].value_or("");
   flow.security_group_rule = row[kGroupRule].value_or("");
+  flow.record = row[kRecord].value_or("");
   return flow;
 }
 
@@ -154,8 +190,12 @@ class Collector : public query::ResultSink {
 }  // namespace
 
 std::string_view to_string(Cause cause) {
-  static constexpr std::array<std::string_view, 4> kNames = {
-      "SECURITY_GROUP", "NETWORK_ACL", "CONNECTION_CLOSED", "SECURITY_GROUP_OR_NETWORK_ACL"};
+  static constexpr std::array<std::string_view, 6> kNames = {"SECURITY_GROUP",
+                                                             "NETWORK_ACL",
+                                                             "CONNECTION_CLOSED",
+                                                             "BPA",
+                                                             "EC",
+                                                             "SECURITY_GROUP_OR_NETWORK_ACL"};
   return kNames[static_cast<std::size_t>(cause)];
 }
 
@@ -166,20 +206,15 @@ std::string_view to_string(Certainty certainty) {
 
 base::Expected<std::uint64_t> for_each_conversation(
     query::Engine& engine, Wanted wanted, const std::function<void(const Conversation&)>& each) {
+  const auto fields = engine.fields();
+  if (!fields) return tl::unexpected(fields.error());
+  if (auto fit = check_fields(*fields); !fit) return tl::unexpected(fit.error());
   Collector collector(each);
-  if (auto done = engine.run(sql_for(wanted), collector); !done) {
+  if (auto done = engine.run(sql_for(wanted, *fields), collector); !done) {
     return tl::unexpected(done.error());
   }
   collector.pass_on();
   return collector.unusable();
-}
-
-std::string quote(const Conversation& conversation, const LoggedFlow& flow) {
-  return fmt::format("2 {} {} {} {} {} {} {} {} {} {} {} {} OK", conversation.account_id,
-                     conversation.interface_id, flow.srcaddr, flow.dstaddr, flow.srcport,
-                     flow.dstport, conversation.protocol, flow.packets, flow.bytes,
-                     flow.start.time_since_epoch().count(), flow.end.time_since_epoch().count(),
-                     flow.is_accepted ? "ACCEPT" : "REJECT");
 }
 
 }  // namespace weir::explain

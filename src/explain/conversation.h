@@ -21,14 +21,21 @@ enum class Cause : std::uint8_t {
   security_group,
   network_acl,
   connection_closed,
-  undecided,  ///< SECURITY_GROUP_OR_NETWORK_ACL
+  block_public_access,  ///< AWS's reject-reason BPA
+  encryption_controls,  ///< AWS's reject-reason EC
+  undecided,            ///< SECURITY_GROUP_OR_NETWORK_ACL
 };
 enum class Certainty : std::uint8_t { recorded, evaluated, inferred };
 
 std::string_view to_string(Cause cause);
 std::string_view to_string(Certainty certainty);
 
-/// One record with log-status OK. Addresses are kept as the log writes them: logs that are shown to
+/// Do rules of security groups and network ACLs decide it?
+inline bool is_of_rules(Cause cause) {
+  return cause != Cause::block_public_access && cause != Cause::encryption_controls;
+}
+
+/// One record of traffic. Addresses are kept as the log writes them: logs that are shown to
 /// others have them blackened, and a conversation still has two ends.
 struct LoggedFlow {
   std::string srcaddr;
@@ -43,10 +50,12 @@ struct LoggedFlow {
   std::optional<std::uint8_t> tcp_flags;  ///< nothing: the log does not have them
   std::optional<vpc::Direction> direction;
   std::string subnet_id;  ///< empty: the log does not have it
-  /// From our own fields; nothing, or empty, where the log has none.
+  /// From reject-reason or our own fields; nothing, or empty, where the log has none.
   std::optional<Cause> cause;
   std::string network_acl_rule;
   std::string security_group_rule;
+  std::string
+      record;  ///< as the log has it, `-` for what it lacks; only with Wanted::with_refusals
 };
 
 /// Clients on Linux speak from here on, and few services listen there (facts/flow-logs.md §8.3).
@@ -74,11 +83,9 @@ enum class Wanted : std::uint8_t { all, with_refusals };
 
 /// Runs a query that brings the records in order, and calls `each` for one conversation after the
 /// other; memory holds one at a time. Returns how many records had to be left out because they lack
-/// an address, a port, a time or an action. Errors: the query's.
+/// an address, a port, a time or an action. Errors: the logs lack a field that it takes; the
+/// query's.
 base::Expected<std::uint64_t> for_each_conversation(
     query::Engine& engine, Wanted wanted, const std::function<void(const Conversation&)>& each);
-
-/// The record in AWS's default format, to be quoted.
-std::string quote(const Conversation& conversation, const LoggedFlow& flow);
 
 }  // namespace weir::explain

@@ -1,7 +1,7 @@
 #include "explain/explainer.h"
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 #include "explain/fix.h"
 #include "explain/icmp.h"
@@ -22,6 +22,8 @@ Cause cause_of(const weir_verdict& verdict) {
 }
 
 Reason reason_of(Cause cause, std::string_view rule) {
+  if (cause == Cause::block_public_access) return Reason::public_access_blocked;
+  if (cause == Cause::encryption_controls) return Reason::encryption_required;
   if (cause == Cause::connection_closed) return Reason::connection_ended;
   if (cause == Cause::security_group) return Reason::no_group_rule;
   return !rule.empty() && rule.back() == '*' ? Reason::closing_rule : Reason::rule_denies;
@@ -38,6 +40,20 @@ void add_refusals(const policy::Policy& policy, vpc::InterfaceIndex interface, S
                                              WEIR_UNKNOWN_CONNECTION, WEIR_RULE_NONE);
     if (verdict.accept == 0) refusals.push_back(verdict);
   }
+}
+
+/// The rule of a network ACL that refuses an answer to the packet; empty: none does, or it is not
+/// of a kind that is surely answered.
+std::string reply_refused_by(const policy::Policy& policy, vpc::InterfaceIndex interface,
+                             const Step& step) {
+  if (step.packet.protocol != WEIR_TCP) return {};
+  weir_packet reply = step.packet;
+  std::swap(reply.src, reply.dst);
+  std::swap(reply.srcport, reply.dstport);
+  const auto back =
+      step.direction == vpc::Direction::ingress ? vpc::Direction::egress : vpc::Direction::ingress;
+  const weir_opinion opinion = policy.ask(interface, reply, back);
+  return opinion.acl_allows != 0 ? std::string() : std::string(policy.rule_name(opinion.acl_rule));
 }
 
 /// What was accepted in the other direction before the flow; nullptr: nothing.
@@ -70,13 +86,20 @@ void Explainer::explain(const Conversation& conversation,
   const auto interface =
       replay_ ? replay_->network().find_interface(conversation.interface_id) : std::nullopt;
   std::string interface_name;
+  Description description = replay_ ? Description::lacks_interface : Description::none;
   if (interface) {
     interface_name = replay_->network()[*interface].name;
-    if (auto timeline = replay_->reconstruct(*interface, conversation)) {
-      auto verdicts = replay_->judge(*interface, *timeline);
-      auto pasts = timeline->pasts(conversation);
-      evaluation =
-          Evaluation{*interface, std::move(*timeline), std::move(verdicts), std::move(pasts)};
+    if (auto reconstruction = replay_->reconstruct(*interface, conversation)) {
+      // Rules that refuse what was accepted are not those that were in force.
+      description =
+          reconstruction->contradictions == 0 ? Description::agrees : Description::contradicted;
+      if (description == Description::agrees) {
+        Timeline timeline = std::move(reconstruction->timeline);
+        auto verdicts = replay_->judge(*interface, timeline);
+        auto pasts = timeline.pasts(conversation);
+        evaluation =
+            Evaluation{*interface, std::move(timeline), std::move(verdicts), std::move(pasts)};
+      }
     }
   }
   for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
@@ -88,7 +111,8 @@ void Explainer::explain(const Conversation& conversation,
     finding.interface_name = interface_name;
     finding.protocol = conversation.protocol;
     finding.flow = flow;
-    finding.evidence.push_back(quote(conversation, flow));
+    finding.description = description;
+    finding.evidence.push_back(flow.record);
     if (evaluation) evaluate(conversation, *evaluation, i, finding);
     if (flow.cause) {
       take_recorded(*flow.cause, finding);
@@ -96,12 +120,12 @@ void Explainer::explain(const Conversation& conversation,
       conclude(conversation, i, finding);
     }
     if (finding.certainty != Certainty::inferred) add_request(conversation, finding);
-    if (evaluation && !finding.is_unexplained) add_fix(*evaluation, i, finding);
+    if (evaluation && finding.description == Description::agrees) add_fix(*evaluation, i, finding);
     each(finding);
   }
 }
 
-/// Leaves the finding as it is, but for `is_unexplained`, where the rules let the packet through.
+/// Leaves the finding as it is, but for `description`, where the rules let the packet through.
 void Explainer::evaluate(const Conversation& conversation, const Evaluation& evaluation,
                          std::size_t flow, Finding& finding) const {
   const Step& step = evaluation.timeline.first_of(flow);
@@ -122,7 +146,7 @@ void Explainer::evaluate(const Conversation& conversation, const Evaluation& eva
     add_refusals(policy, evaluation.interface, step, refusals);
   }
   if (refusals.empty()) {
-    finding.is_unexplained = true;
+    finding.description = Description::would_accept;
     return;
   }
   finding.certainty = Certainty::evaluated;
@@ -145,7 +169,7 @@ void Explainer::add_request(const Conversation& conversation, Finding& finding) 
   const LoggedFlow* request = request_of(conversation, finding.flow);
   if (request == nullptr) return;
   finding.is_tracked_reply = true;
-  finding.evidence.push_back(quote(conversation, *request));
+  finding.evidence.push_back(request->record);
 }
 
 void Explainer::conclude(const Conversation& conversation, std::size_t flow,
@@ -155,17 +179,22 @@ void Explainer::conclude(const Conversation& conversation, std::size_t flow,
   finding.cause = inference.cause;
   finding.reason = inference.reason;
   for (const std::size_t other : inference.evidence) {
-    finding.evidence.push_back(quote(conversation, conversation.flows[other]));
+    finding.evidence.push_back(conversation.flows[other].record);
   }
 }
 
 void Explainer::add_fix(const Evaluation& evaluation, std::size_t flow, Finding& finding) const {
   // After the close there is nothing to let through: the next connection is a new one.
-  if (finding.cause == Cause::connection_closed || finding.cause == Cause::undecided) return;
+  if (finding.cause != Cause::security_group && finding.cause != Cause::network_acl) return;
   const Step& step = evaluation.timeline.first_of(flow);
   const bool is_tracked = finding.is_tracked_reply && finding.cause == Cause::network_acl;
-  finding.fix = fix_for(replay_->network(), replay_->policy(), evaluation.interface, step.direction,
-                        step.packet, is_tracked);
+  Fix fix = fix_for(replay_->network(), replay_->policy(), evaluation.interface, step.direction,
+                    step.packet, is_tracked);
+  finding.fix = std::move(fix.commands);
+  finding.lacks_number = fix.lacks_number;
+  if (!is_tracked) {
+    finding.reply_refused_by = reply_refused_by(replay_->policy(), evaluation.interface, step);
+  }
 }
 
 bool Explainer::is_within_subnet(const LoggedFlow& flow) const {
@@ -178,9 +207,12 @@ bool Explainer::is_within_subnet(const LoggedFlow& flow) const {
 void take_recorded(Cause cause, Finding& finding) {
   finding.cause = cause;
   finding.certainty = Certainty::recorded;
-  finding.is_unexplained = false;
-  finding.rule = cause == Cause::network_acl ? finding.flow.network_acl_rule
-                                             : finding.flow.security_group_rule;
+  if (finding.description == Description::would_accept || !is_of_rules(cause)) {
+    finding.description = Description::agrees;
+  }
+  finding.rule = !is_of_rules(cause)           ? ""
+                 : cause == Cause::network_acl ? finding.flow.network_acl_rule
+                                               : finding.flow.security_group_rule;
   finding.reason = reason_of(cause, finding.rule);
 }
 
@@ -197,7 +229,7 @@ base::Expected<Subnets> read_subnets(query::Engine& engine) {
   Sink sink;
   auto done = engine.run(
       "SELECT DISTINCT CASE flow_direction WHEN 'egress' THEN srcaddr ELSE dstaddr END, subnet_id "
-      "FROM flow_logs WHERE log_status = 'OK' AND subnet_id IS NOT NULL AND flow_direction IS NOT "
+      "FROM flow_logs WHERE subnet_id IS NOT NULL AND flow_direction IS NOT "
       "NULL",
       sink);
   if (!done) return tl::unexpected(done.error());

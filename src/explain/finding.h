@@ -16,6 +16,9 @@ enum class Reason : std::uint8_t {
   closing_rule,      ///< no entry of the network ACL fits: its `*`
   no_group_rule,     ///< no rule of the security groups fits
   connection_ended,  ///< as a new connection no rule would let it through
+  // recorded by AWS in reject-reason
+  public_access_blocked,
+  encryption_required,
   // inferred from the records alone
   reply_refused,        ///< its request was let through
   after_the_close,      ///< both directions were let through before
@@ -29,6 +32,15 @@ enum class Reason : std::uint8_t {
   too_late,       ///< a reply after so long that its request may have been forgotten
 };
 
+/// What the description given says of a refusal.
+enum class Description : std::uint8_t {
+  none,             ///< none was given
+  agrees,           ///< its rules refuse it
+  would_accept,     ///< they would let it through
+  contradicted,     ///< they would refuse what was accepted of the same connection
+  lacks_interface,  ///< or the address
+};
+
 struct Finding {
   std::string account_id;
   std::string interface_id;
@@ -39,10 +51,12 @@ struct Finding {
   Cause cause = Cause::undecided;
   Certainty certainty = Certainty::inferred;
   Reason reason = Reason::lone_request;
-  std::string rule;                   ///< "acl-…:egress:*"; empty: not known
-  bool is_tracked_reply = false;      ///< the security group let it through as a reply
-  bool is_unexplained = false;        ///< the description given would have let it through
+  std::string rule;               ///< "acl-…:egress:*"; empty: not known
+  bool is_tracked_reply = false;  ///< the security group let it through as a reply
+  Description description = Description::none;
   std::string fix;                    ///< commands that would let it through; empty: none is known
+  bool lacks_number = false;          ///< there is no fix, since no number is free before the rule
+  std::string reply_refused_by;       ///< a rule that would refuse the reply, were it let through
   std::vector<std::string> evidence;  ///< records it rests on, quoted, its own first
 };
 

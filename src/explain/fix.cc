@@ -131,9 +131,9 @@ std::string acl_command(const vpc::NetworkAcl& acl, Direction direction, const w
 
 }  // namespace
 
-std::string fix_for(const vpc::Network& network, const policy::Policy& policy,
-                    vpc::InterfaceIndex interface, vpc::Direction direction,
-                    const weir_packet& packet, bool is_tracked) {
+Fix fix_for(const vpc::Network& network, const policy::Policy& policy,
+            vpc::InterfaceIndex interface, vpc::Direction direction, const weir_packet& packet,
+            bool is_tracked) {
   const weir_opinion opinion = policy.ask(interface, packet, direction);
   const vpc::NetworkInterface& described = network[interface];
   std::string commands;
@@ -143,10 +143,10 @@ std::string fix_for(const vpc::Network& network, const policy::Policy& policy,
   if (opinion.acl_allows == 0) {
     const std::string command = acl_command(network[network[described.subnet].network_acl],
                                             direction, packet, policy.rule_name(opinion.acl_rule));
-    if (command.empty()) return {};
+    if (command.empty()) return {{}, true};
     commands += (commands.empty() ? "" : " && ") + command;
   }
-  return commands;
+  return {commands, false};
 }
 
 }  // namespace weir::explain

@@ -42,20 +42,17 @@ std::vector<weir_verdict> Replay::judge(vpc::InterfaceIndex interface, const Tim
   return verdicts;
 }
 
-std::optional<Timeline> Replay::reconstruct(vpc::InterfaceIndex interface,
-                                            const Conversation& conversation) {
-  auto best = timeline_of(conversation, network_, interface);
-  if (!best) return std::nullopt;
-  std::size_t fewest = contradictions(conversation, judge(interface, *best));
-  const Timeline as_recorded = *best;
+std::optional<Replay::Reconstruction> Replay::reconstruct(vpc::InterfaceIndex interface,
+                                                          const Conversation& conversation) {
+  const auto as_recorded = timeline_of(conversation, network_, interface);
+  if (!as_recorded) return std::nullopt;
+  Reconstruction best{*as_recorded, contradictions(conversation, judge(interface, *as_recorded))};
   for (const auto direction : {vpc::Direction::ingress, vpc::Direction::egress}) {
-    if (fewest == 0) break;
-    if (!has(as_recorded, direction)) continue;
-    Timeline other = as_recorded.after_a_packet(direction);
+    if (best.contradictions == 0) break;
+    if (!has(*as_recorded, direction)) continue;
+    Timeline other = as_recorded->after_a_packet(direction);
     const std::size_t count = contradictions(conversation, judge(interface, other));
-    if (count >= fewest) continue;
-    fewest = count;
-    best = std::move(other);
+    if (count < best.contradictions) best = {std::move(other), count};
   }
   return best;
 }

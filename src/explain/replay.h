@@ -21,11 +21,15 @@ class Replay {
   /// The verdict on the first packet of each flow, as if nothing had come before the timeline.
   std::vector<weir_verdict> judge(vpc::InterfaceIndex interface, const Timeline& timeline);
 
-  /// The timeline of a conversation that agrees with what was recorded. Where a reply was let
+  struct Reconstruction {
+    Timeline timeline;
+    std::size_t contradictions = 0;  ///< accepted records that the rules refuse all the same
+  };
+  /// The timeline of a conversation that agrees best with what was recorded. Where a reply was let
   /// through that only connection tracking can have let through, the connection was there before
   /// the records begin. Nothing if there is no timeline.
-  std::optional<Timeline> reconstruct(vpc::InterfaceIndex interface,
-                                      const Conversation& conversation);
+  std::optional<Reconstruction> reconstruct(vpc::InterfaceIndex interface,
+                                            const Conversation& conversation);
 
   /// The verdict on a packet that was refused although its connection seems to be tracked: it came
   /// before the connection, or after its close, or after the memory of it. Nothing if none of that

@@ -13,13 +13,14 @@ void RuleUse::note(const Conversation& conversation) {
   const auto interface = replay_.network().find_interface(conversation.interface_id);
   if (!interface) return;
   interfaces_.insert(conversation.interface_id);
-  const auto timeline = replay_.reconstruct(*interface, conversation);
-  if (!timeline) return;
-  const auto verdicts = replay_.judge(*interface, *timeline);
+  const auto reconstruction = replay_.reconstruct(*interface, conversation);
+  if (!reconstruction) return;
+  const Timeline& timeline = reconstruction->timeline;
+  const auto verdicts = replay_.judge(*interface, timeline);
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const bool is_accepted = conversation.flows[i].is_accepted;
     if (is_accepted && verdicts[i].accept == 0) ++disagreeing_;
-    note(*interface, timeline->first_of(i), verdicts[i]);
+    note(*interface, timeline.first_of(i), verdicts[i]);
   }
 }
 

@@ -29,12 +29,13 @@ void WhatIf::compare(const Conversation& conversation,
                      const std::function<void(const Change&)>& each) {
   const auto here = now_.network().find_interface(conversation.interface_id);
   const auto there = proposed_.network().find_interface(conversation.interface_id);
-  std::optional<Timeline> timeline;
-  if (here && there) timeline = now_.reconstruct(*here, conversation);
-  if (!timeline) {
+  std::optional<Replay::Reconstruction> reconstruction;
+  if (here && there) reconstruction = now_.reconstruct(*here, conversation);
+  if (!reconstruction) {
     counts_.not_described += conversation.flows.size();
     return;
   }
+  const Timeline* timeline = &reconstruction->timeline;
   const auto now = now_.judge(*here, *timeline);
   const auto proposed = proposed_.judge(*there, *timeline);
   const std::size_t opener = opening(*timeline);
@@ -43,6 +44,7 @@ void WhatIf::compare(const Conversation& conversation,
   const auto pasts = timeline->pasts(conversation);
   for (std::size_t i = 0; i < conversation.flows.size(); ++i) {
     const LoggedFlow& flow = conversation.flows[i];
+    if (flow.cause && !is_of_rules(*flow.cause)) continue;  // whatever the rules are
     Sides sides{now[i], proposed[i]};
     const Step& step = timeline->first_of(i);
     if (is_cut_off && sides.now.accept != 0) sides.proposed = proposed[opener];
@@ -52,19 +54,24 @@ void WhatIf::compare(const Conversation& conversation,
       const auto late_proposed = proposed_.judge_untracked(*there, step, pasts[i]);
       if (late && late_proposed) sides = {*late, *late_proposed};
     }
-    if ((sides.now.accept != 0) != flow.is_accepted) {
-      ++counts_.disagreeing;
-      continue;
-    }
-    ++counts_.flows;
-    if (sides.now.accept == sides.proposed.accept) continue;
-    (flow.is_accepted ? counts_.refused : counts_.accepted) += 1;
-    (flow.is_accepted ? counts_.refused_bytes : counts_.accepted_bytes) += flow.bytes;
+    if (!counts_as_change(flow, sides.now.accept != 0, sides.proposed.accept != 0)) continue;
     Change change{conversation.interface_id, conversation.protocol, flow,
                   rule_of(proposed_.policy(), sides.proposed)};
     change.flow.direction = step.direction;
     each(change);
   }
+}
+
+bool WhatIf::counts_as_change(const LoggedFlow& flow, bool is_accepted_now, bool is_accepted_then) {
+  if (is_accepted_now != flow.is_accepted) {
+    ++counts_.disagreeing;
+    return false;
+  }
+  ++counts_.flows;
+  if (is_accepted_now == is_accepted_then) return false;
+  (flow.is_accepted ? counts_.refused : counts_.accepted) += 1;
+  (flow.is_accepted ? counts_.refused_bytes : counts_.accepted_bytes) += flow.bytes;
+  return true;
 }
 
 }  // namespace weir::explain

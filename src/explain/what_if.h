@@ -40,6 +40,9 @@ class WhatIf {
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
+  /// Counts the flow; true if the proposed rules treat it otherwise.
+  bool counts_as_change(const LoggedFlow& flow, bool is_accepted_now, bool is_accepted_then);
+
   Replay& now_;
   Replay& proposed_;
   Counts counts_;

@@ -29,9 +29,14 @@ struct Phrases {
   std::string_view through;  ///< the way, where the direction is not known
   std::string_view inbound;
   std::string_view outbound;
-  std::string_view a_reply;                  ///< after a network ACL's reason
-  std::string_view unexplained;              ///< after any reason
-  std::array<std::string_view, 13> reasons;  ///< by Reason
+  std::string_view a_reply;        ///< after a network ACL's reason
+  std::string_view reply_refused;  ///< after a reason with a fix
+  std::string_view group;          ///< {ids}
+  std::string_view groups;         ///< {ids}
+  std::string_view id_separator;
+  std::string_view acl;                         ///< {id}
+  std::array<std::string_view, 5> description;  ///< after any reason, by Description
+  std::array<std::string_view, 15> reasons;     ///< by Reason
 };
 
 constexpr Phrases kEnglish = {
@@ -49,13 +54,25 @@ constexpr Phrases kEnglish = {
     "outbound",
     ". It is a reply to a connection that was let through: a security group remembers that, a "
     "network ACL does not",
-    ". The rules of the description would let it through: they may have been changed since",
+    ". Once it is let through, its reply is refused by rule {rule} of {acl}: that needs an entry "
+    "too",
+    "security group {ids}",
+    "security groups {ids}",
+    " and ",
+    "network ACL {id}",
+    {"", "",
+     ". The rules of the description would let it through: they were probably changed since",
+     ". The rules of the description would also refuse what was accepted of this connection: they "
+     "were changed since, and are not asked",
+     ". The description lacks this interface or its address, so its rules are not asked"},
     {
         "rule {rule} of network ACL {owner} denies it {way}",
         "no rule of network ACL {owner} allows it {way}, so its closing rule * denies it",
-        "no {side} rule of security group {owner} allows it",
-        "its connection had ended, and as a new one no {side} rule of security group {owner} "
-        "allows it",
+        "no {side} rule of {groups} allows it",
+        "its connection had ended, and as a new one no {side} rule of {groups} allows it",
+        "VPC Block Public Access refuses it, whatever security groups and network ACLs allow",
+        "the VPC's encryption controls refuse what is not encrypted, whatever security groups and "
+        "network ACLs allow",
         "its request was accepted, and a security group lets replies to what it accepted through. "
         "A network ACL judges each packet alone: that of the interface's subnet has no rule for "
         "the reply, which goes to the port that the client chose (most often one of 1024-65535)",
@@ -68,7 +85,7 @@ constexpr Phrases kEnglish = {
         "the same was accepted once the other side had spoken, so the network ACL lets it through. "
         "It came before that, and no rule of the security groups allows it as a first packet",
         "nothing of this connection was accepted, and a missing rule of a security group looks the "
-        "same in the records as one of a network ACL. With --vpc the rules are asked",
+        "same in the records as one of a network ACL",
         "the same was accepted as well, before it, after it or meanwhile: the rules were probably "
         "changed, and the records do not tell which",
         "what decides is the type of ICMP, which no record tells",
@@ -92,13 +109,25 @@ constexpr Phrases kJapanese = {
     "アウトバウンド",
     "。これは許可された通信への応答です。セキュリティグループは接続を覚えていますが"
     "(ステートフル)、ネットワーク ACL は覚えていません (ステートレス)",
-    "。指定された定義のルールなら許可されるはずです。その後ルールが変更された可能性があります",
+    "。許可しても、応答は {acl} のルール {rule} で拒否されます。そちらにもエントリが必要です",
+    "セキュリティグループ {ids}",
+    "セキュリティグループ {ids}",
+    "、",
+    "ネットワーク ACL {id}",
+    {"", "", "。指定された定義のルールなら許可されるはずです。その後ルールが変更されたと思われます",
+     "。指定された定義のルールでは、この接続で許可されたものまで拒否されます。その後ルールが"
+     "変更されているため、判定には使いません",
+     "。指定された定義にこのインターフェイスまたはそのアドレスがないため、ルールでは判定できませ"
+     "ん"},
     {
         "ネットワーク ACL {owner} のルール {rule} が{way}拒否しています",
         "ネットワーク ACL {owner} に{way}許可するルールがなく、最後の * ルールで拒否されました",
-        "セキュリティグループ {owner} に許可する{side}ルールがありません",
-        "接続はすでに終わっており、新しい接続としてはセキュリティグループ {owner} に許可する"
-        "{side}ルールがありません",
+        "{groups} に許可する{side}ルールがありません",
+        "接続はすでに終わっており、新しい接続としては {groups} に許可する{side}ルールがありません",
+        "VPC ブロックパブリックアクセスが拒否しています。セキュリティグループやネットワーク ACL が"
+        "許可していても変わりません",
+        "VPC の暗号化コントロールが暗号化されていない通信を拒否しています。セキュリティグループや"
+        "ネットワーク ACL が許可していても変わりません",
         "要求は許可されており、セキュリティグループは許可した通信の応答を通します。ネットワーク "
         "ACL はパケットを 1 つずつ判定するため、このサブネットのネットワーク ACL に応答"
         "(宛先はクライアントが選んだポートで、多くは 1024-65535) を許可するルールがありません",
@@ -112,7 +141,7 @@ constexpr Phrases kJapanese = {
         "います。その前に届いたため、最初のパケットとして許可するルールがセキュリティグループに"
         "ありません",
         "この通信で許可されたものは何もなく、セキュリティグループのルール不足とネットワーク ACL "
-        "のルール不足は記録の上では区別できません。--vpc を指定するとルールで判定します",
+        "のルール不足は記録の上では区別できません",
         "同じ通信が前後または同時に許可もされています。ルールが変更されたと思われますが、どちらの"
         "ルールかは記録から分かりません",
         "判定は ICMP のタイプによりますが、記録にはタイプがありません",
@@ -145,6 +174,27 @@ bool is_reply(const Finding& finding) {
   return finding.is_tracked_reply || finding.reason == Reason::reply_refused;
 }
 
+// Of a rule's name, "acl-…:egress:100" or "sg-…+sg-…:ingress:*".
+std::string_view owner_of(std::string_view rule) {
+  return rule.substr(0, rule.find(':'));
+}
+std::string_view number_of(std::string_view rule) {
+  return rule.substr(rule.rfind(':') + 1);
+}
+
+std::string groups_in_words(std::string_view owner, const Phrases& words) {
+  const bool are_several = owner.find('+') != std::string_view::npos;
+  std::string ids;
+  for (const char c : owner) {
+    if (c == '+') {
+      ids += words.id_separator;
+    } else {
+      ids += c;
+    }
+  }
+  return fmt::format(fmt::runtime(are_several ? words.groups : words.group), fmt::arg("ids", ids));
+}
+
 std::string reason_in_words(const Finding& finding, const Phrases& words) {
   const auto& direction = finding.flow.direction;
   const std::string_view rule = finding.rule;
@@ -154,14 +204,20 @@ std::string reason_in_words(const Finding& finding, const Phrases& words) {
   const auto& side = direction == Direction::egress ? words.outbound : words.inbound;
   std::string text =
       fmt::format(fmt::runtime(words.reasons[static_cast<std::size_t>(finding.reason)]),
-                  fmt::arg("rule", rule.substr(rule.rfind(':') + 1)),
-                  fmt::arg("owner", rule.substr(0, rule.find(':'))), fmt::arg("way", way),
+                  fmt::arg("rule", number_of(rule)), fmt::arg("owner", owner_of(rule)),
+                  fmt::arg("groups", groups_in_words(owner_of(rule), words)), fmt::arg("way", way),
                   fmt::arg("side", side));
   if (finding.is_tracked_reply &&
       (finding.reason == Reason::rule_denies || finding.reason == Reason::closing_rule)) {
     text += words.a_reply;
   }
-  if (finding.is_unexplained) text += words.unexplained;
+  text += words.description[static_cast<std::size_t>(finding.description)];
+  if (!finding.fix.empty() && !finding.reply_refused_by.empty()) {
+    const std::string_view refusing = finding.reply_refused_by;
+    text += fmt::format(
+        fmt::runtime(words.reply_refused), fmt::arg("rule", number_of(refusing)),
+        fmt::arg("acl", fmt::format(fmt::runtime(words.acl), fmt::arg("id", owner_of(refusing)))));
+  }
   return text;
 }
 
@@ -205,7 +261,10 @@ std::string sentence(const Finding& finding, Language language) {
       finding.interface_name.empty()
           ? finding.interface_id
           : fmt::format("{} ({})", finding.interface_name, finding.interface_id);
-  const auto& pattern = !direction                        ? words.refused
+  // What the rules would let through may well be sent.
+  const bool is_plain =
+      finding.description == Description::none || finding.description == Description::agrees;
+  const auto& pattern = !direction || !is_plain           ? words.refused
                         : *direction == Direction::egress ? words.may_not_send
                                                           : words.may_not_receive;
   const std::string protocol = protocol_name(finding.protocol, words);
@@ -233,9 +292,13 @@ const Labels& labels(Language language) {
       "  This would let it through. Replies to the next client go to another port: "
       "From=1024,To=65535 "
       "lets all of them through:",
+      "  Every number before the rule that denies it is taken: renumber the entries of the network "
+      "ACL, or replace that one.",
+      "  And {flows} more like it; --output json tells the fix of each.",
       "  And {flows} more like it.",
       "And {groups} more groups: --limit shows more, --output json all.",
       "No record was refused.",
+      "\nWith --vpc the rules are asked which of the two it was.",
       {"recorded", "evaluated", "inferred"},
       "rule not known"};
   static constexpr Labels kInJapanese = {
@@ -244,9 +307,14 @@ const Labels& labels(Language language) {
       "  許可するには:",
       "  許可するには (次のクライアントへの応答は別のポート宛てになります。すべて許可するなら "
       "From=1024,To=65535):",
-      "  同様のものがほかに {flows} あります。",
+      "  拒否するルールより前の番号に空きがありません。ネットワーク ACL "
+      "の番号を振り直すか、そのルールを"
+      "置き換えてください。",
+      "  同様のものがほかに {flows}あります (それぞれの修正は --output json で)。",
+      "  同様のものがほかに {flows}あります。",
       "ほかに {groups} 組あります (--limit で表示数を、--output json で全件を)。",
       "拒否された記録はありません。",
+      "\n--vpc を指定すると、どちらが拒否したかをルールで判定します。",
       {"記録", "評価", "推論"},
       "ルール不明"};
   return language == Language::japanese ? kInJapanese : kInEnglish;

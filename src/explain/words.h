@@ -35,9 +35,12 @@ struct Labels {
   std::string_view rests_on;  ///< {records}
   std::string_view fix;       ///< {commands}
   std::string_view fix_for_reply;
+  std::string_view no_number;    ///< there is no fix, since no number is free
+  std::string_view more_fixes;   ///< {flows}, where there is a fix
   std::string_view more;         ///< {flows}
   std::string_view more_groups;  ///< {groups}
   std::string_view nothing;      ///< no record was refused
+  std::string_view hint_vpc;     ///< where something stayed undecided without a description
   std::array<std::string_view, 3> certainties;
   std::string_view no_rule;
 };

@@ -7,18 +7,21 @@ namespace {
 
 constexpr std::size_t kFirstIndex = 4096;
 
-bool same(const Counters& counters, const weir_verdict& verdict) {
-  return counters.accept == verdict.accept && counters.cause == verdict.cause &&
-         counters.group_rule == verdict.group_rule && counters.acl_rule == verdict.acl_rule;
+bool has_same_verdict(const Counters& a, const Counters& b) {
+  return a.accept == b.accept && a.cause == b.cause && a.group_rule == b.group_rule &&
+         a.acl_rule == b.acl_rule;
 }
 
-Counters first_of(const weir_verdict& verdict, std::uint16_t second) {
+Counters one_packet(const weir_verdict& verdict, const weir_packet& packet, std::uint16_t second) {
   Counters counters;
+  counters.packets = 1;
+  counters.bytes = packet.bytes;
   counters.group_rule = verdict.group_rule;
   counters.acl_rule = verdict.acl_rule;
   counters.accept = verdict.accept;
   counters.cause = verdict.cause;
   counters.first = counters.last = second;
+  counters.tcp_flags = weir_tcp_flags(packet.tcp_bits);
   return counters;
 }
 
@@ -80,27 +83,32 @@ void Table::grow() {
   }
 }
 
-Counters& Table::counters_for(Flow& flow, const weir_verdict& verdict, std::uint16_t second) {
+Counters& Table::counters_for(Flow& flow, const Counters& of) {
+  const auto start = [&of](Counters& counters) -> Counters& {
+    counters = of;
+    counters.packets = counters.bytes = 0;
+    counters.next = Counters::kNone;
+    return counters;
+  };
   Counters* counters = &flow.counters;
-  if (counters->packets == 0) return *counters = first_of(verdict, second);
-  while (!same(*counters, verdict)) {
+  if (counters->packets == 0) return start(*counters);
+  while (!has_same_verdict(*counters, of)) {
     if (counters->next == Counters::kNone) {
       counters->next = static_cast<std::uint32_t>(further_.size());
-      return further_.emplace_back(first_of(verdict, second));
+      return start(further_.emplace_back());
     }
     counters = &further_[counters->next];
   }
   return *counters;
 }
 
+void Table::add(Flow& flow, const Counters& counters) {
+  counters_for(flow, counters).add(counters);
+}
+
 void Table::count(Flow& flow, const weir_verdict& verdict, const weir_packet& packet,
                   std::uint16_t second) {
-  Counters& counters = counters_for(flow, verdict, second);
-  ++counters.packets;
-  counters.bytes += packet.bytes;
-  counters.first = std::min(counters.first, second);
-  counters.last = std::max(counters.last, second);
-  counters.tcp_flags |= weir_tcp_flags(packet.tcp_bits);
+  add(flow, one_packet(verdict, packet, second));
 }
 
 const Flow* Table::peek(std::uint64_t hash) const {

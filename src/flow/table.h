@@ -78,6 +78,9 @@ class Table {
   void count(Flow& flow, const weir_verdict& verdict, const weir_packet& packet,
              std::uint16_t second);
 
+  /// Counts packets that somebody else has counted, of one verdict and one window.
+  void add(Flow& flow, const Counters& counters);
+
   [[nodiscard]] std::size_t size() const { return flows_.size(); }
 
   /// Calls `visit(const FlowKey&, std::span<const Counters>)`: one element for each verdict, in the
@@ -109,7 +112,7 @@ class Table {
   };
 
   [[nodiscard]] std::size_t mask() const { return index_.size() - 1; }
-  Counters& counters_for(Flow& flow, const weir_verdict& verdict, std::uint16_t second);
+  Counters& counters_for(Flow& flow, const Counters& of);
   Flow& add(const FlowKey& key, std::uint64_t hash);
   void grow();
 

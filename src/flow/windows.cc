@@ -8,13 +8,16 @@ Windows::Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink
                  Limits limits)
     : length_(length), interfaces_(interfaces), sink_(sink), limits_(limits) {}
 
-base::Expected<Window*> Windows::at(base::UnixMicros time) {
+base::Expected<void> Windows::pass(base::UnixMicros time) {
   const base::UnixSeconds second = base::second_of(time);
-  const base::UnixSeconds start = base::aligned(second, length_);
-  if (!frontier_) frontier_ = start;
-  if (second >= *frontier_ + length_ + kLateness) {
-    if (auto done = advance(second); !done) return tl::unexpected(done.error());
-  }
+  if (!frontier_) frontier_ = base::aligned(second, length_);
+  if (second < *frontier_ + length_ + limits_.lateness) return {};
+  return advance(second);
+}
+
+base::Expected<Window*> Windows::at(base::UnixMicros time) {
+  const base::UnixSeconds start = base::aligned(base::second_of(time), length_);
+  if (auto done = pass(time); !done) return tl::unexpected(done.error());
   if (start < *frontier_) ++late_packets_;
   if (current_ == nullptr || current_->start != start) {
     if (auto done = select(start); !done) return tl::unexpected(done.error());
@@ -25,14 +28,26 @@ base::Expected<Window*> Windows::at(base::UnixMicros time) {
   return current_;
 }
 
+base::Expected<void> Windows::hand_over() {
+  current_ = nullptr;
+  for (auto* windows : {&open_, &late_}) {
+    for (Window& window : *windows) {
+      if (auto done = hand_over_window(window); !done) return done;
+      window.table = Table(seed_);
+      window.has_skipped.assign(interfaces_, false);
+    }
+  }
+  return {};
+}
+
 base::Expected<void> Windows::finish() {
   if (!frontier_) return {};
   if (!open_.empty()) {
-    if (auto done = advance(open_.back().start + length_ + kLateness); !done) return done;
+    if (auto done = advance(open_.back().start + length_ + limits_.lateness); !done) return done;
   }
   current_ = nullptr;
   for (const Window& window : late_) {
-    if (auto done = sink_.flows(window); !done) return done;
+    if (auto done = hand_over_window(window); !done) return done;
   }
   late_.clear();
   return {};
@@ -40,7 +55,7 @@ base::Expected<void> Windows::finish() {
 
 base::Expected<void> Windows::advance(base::UnixSeconds now) {
   current_ = nullptr;
-  while (now >= *frontier_ + length_ + kLateness) {
+  while (now >= *frontier_ + length_ + limits_.lateness) {
     const base::UnixSeconds next_traffic =
         open_.empty() ? base::aligned(now, length_) : open_.front().start;
     if (next_traffic - *frontier_ > limits_.silence) {
@@ -57,11 +72,21 @@ base::Expected<void> Windows::close_frontier() {
   const bool has_window = !open_.empty() && open_.front().start == *frontier_;
   const Window* window = has_window ? &open_.front() : nullptr;
   if (window != nullptr) {
-    if (auto done = sink_.flows(*window); !done) return done;
+    if (auto done = hand_over_window(*window); !done) return done;
   }
   if (auto done = report_silence(window); !done) return done;
   if (has_window) open_.pop_front();
   *frontier_ += length_;
+  return {};
+}
+
+base::Expected<void> Windows::hand_over_window(const Window& window) {
+  if (auto done = sink_.flows(window); !done) return done;
+  for (std::size_t i = 0; i < interfaces_; ++i) {
+    if (!window.has_skipped[i]) continue;
+    auto done = sink_.skipped(static_cast<vpc::InterfaceIndex>(i), window.start);
+    if (!done) return done;
+  }
   return {};
 }
 
@@ -96,7 +121,7 @@ base::Expected<void> Windows::select_late(base::UnixSeconds start) {
     late_.splice(late_.begin(), late_, place);
   } else {
     if (late_.size() >= limits_.late_windows) {
-      if (auto done = sink_.flows(late_.back()); !done) return done;
+      if (auto done = hand_over_window(late_.back()); !done) return done;
       late_.pop_back();
       if (auto done = sink_.completed(*frontier_); !done) return done;
     }

@@ -17,11 +17,12 @@ namespace weir::flow {
 
 struct Window {
   Window(base::UnixSeconds window_start, std::size_t interfaces, std::uint64_t seed)
-      : start(window_start), table(seed), has_traffic(interfaces) {}
+      : start(window_start), table(seed), has_traffic(interfaces), has_skipped(interfaces) {}
 
   base::UnixSeconds start;
   Table table;
   std::vector<bool> has_traffic;  ///< by interface
+  std::vector<bool> has_skipped;  ///< by interface: packets that no flow could count
 };
 
 /// Who takes what a window held. After an error nothing more is handed over.
@@ -30,6 +31,8 @@ class WindowSink {
   virtual ~WindowSink() = default;
   /// The flows of a window that closes. A window may come several times (see Windows).
   virtual base::Expected<void> flows(const Window& window) = 0;
+  /// Not all of an interface's traffic is in the flows of the window that starts at `start`.
+  virtual base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixSeconds start) = 0;
   /// An interface had no traffic in the window that starts at `start`.
   virtual base::Expected<void> silence(vpc::InterfaceIndex interface, base::UnixSeconds start) = 0;
   /// Every window that ends at or before `time` has been handed over.
@@ -37,7 +40,7 @@ class WindowSink {
 };
 
 /// Windows are aligned to multiples of their length since the epoch. One closes when a packet comes
-/// that is kLateness past its end. A packet of a window that has closed opens it again and makes
+/// that is `lateness` past its end. A packet of a window that has closed opens it again and makes
 /// further records there: nothing is lost, but the window may already have been called silent. The
 /// same happens when there are more flows than memory is meant for: the fullest windows are handed
 /// over early, and what follows makes further records (AWS: a record may cover less than the
@@ -47,10 +50,11 @@ class Windows {
   struct Limits {
     std::size_t flows = 2'000'000;
     std::size_t late_windows = 3;
+    /// How long after its end a window waits for packets.
+    std::chrono::seconds lateness = std::chrono::minutes(1);
     /// A clock that jumps further than this has not been silent all that time.
     std::chrono::seconds silence = std::chrono::hours(24);
   };
-  static constexpr std::chrono::seconds kLateness{60};
 
   /// `sink` outlives the windows.
   Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink& sink, Limits limits);
@@ -58,9 +62,14 @@ class Windows {
   /// The window that a packet of this time belongs to; valid until the next call.
   base::Expected<Window*> at(base::UnixMicros time);
 
+  /// It is `time`, and no packet tells: closes what is due.
+  base::Expected<void> pass(base::UnixMicros time);
+
   /// Of the flows' hashes, the same in all windows.
   [[nodiscard]] std::uint64_t hash_seed() const { return seed_; }
 
+  /// Hands over what open windows have so far; what follows makes further records of them.
+  base::Expected<void> hand_over();
   /// Hands over everything.
   base::Expected<void> finish();
 
@@ -72,6 +81,7 @@ class Windows {
  private:
   base::Expected<void> advance(base::UnixSeconds now);
   base::Expected<void> close_frontier();
+  base::Expected<void> hand_over_window(const Window& window);
   base::Expected<void> report_silence(const Window* window);
   base::Expected<void> select(base::UnixSeconds start);
   base::Expected<void> select_late(base::UnixSeconds start);

@@ -16,7 +16,7 @@
 namespace weir::logs {
 
 /// Whole lines, each with as many fields as there are columns. Views: valid until the reader's next
-/// call.
+/// call. kSeparatorPadding bytes from a field's first may be read, whatever its length.
 class Lines {
  public:
   [[nodiscard]] std::size_t size() const { return starts_.size(); }

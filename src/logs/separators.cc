@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cstring>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -30,48 +31,65 @@ constexpr unsigned kHalf = 32;
 
 #define WEIR_AVX2 __attribute__((target("avx2,bmi,popcnt")))
 
-/// A bit for each byte that is set in 64 bytes.
+/// The sign bits of 64 bytes.
 WEIR_AVX2 inline std::uint64_t bits(__m256i low, __m256i high) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(low))) |
          static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(high)))
              << kHalf;
 }
 
-/// 64 bytes at a time: a word of bits says where the separators are.
+WEIR_AVX2 inline std::uint64_t sum(__m256i parts) {
+  std::array<std::uint64_t, 4> numbers;
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(numbers.data()), parts);
+  return numbers[0] + numbers[1] + numbers[2] + numbers[3];
+}
+
+/// 64 bytes at a time: a word of bits says where the separators are. All else is gathered in
+/// vectors, and looked at once.
 WEIR_AVX2 SeparatorCount find_with_avx2(std::string_view text, std::uint32_t* places) {
+  const __m256i zero = _mm256_setzero_si256();
   const __m256i newline = _mm256_set1_epi8('\n');
   const __m256i space = _mm256_set1_epi8(' ');
   const __m256i carriage_return = _mm256_set1_epi8('\r');
-  SeparatorCount count;
-  std::uint64_t carriage_returns = 0;
-  std::uint64_t non_ascii = 0;
+  __m256i newlines = zero;
+  __m256i carriage_returns = zero;
+  __m256i non_ascii = zero;  // in the sign bits
+  std::array<char, kBlock> last{};
+  std::size_t all = 0;
   for (std::size_t i = 0; i < text.size(); i += kBlock) {
-    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + i));
-    const __m256i high =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + i + kHalf));
-    const std::size_t left = text.size() - i;
-    const std::uint64_t inside =
-        left >= kBlock ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
-    const std::uint64_t newlines =
-        inside & bits(_mm256_cmpeq_epi8(low, newline), _mm256_cmpeq_epi8(high, newline));
-    std::uint64_t separators =
-        newlines | (inside & bits(_mm256_cmpeq_epi8(low, space), _mm256_cmpeq_epi8(high, space)));
-    carriage_returns |= inside & bits(_mm256_cmpeq_epi8(low, carriage_return),
-                                      _mm256_cmpeq_epi8(high, carriage_return));
-    non_ascii |= inside & bits(low, high);
-    count.newlines += static_cast<std::size_t>(_mm_popcnt_u64(newlines));
+    const char* bytes = text.data() + i;
+    if (text.size() - i < kBlock) {
+      std::memcpy(last.data(), bytes, text.size() - i);
+      bytes = last.data();
+    }
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + kHalf));
+    const __m256i low_newlines = _mm256_cmpeq_epi8(low, newline);
+    const __m256i high_newlines = _mm256_cmpeq_epi8(high, newline);
+    // What is equal is -1.
+    const __m256i new_lines = _mm256_sub_epi8(zero, _mm256_add_epi8(low_newlines, high_newlines));
+    newlines = _mm256_add_epi64(newlines, _mm256_sad_epu8(new_lines, zero));
+    carriage_returns = _mm256_or_si256(carriage_returns,
+                                       _mm256_or_si256(_mm256_cmpeq_epi8(low, carriage_return),
+                                                       _mm256_cmpeq_epi8(high, carriage_return)));
+    non_ascii = _mm256_or_si256(non_ascii, _mm256_or_si256(low, high));
+    std::uint64_t separators = bits(_mm256_or_si256(low_newlines, _mm256_cmpeq_epi8(low, space)),
+                                    _mm256_or_si256(high_newlines, _mm256_cmpeq_epi8(high, space)));
     const auto found = static_cast<std::size_t>(_mm_popcnt_u64(separators));
     // Eight at a time whether there are so many or not: cheaper than asking after each.
     for (std::size_t done = 0; done < found; done += 8) {
       for (std::size_t j = 0; j < 8; ++j) {
-        places[count.all + done + j] = static_cast<std::uint32_t>(i + _tzcnt_u64(separators));
+        places[all + done + j] = static_cast<std::uint32_t>(i + _tzcnt_u64(separators));
         separators &= separators - 1;
       }
     }
-    count.all += found;
+    all += found;
   }
-  count.has_carriage_return = carriage_returns != 0;
-  count.has_non_ascii = non_ascii != 0;
+  SeparatorCount count;
+  count.all = all;
+  count.newlines = sum(newlines);
+  count.has_carriage_return = _mm256_movemask_epi8(carriage_returns) != 0;
+  count.has_non_ascii = _mm256_movemask_epi8(non_ascii) != 0;
   return count;
 }
 

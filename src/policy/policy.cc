@@ -49,8 +49,10 @@ Prefix reserved_host(const Prefix& block, std::uint32_t offset) {
 /// Turns a network into a policy; used once.
 class Compiler {
  public:
-  explicit Compiler(const vpc::Network& network) : network_(network) {
+  Compiler(const vpc::Network& network, const Policy* before) : network_(network) {
     policy_.names_ = {"", "tracked"};
+    if (before != nullptr) policy_.names_ = before->names_;
+    for (std::uint32_t i = 0; i < policy_.names_.size(); ++i) numbers_[policy_.names_[i]] = i;
   }
 
   base::Expected<Policy> run() && {
@@ -69,9 +71,12 @@ class Compiler {
   /// Rules for both families.
   using FamilyRules = std::array<weir_rules, 2>;
 
-  std::uint32_t name(std::string text) {
-    policy_.names_.push_back(std::move(text));
-    return static_cast<std::uint32_t>(policy_.names_.size() - 1);
+  /// One number for one name, however many interfaces carry the group.
+  std::uint32_t name(const std::string& text) {
+    const auto next = static_cast<std::uint32_t>(policy_.names_.size());
+    auto [place, is_new] = numbers_.try_emplace(text, next);
+    if (is_new) policy_.names_.push_back(text);
+    return place->second;
   }
 
   FamilyRules compile(const std::vector<CompilerRule>& rules, std::uint32_t fallback) {
@@ -98,7 +103,10 @@ class Compiler {
     if (const auto* list = std::get_if<vpc::PrefixListIndex>(&rule.peer)) {
       return network_[*list].entries;
     }
-    return members_[static_cast<std::size_t>(std::get<vpc::SecurityGroupIndex>(rule.peer))];
+    if (const auto* group = std::get_if<vpc::SecurityGroupIndex>(&rule.peer)) {
+      return members_[static_cast<std::size_t>(*group)];
+    }
+    return {};
   }
 
   base::Expected<void> compile_interface(const vpc::NetworkInterface& interface,
@@ -150,7 +158,7 @@ class Compiler {
       names += (names.empty() ? "" : "+") + group.id;
       const std::string side = group.id + ":" + std::string(to_string(direction)) + ":";
       for (const auto& rule : direction == Direction::ingress ? group.ingress : group.egress) {
-        rules.push_back({rule_name(side + rule.id), true, rule.traffic, peers_of(rule)});
+        rules.push_back({name(side + rule.id), true, rule.traffic, peers_of(rule)});
       }
     }
     // Interfaces that AWS runs (NAT gateways, …) may carry no group: then no group filters.
@@ -182,13 +190,6 @@ class Compiler {
       }
     }
     return open;
-  }
-
-  /// One number for one name, however many interfaces carry the group.
-  std::uint32_t rule_name(const std::string& text) {
-    auto [place, is_new] = rule_names_.try_emplace(text, 0);
-    if (is_new) place->second = name(text);
-    return place->second;
   }
 
   base::Expected<FamilyRules> acl_rules(vpc::NetworkAclIndex index, Direction direction) {
@@ -265,13 +266,13 @@ class Compiler {
   Policy policy_;
   std::vector<std::vector<Prefix>> members_;  ///< private addresses by group
   std::map<std::pair<std::vector<vpc::SecurityGroupIndex>, Direction>, GroupRules> groups_;
-  std::map<std::string, std::uint32_t> rule_names_;
+  std::map<std::string, std::uint32_t> numbers_;  ///< of the names
   std::map<std::pair<vpc::NetworkAclIndex, Direction>, FamilyRules> acls_;
   std::map<vpc::VpcIndex, FamilyRules> exempt_;
 };
 
-base::Expected<Policy> Policy::compile(const vpc::Network& network) {
-  return Compiler(network).run();
+base::Expected<Policy> Policy::compile(const vpc::Network& network, const Policy* before) {
+  return Compiler(network, before).run();
 }
 
 }  // namespace weir::policy

@@ -23,7 +23,10 @@ class Policy {
  public:
   /// Errors: more rules on one interface or subnet than WEIR_MAX_RULE_WORDS holds, a subnet with
   /// more than WEIR_MAX_SUBNET_BLOCKS blocks.
-  static base::Expected<Policy> compile(const vpc::Network& network);
+  /// `before`: rules that it had too keep their numbers, and all its numbers their names, so that
+  /// what was judged by it, and connections opened under it, can still be told.
+  static base::Expected<Policy> compile(const vpc::Network& network,
+                                        const Policy* before = nullptr);
 
   /// What the interface's rules say of the packet, connection tracking apart.
   [[nodiscard]] weir_opinion ask(vpc::InterfaceIndex interface, const weir_packet& packet,

@@ -14,6 +14,7 @@
 #include "query/duck.h"
 #include "query/functions.h"
 #include "query/gate.h"
+#include "query/mergeable.h"
 #include "query/parquet_table.h"
 #include "query/pushdown.h"
 #include "query/result.h"
@@ -25,6 +26,10 @@
 
 namespace weir::query {
 namespace {
+
+/// What a query's threads have together, and each at least, for making lines one.
+constexpr std::size_t kTotalsBytes = std::size_t{48} << 20U;
+constexpr std::size_t kLeastTotalsBytes = std::size_t{1} << 20U;
 
 std::vector<std::string> default_columns() {
   std::vector<std::string> names;
@@ -94,6 +99,7 @@ base::Expected<void> Engine::State::start() {
   selected.objects_listed = settings.objects.size();
   const unsigned threads =
       settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
+  scan.totals_bytes = std::max(kTotalsBytes / threads, kLeastTotalsBytes);
   std::string paths = sql_text(result_path());
   for (const logs::Object& object : settings.objects) {
     if (object.kind == logs::ObjectKind::parquet) {
@@ -129,6 +135,7 @@ base::Expected<void> Engine::State::plan(const std::string& sql,
   scan.objects.clear();
   scan.equalities.clear();
   scan.wants_every_column = false;
+  scan.merges.clear();
   parquet = {};
   // First with all fields that are known; a query that names others needs a look at the objects.
   std::vector<std::string> others = found;
@@ -169,6 +176,8 @@ base::Expected<void> Engine::State::plan(const std::string& sql,
   scan.equalities = std::move(pushed->equalities);
   auto bound = bind(sql, *present, others);
   if (!bound) return tl::unexpected(bound.error());
+  // --since and --until look at each record's end.
+  if (time_condition().empty()) scan.merges = mergeable_columns(*duck, sql, scan.columns);
   return {};
 }
 
@@ -333,6 +342,16 @@ base::Expected<std::unique_ptr<Engine>> Engine::open(Settings settings) {
   auto state = std::make_unique<State>(std::move(settings));
   if (auto started = state->start(); !started) return tl::unexpected(started.error());
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
+}
+
+base::Expected<std::vector<std::string>> Engine::fields() {
+  auto present = state_->look_at_formats(state_->every_object());
+  if (!present) return present;
+  state_->for_fields_behind_the_front([&](const std::vector<std::string>& fields) {
+    add_fields(fields, *present);
+    return true;
+  });
+  return present;
 }
 
 base::Expected<std::vector<std::string>> Engine::lacking(std::vector<std::string> fields) {

@@ -58,6 +58,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
+  /// The fields that some of the objects have ("log-status"); what AWS did not name is read for it.
+  [[nodiscard]] base::Expected<std::vector<std::string>> fields();
   /// Those of the fields ("log-status") that none of the objects has.
   [[nodiscard]] base::Expected<std::vector<std::string>> lacking(std::vector<std::string> fields);
 

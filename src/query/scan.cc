@@ -1,16 +1,20 @@
 #include "query/scan.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
+#include <array>
 #include <exception>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 
 #include "logs/open_lines.h"
+#include "query/number.h"
+#include "query/totals.h"
+#include "query/vector.h"
 #include "record/catalogue.h"
 
 namespace weir::query {
@@ -23,74 +27,166 @@ struct Query {
   explicit Query(Scan& the_scan) : scan(the_scan) {}
   Scan& scan;
   std::vector<const Column*> columns;  ///< in the order of the chunk's vectors
+  std::vector<std::size_t> merged;     ///< which of them Totals adds up; none: no Totals
+  std::vector<Merge> merges;           ///< how
+  std::vector<std::size_t> keys;       ///< the others
   std::atomic<std::size_t> next_object = 0;
+
+  /// Merges lines if it has something to add up, and nothing that its object's key tells.
+  void choose_merged() {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (columns[i] == nullptr) continue;
+      const auto merge = scan.merges.find(columns[i]->name);
+      if (merge == scan.merges.end()) {
+        keys.push_back(i);
+      } else {
+        merged.push_back(i);
+        merges.push_back(merge->second);
+      }
+    }
+    const bool has_key_column = std::any_of(keys.begin(), keys.end(), [this](std::size_t i) {
+      return !is_of_line(columns[i]->source);
+    });
+    if (has_key_column || merged.size() > Totals::kMostNumbers) merged.clear();
+  }
 };
 
-/// One vector of the chunk that is being filled.
-class Vector {
- public:
-  explicit Vector(duckdb_vector vector) : vector_(vector), data_(duckdb_vector_get_data(vector)) {}
+/// As a column has it; nothing if the text is no number or too large.
+template <typename T, std::int64_t kUnit>
+std::optional<T> integer(std::string_view text) {
+  const auto value = number<T>(text);
+  if constexpr (kUnit == 1) return value;
+  constexpr T kLast = std::numeric_limits<T>::max() / kUnit;
+  if (!value || *value > kLast || *value < -kLast) return std::nullopt;
+  return *value * kUnit;
+}
 
-  void set_null(idx_t row) {
-    if (validity_ == nullptr) {
-      duckdb_vector_ensure_validity_writable(vector_);
-      validity_ = duckdb_vector_get_validity(vector_);
-    }
-    duckdb_validity_set_row_invalid(validity_, row);
+/// Calls `use` with what reads a text as the column has it. REQUIRES: a column of integers.
+template <typename Use>
+auto with_reader(const Column& column, Use use) {
+  switch (column.type) {
+    case ColumnType::integer:
+      return use([](std::string_view text) { return integer<std::int32_t, 1>(text); });
+    case ColumnType::timestamp:
+      return use([](std::string_view text) { return integer<std::int64_t, kMicros>(text); });
+    default:
+      return use([](std::string_view text) { return integer<std::int64_t, 1>(text); });
   }
-  template <typename T>
-  void set(idx_t row, T value) {
-    static_cast<T*>(data_)[row] = value;
-  }
-  void set_text(idx_t row, std::string_view text) {
-    if (text.size() > kInline) {
-      duckdb_vector_assign_string_element_len(vector_, row, text.data(), text.size());
-      return;
-    }
-    duckdb_string_t& out = static_cast<duckdb_string_t*>(data_)[row];
-    out.value.inlined.length = static_cast<std::uint32_t>(text.size());
-    std::memset(out.value.inlined.inlined, 0, kInline);
-    std::memcpy(out.value.inlined.inlined, text.data(), text.size());
-  }
-
- private:
-  static constexpr std::size_t kInline = sizeof(duckdb_string_t{}.value.inlined.inlined);
-  duckdb_vector vector_;
-  void* data_;
-  std::uint64_t* validity_ = nullptr;
-};
-
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  T value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 /// One thread's share: objects one after the other, each block by block.
 class Worker {
  public:
-  explicit Worker(Query& query) : query_(query), scan_(query.scan) {}
+  explicit Worker(Query& query) : query_(query), scan_(query.scan) {
+    if (query.merged.empty()) return;
+    totals_.emplace(query.merges, scan_.totals_bytes);
+    next_total_ = totals_->end();
+    key_texts_.resize(query.keys.size());
+  }
 
   /// Fills the chunk; an empty one is the end.
   void fill(duckdb_data_chunk chunk) {
-    const idx_t room = duckdb_vector_size();
     std::vector<Vector> vectors;
     for (idx_t i = 0; i < query_.columns.size(); ++i) {
       vectors.emplace_back(duckdb_data_chunk_get_vector(chunk, i));
     }
+    if (totals_ && !prepare_totals()) totals_.reset();
+    duckdb_data_chunk_set_size(chunk, totals_ ? hand_out_totals(vectors) : fill_lines(vectors));
+  }
+
+ private:
+  static constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
+
+  idx_t fill_lines(std::vector<Vector>& vectors) {
+    const idx_t room = duckdb_vector_size();
     idx_t rows = 0;
     while (rows < room && have_lines()) {
       select(room - rows);
       for (std::size_t i = 0; i < vectors.size(); ++i) fill_column(i, vectors[i], rows);
       rows += chosen_.size();
     }
-    duckdb_data_chunk_set_size(chunk, rows);
+    return rows;
   }
 
- private:
-  static constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
+  /// Reads on once all totals have been handed out; false if that is not worth its while.
+  bool prepare_totals() {
+    if (next_total_ != totals_->end()) return true;
+    if (!totals_->is_useful()) return false;
+    totals_->clear();
+    while (!totals_->is_full() && have_lines()) {
+      select(Totals::kBatch);
+      add_lines();
+    }
+    next_total_ = totals_->begin();
+    return true;
+  }
+
+  void add_lines() {
+    for (const std::uint32_t line : chosen_) {
+      for (const std::size_t i : query_.keys) totals_->add_text(key_text(i, line));
+      totals_->end_row();
+    }
+    totals_->find_rows();
+    for (std::size_t j = 0; j < query_.merged.size(); ++j) {
+      const std::size_t i = query_.merged[j];
+      gather(places_[i]);
+      with_reader(*query_.columns[i], [&](auto read) {
+        for (std::size_t row = 0; row < texts_.size(); ++row) {
+          if (texts_[row].data() == nullptr) continue;
+          if (const auto value = read(texts_[row])) {
+            totals_->merge(row, j, *value);
+          } else {
+            tell_bad_value(chosen_[row], places_[i]);
+          }
+        }
+      });
+    }
+    totals_->end_batch();
+  }
+
+  /// What is no number is told, and as good as none from here on.
+  std::string_view key_text(std::size_t i, std::uint32_t line) {
+    static constexpr std::array<char, 1 + Totals::kTextPadding> kNone = {'-'};
+    const std::string_view none(kNone.data(), 1);
+    if (places_[i] == kAbsent) return none;
+    const std::string_view text = lines_->field(line, places_[i]);
+    const Column& column = *query_.columns[i];
+    if (column.type == ColumnType::varchar || text == "-") return text;
+    if (with_reader(column, [&](auto read) { return read(text).has_value(); })) return text;
+    tell_bad_value(line, places_[i]);
+    return none;
+  }
+
+  idx_t hand_out_totals(std::vector<Vector>& vectors) {
+    for (auto& texts : key_texts_) texts.clear();
+    idx_t rows = 0;
+    for (; rows < duckdb_vector_size() && next_total_ != totals_->end();
+         next_total_ = next_total_.next()) {
+      std::string_view texts = next_total_.texts();
+      for (std::vector<std::string_view>& column : key_texts_) {
+        const std::string_view text = texts.substr(0, texts.find(' '));
+        column.push_back(text == "-" ? std::string_view() : text);
+        texts.remove_prefix(text.size() + 1);
+      }
+      for (std::size_t j = 0; j < query_.merged.size(); ++j) {
+        const std::size_t i = query_.merged[j];
+        if (!next_total_.has(j)) {
+          vectors[i].set_null(rows);
+        } else if (query_.columns[i]->type == ColumnType::integer) {
+          vectors[i].set(rows, static_cast<std::int32_t>(next_total_.value(j)));
+        } else {
+          vectors[i].set(rows, next_total_.value(j));
+        }
+      }
+      ++rows;
+    }
+    const auto is_never_bad = [](std::size_t) {};  // add_lines has seen to that
+    for (std::size_t j = 0; j < query_.keys.size(); ++j) {
+      const std::size_t i = query_.keys[j];
+      fill_field(*query_.columns[i], key_texts_[j], vectors[i], 0, is_never_bad);
+    }
+    return rows;
+  }
 
   /// Goes on to the next block or object; false at the end of all.
   bool have_lines() {
@@ -207,6 +303,12 @@ class Worker {
   void select(idx_t room) {
     chosen_.clear();
     if (lacks_tested_field_) next_line_ = lines_->size();  // NULL equals nothing
+    if (tests_.empty()) {
+      chosen_.resize(std::min<std::size_t>(room, lines_->size() - next_line_));
+      std::iota(chosen_.begin(), chosen_.end(), static_cast<std::uint32_t>(next_line_));
+      next_line_ += chosen_.size();
+      return;
+    }
     while (next_line_ < lines_->size() && chosen_.size() < room) {
       bool is_wanted = true;
       for (const auto& [place, equality] : tests_) {
@@ -224,10 +326,11 @@ class Worker {
     const Column& column = *query_.columns[i];
     switch (column.source) {
       case ColumnSource::field:
-        return fill_field(column, places_[i], vector, first);
       case ColumnSource::start_time:
       case ColumnSource::end_time:
-        return fill_numbers<std::int64_t>(places_[i], vector, first, kMicros);
+        gather(places_[i]);
+        return fill_field(column, texts_, vector, first,
+                          [&](std::size_t line) { tell_bad_value(chosen_[line], places_[i]); });
       case ColumnSource::log_account:
         return fill_key_text(object_->key.account_id, vector, first);
       case ColumnSource::log_region:
@@ -243,49 +346,39 @@ class Worker {
     }
   }
 
-  void fill_field(const Column& column, std::size_t place, Vector& vector, idx_t first) {
-    switch (column.type) {
-      case ColumnType::integer:
-        return fill_numbers<std::int32_t>(place, vector, first, 1);
-      case ColumnType::bigint:
-        return fill_numbers<std::int64_t>(place, vector, first, 1);
-      default:
-        return fill_text(place, vector, first);
+  /// The texts of a field in the chosen lines; without data for none.
+  void gather(std::size_t place) {
+    if (place == kAbsent) return texts_.assign(chosen_.size(), {});
+    texts_.resize(chosen_.size());
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      const std::string_view text = lines_->field(chosen_[i], place);
+      texts_[i] = text == "-" ? std::string_view() : text;
     }
   }
 
-  template <typename T>
-  void fill_numbers(std::size_t place, Vector& vector, idx_t row, std::int64_t unit) {
-    if (place == kAbsent) return fill_nulls(vector, row);
-    for (const std::uint32_t line : chosen_) {
-      const std::string_view text = lines_->field(line, place);
-      const auto value = text == "-" ? std::nullopt : number<T>(text);
-      if (value && (unit == 1 || *value < std::numeric_limits<T>::max() / unit)) {
-        vector.set<T>(row, static_cast<T>(*value * unit));
-      } else {
-        vector.set_null(row);
-        if (text != "-") tell_bad_value(line, place);
+  template <typename OnBad>
+  void fill_field(const Column& column, std::span<const std::string_view> texts, Vector& vector,
+                  idx_t first, OnBad on_bad) {
+    if (column.type == ColumnType::varchar) return vector.set_texts(first, texts, room_);
+    with_reader(column, [&](auto read) {
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        const bool is_there = texts[i].data() != nullptr;
+        if (const auto value = is_there ? read(texts[i]) : std::nullopt) {
+          vector.set(first + i, *value);
+        } else {
+          vector.set_null(first + i);
+          if (is_there) on_bad(i);
+        }
       }
-      ++row;
-    }
-  }
-
-  void fill_text(std::size_t place, Vector& vector, idx_t row) {
-    if (place == kAbsent) return fill_nulls(vector, row);
-    for (const std::uint32_t line : chosen_) {
-      const std::string_view text = lines_->field(line, place);
-      if (text == "-") {
-        vector.set_null(row);
-      } else {
-        vector.set_text(row, text);
-      }
-      ++row;
-    }
+    });
   }
 
   void fill_key_text(const std::string& text, Vector& vector, idx_t row) {
     if (text.empty()) return fill_nulls(vector, row);
-    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set_text(row + i, text);
+    std::string padded = text;
+    padded.resize(text.size() + Vector::kTextPadding);
+    texts_.assign(chosen_.size(), std::string_view(padded).substr(0, text.size()));
+    vector.set_texts(row, texts_, room_);
   }
 
   template <typename T>
@@ -315,6 +408,11 @@ class Worker {
   std::vector<std::pair<std::size_t, const Equality*>> tests_;
   bool lacks_tested_field_ = false;
   std::vector<std::uint32_t> chosen_;
+  std::vector<std::string_view> texts_;  ///< and room_: to be filled again and again
+  std::string room_;
+  std::optional<Totals> totals_;
+  Totals::Row next_total_;  ///< to be handed out
+  std::vector<std::vector<std::string_view>> key_texts_;
 };
 
 duckdb_type duck_type(ColumnType type) {
@@ -350,6 +448,7 @@ void init(duckdb_init_info info) {
     // count(*) asks for a column that is none.
     query->columns.push_back(column < scan.columns.size() ? &scan.columns[column] : nullptr);
   }
+  query->choose_merged();
   duckdb_init_set_max_threads(info, std::max<idx_t>(scan.objects.size(), 1));
   duckdb_init_set_init_data(info, query.release(),
                             [](void* data) { delete static_cast<Query*>(data); });

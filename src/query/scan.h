@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "logs/problems.h"
 #include "query/duck.h"
 #include "query/schema.h"
+#include "query/totals.h"
 
 namespace weir::query {
 
@@ -52,6 +54,9 @@ struct Scan {
   std::mutex new_fields_mutex;
   std::optional<NewFields> new_fields;
   bool is_strict = false;  ///< a line that does not fit, be it read or not, is an error at the end
+  /// Columns that the query only adds up, by name: lines that are alike in all others may be one.
+  std::map<std::string, Merge> merges;
+  std::size_t totals_bytes = std::size_t{1} << 20U;  ///< that a thread may take for that
   std::atomic<bool> is_cancelled = false;  ///< by any thread: ends the query with an error
   logs::Problems problems;
   ScanCounters counters;

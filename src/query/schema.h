@@ -18,6 +18,12 @@ enum class ColumnSource : std::uint8_t {
   end_time,
 };
 
+/// Is it told by each line, not by the object?
+constexpr bool is_of_line(ColumnSource source) {
+  return source == ColumnSource::field || source == ColumnSource::start_time ||
+         source == ColumnSource::end_time;
+}
+
 enum class ColumnType : std::uint8_t { integer, bigint, varchar, date, timestamp };
 
 struct Column {

@@ -86,7 +86,7 @@ void RecordMaker::describe(const vpc::NetworkInterface& interface, Described& ou
 base::Expected<void> RecordMaker::flows(const flow::Window& window) {
   base::Expected<void> result;
   window.table.for_each([&](const flow::FlowKey& key, std::span<const flow::Counters> verdicts) {
-    if (!result) return;
+    if (!result || !is_subscribed(key.interface)) return;
     merge(verdicts);
     for (const flow::Counters& counters : merged_) {
       if (!is_wanted(counters)) continue;
@@ -98,13 +98,28 @@ base::Expected<void> RecordMaker::flows(const flow::Window& window) {
   return result;
 }
 
+base::Expected<void> RecordMaker::skipped(vpc::InterfaceIndex interface, base::UnixSeconds start) {
+  return add_without_flow(interface, start, record::LogStatus::skipdata);
+}
+
 base::Expected<void> RecordMaker::silence(vpc::InterfaceIndex interface, base::UnixSeconds start) {
-  if (settings_.interface && *settings_.interface != interface) return {};
+  return add_without_flow(interface, start, record::LogStatus::nodata);
+}
+
+bool RecordMaker::is_subscribed(std::size_t interface) const {
+  if (!settings_.subscribed.empty()) return settings_.subscribed[interface];
+  return !settings_.interface || static_cast<std::size_t>(*settings_.interface) == interface;
+}
+
+base::Expected<void> RecordMaker::add_without_flow(vpc::InterfaceIndex interface,
+                                                   base::UnixSeconds start,
+                                                   record::LogStatus status) {
+  if (!is_subscribed(static_cast<std::size_t>(interface))) return {};
   record::Record record;
   record.interface = &described_[static_cast<std::size_t>(interface)].metadata;
   record.start = start;
   record.end = start + settings_.flow_log.max_aggregation_interval - std::chrono::seconds(1);
-  record.log_status = record::LogStatus::nodata;
+  record.log_status = status;
   ++records_;
   return sink_.add(record);
 }

@@ -23,6 +23,7 @@ class RecordMaker : public flow::WindowSink {
               const AwsServices& services, const Settings& settings, RecordSink& sink);
 
   base::Expected<void> flows(const flow::Window& window) override;
+  base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixSeconds start) override;
   base::Expected<void> silence(vpc::InterfaceIndex interface, base::UnixSeconds start) override;
   base::Expected<void> completed(base::UnixSeconds time) override;
 
@@ -38,6 +39,9 @@ class RecordMaker : public flow::WindowSink {
     record::InterfaceMetadata metadata;
   };
 
+  [[nodiscard]] bool is_subscribed(std::size_t interface) const;
+  base::Expected<void> add_without_flow(vpc::InterfaceIndex interface, base::UnixSeconds start,
+                                        record::LogStatus status);
   void describe(const vpc::NetworkInterface& interface, Described& out) const;
   void merge(std::span<const flow::Counters> verdicts);
   [[nodiscard]] bool is_one_record(const flow::Counters& a, const flow::Counters& b) const;

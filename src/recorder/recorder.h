@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "capture/reader.h"
@@ -48,6 +49,8 @@ struct Settings {
   deliver::FlowLog flow_log;
   /// The capture is this interface's own (`--interface`); nothing: the whole network's.
   std::optional<vpc::InterfaceIndex> interface;
+  /// Whose records are wanted, by interface; empty: all.
+  std::vector<bool> subscribed;
   std::size_t max_connections = 2'000'000;
   std::size_t max_flows = 2'000'000;
 };

@@ -11,7 +11,7 @@
 #include "deliver/flow_log.h"
 #include "flow/table.h"
 #include "packet/packet.h"
-#include "recorder/aws_services.h"
+#include "recorder/flow_keys.h"
 #include "recorder/ownership.h"
 #include "vpc/network.h"
 
@@ -51,16 +51,10 @@ class Lookout {
   void add_sighting(vpc::InterfaceIndex interface, vpc::Direction direction,
                     SightedPacket& out) const;
 
-  /// By family; unspecified: the interface has none.
-  using PrimaryAddresses = std::array<base::Address, 2>;
-
-  const AwsServices& services_;
+  FlowKeys keys_;
   std::optional<vpc::InterfaceIndex> interface_;
   std::uint64_t hash_seed_;
   Ownership owners_;
-  std::vector<PrimaryAddresses> primaries_;  ///< by interface: what its records show as its own
-  std::array<bool, 2> keeps_own_address_{};  ///< by direction
-  std::array<bool, 2> keeps_own_service_{};
 };
 
 }  // namespace weir::recorder

@@ -10,8 +10,8 @@ using base::Prefix;
 
 std::vector<JsonObject> Description::all(const char* key) const {
   std::vector<JsonObject> out;
-  for (const JsonObject& top : tops_) {
-    auto objects = top.objects(key);
+  for (const Top& top : tops) {
+    auto objects = top.object.objects(key);
     std::move(objects.begin(), objects.end(), std::back_inserter(out));
   }
   return out;

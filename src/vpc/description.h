@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -33,7 +34,8 @@ class Description {
   /// The documents outlive the description.
   explicit Description(const std::vector<Document>& documents) {
     for (const Document& document : documents) {
-      tops_.emplace_back(document.json, document.name + ": ", errors);
+      tops.push_back({std::filesystem::path(document.name).stem().string(),
+                      {document.json, document.name + ": ", errors}});
     }
   }
   Description(const Description&) = delete;
@@ -70,10 +72,16 @@ class Description {
     return found->second;
   }
 
+  /// A file as one object.
+  struct Top {
+    std::string stem;  ///< "pl-1" of net/pl-1.json
+    JsonObject object;
+  };
+  std::vector<Top> tops;
   Network network;
   std::vector<base::Error> errors;
   Ids<VpcIndex> vpcs;
-  Ids<PrefixListIndex> prefix_lists;
+  Ids<PrefixListIndex> prefix_lists;  ///< those whose entries are known
   Ids<SecurityGroupIndex> groups;
   Ids<SubnetIndex> subnets;
   std::map<VpcIndex, NetworkAclIndex> default_acls;
@@ -84,9 +92,6 @@ class Description {
   };
   std::map<std::string, AclAssociation> associations;
   bool subnets_are_sound = true;  ///< each has a VPC
-
- private:
-  std::vector<JsonObject> tops_;
 };
 
 /// A CIDR block; nothing where it is absent or wrong.

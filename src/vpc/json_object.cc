@@ -10,6 +10,17 @@ const nlohmann::json* JsonObject::find(const char* key) const {
   return found == value_->end() || found->is_null() ? nullptr : &*found;
 }
 
+const nlohmann::json* JsonObject::find_list(const char* key) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr || value->is_array()) return value;
+  fail(key, "is not a list");
+  return nullptr;
+}
+
+std::string place_in(const char* key, std::size_t place) {
+  return std::string(key) + "[" + std::to_string(place) + "]";
+}
+
 /// "vpc.json: Vpcs" at the top, "….Entries" below.
 std::string JsonObject::within(std::string_view key) const {
   const bool is_top = !where_.empty() && where_.back() == ' ';
@@ -94,19 +105,25 @@ std::optional<JsonObject> JsonObject::object(const char* key) const {
 
 std::vector<JsonObject> JsonObject::objects(const char* key) const {
   std::vector<JsonObject> out;
-  const nlohmann::json* value = find(key);
-  if (value == nullptr) return out;
-  if (!value->is_array()) {
-    fail(key, "is not a list");
-    return out;
-  }
-  for (std::size_t i = 0; i < value->size(); ++i) {
-    const std::string place = std::string(key) + "[" + std::to_string(i) + "]";
+  const nlohmann::json* value = find_list(key);
+  for (std::size_t i = 0; value != nullptr && i < value->size(); ++i) {
+    const std::string place = place_in(key, i);
     if ((*value)[i].is_object()) {
       out.emplace_back((*value)[i], within(place), *errors_);
     } else {
       fail(place, "is not an object");
     }
+  }
+  return out;
+}
+
+std::vector<std::string> JsonObject::texts(const char* key) const {
+  std::vector<std::string> out;
+  const nlohmann::json* value = find_list(key);
+  for (std::size_t i = 0; value != nullptr && i < value->size(); ++i) {
+    const bool is_text = (*value)[i].is_string();
+    if (!is_text) fail(place_in(key, i), "is not text");
+    out.push_back(is_text ? (*value)[i].get<std::string>() : "");
   }
   return out;
 }

@@ -35,6 +35,8 @@ class JsonObject {
   [[nodiscard]] std::optional<JsonObject> object(const char* key) const;
   /// The objects of a list; none where it is absent.
   [[nodiscard]] std::vector<JsonObject> objects(const char* key) const;
+  /// The texts of a list, empty ones where they are none; none where it is absent.
+  [[nodiscard]] std::vector<std::string> texts(const char* key) const;
   /// The value of a tag, whether the list is called Tags or TagSet.
   [[nodiscard]] std::string tag(std::string_view name) const;
 
@@ -46,6 +48,7 @@ class JsonObject {
 
  private:
   [[nodiscard]] const nlohmann::json* find(const char* key) const;
+  [[nodiscard]] const nlohmann::json* find_list(const char* key) const;
   [[nodiscard]] std::string checked_word(const char* key, std::string text) const;
   [[nodiscard]] std::string within(std::string_view key) const;
 
@@ -53,5 +56,8 @@ class JsonObject {
   std::string where_;
   std::vector<base::Error>* errors_;
 };
+
+/// "Entries[5]".
+std::string place_in(const char* key, std::size_t place);
 
 }  // namespace weir::vpc

@@ -45,13 +45,19 @@ struct TrafficClass {
   bool operator==(const TrafficClass&) const = default;
 };
 
+/// A group of another VPC or account that is not described. It matches nobody.
+struct ForeignGroup {
+  std::string id;
+  bool operator==(const ForeignGroup&) const = default;
+};
+
 /// One allow rule of a security group: exactly one peer, as AWS lists them in SecurityGroupRules.
 /// An IpPermission with several peers becomes several rules.
 struct SecurityGroupRule {
   std::string id;  ///< "sgr-…", or the rule's place in its group and direction, from "1"
   TrafficClass traffic;
   /// A group stands for the private addresses of the interfaces that carry it (facts §8.1).
-  std::variant<base::Prefix, PrefixListIndex, SecurityGroupIndex> peer;
+  std::variant<base::Prefix, PrefixListIndex, SecurityGroupIndex, ForeignGroup> peer;
   std::string description;
 };
 

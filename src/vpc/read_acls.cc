@@ -36,6 +36,9 @@ void read_entry(const JsonObject& object, NetworkAcl& acl) {
   if (!is_ipv6 && !object.has("CidrBlock")) {
     return object.fail("CidrBlock", "is missing", "give CidrBlock or Ipv6CidrBlock");
   }
+  if (is_ipv6 && object.has("CidrBlock")) {
+    return object.fail("Ipv6CidrBlock", "stands beside a CidrBlock", "make two entries of it");
+  }
   if (auto peer = is_ipv6 ? read_block(object, "Ipv6CidrBlock", Family::ipv6)
                           : read_block(object, "CidrBlock", Family::ipv4)) {
     entry.peer = *peer;

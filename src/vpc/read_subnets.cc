@@ -9,29 +9,46 @@ namespace {
 using base::Family;
 using base::Prefix;
 
+/// A block and the field that gives it.
+struct Block {
+  Prefix prefix;
+  JsonObject object;
+  const char* key;
+};
+
 /// The blocks of a VPC or subnet: the first one, and those that were associated later.
-std::vector<Prefix> read_blocks(const JsonObject& object) {
-  std::vector<Prefix> out;
-  auto add = [&](std::optional<Prefix> prefix) {
-    if (prefix && std::find(out.begin(), out.end(), *prefix) == out.end()) out.push_back(*prefix);
+std::vector<Block> read_blocks(const JsonObject& object) {
+  std::vector<Block> out;
+  auto add = [&](const JsonObject& at, const char* key, Family family) {
+    const auto prefix = read_block(at, key, family);
+    if (prefix && std::none_of(out.begin(), out.end(),
+                               [&](const Block& other) { return other.prefix == *prefix; })) {
+      out.push_back({*prefix, at, key});
+    }
   };
-  add(read_block(object, "CidrBlock", Family::ipv4));
+  add(object, "CidrBlock", Family::ipv4);
   for (const JsonObject& more : object.objects("CidrBlockAssociationSet")) {
-    add(read_block(more, "CidrBlock", Family::ipv4));
+    add(more, "CidrBlock", Family::ipv4);
   }
   for (const JsonObject& more : object.objects("Ipv6CidrBlockAssociationSet")) {
-    add(read_block(more, "Ipv6CidrBlock", Family::ipv6));
+    add(more, "Ipv6CidrBlock", Family::ipv6);
   }
   if (out.empty() && !object.has("CidrBlock")) object.fail("CidrBlock", "is missing");
   return out;
 }
 
-void check_inside(const JsonObject& object, const std::vector<Prefix>& inner,
-                  const std::vector<Prefix>& outer, const std::string& owner) {
-  for (const Prefix& prefix : inner) {
-    if (std::none_of(outer.begin(), outer.end(),
-                     [&](const Prefix& other) { return other.contains(prefix); })) {
-      object.fail("CidrBlock", prefix.to_string() + " is outside " + owner);
+std::vector<Prefix> prefixes_of(const std::vector<Block>& blocks) {
+  std::vector<Prefix> out;
+  out.reserve(blocks.size());
+  for (const Block& block : blocks) out.push_back(block.prefix);
+  return out;
+}
+
+void check_inside(const std::vector<Block>& inner, const Vpc& vpc) {
+  for (const Block& block : inner) {
+    if (std::none_of(vpc.cidrs.begin(), vpc.cidrs.end(),
+                     [&](const Prefix& other) { return other.contains(block.prefix); })) {
+      block.object.fail(block.key, block.prefix.to_string() + " is outside " + vpc.id);
     }
   }
 }
@@ -63,7 +80,8 @@ void read_vpcs(Description& description) {
   for (JsonObject& object : description.all("Vpcs")) {
     auto id = Description::register_id(object, "VpcId", description.vpcs, vpcs.size());
     if (!id) continue;
-    vpcs.push_back({*id, read_account(object, Presence::required), read_blocks(object)});
+    vpcs.push_back(
+        {*id, read_account(object, Presence::required), prefixes_of(read_blocks(object))});
   }
 }
 
@@ -75,13 +93,14 @@ void read_subnets(Description& description) {
     if (!id) continue;
     Subnet subnet;
     subnet.id = *id;
-    subnet.cidrs = read_blocks(object);
+    const std::vector<Block> blocks = read_blocks(object);
+    subnet.cidrs = prefixes_of(blocks);
     subnet.availability_zone = object.word("AvailabilityZone");
     subnet.availability_zone_id = object.word("AvailabilityZoneId");
     subnet.outpost_arn = object.word("OutpostArn");
     if (auto vpc = Description::refer(object, "VpcId", description.vpcs, "Vpcs")) {
       subnet.vpc = *vpc;
-      check_inside(object, subnet.cidrs, network[*vpc].cidrs, network[*vpc].id);
+      check_inside(blocks, network[*vpc]);
       find_acl(description, object, subnet);
     } else {
       description.subnets_are_sound = false;

@@ -40,6 +40,7 @@ std::string port_text(const TrafficClass& traffic) {
 std::string peer_text(const Network& network, const SecurityGroupRule& rule) {
   if (const auto* block = std::get_if<base::Prefix>(&rule.peer)) return block->to_string();
   if (const auto* list = std::get_if<PrefixListIndex>(&rule.peer)) return network[*list].id;
+  if (const auto* foreign = std::get_if<ForeignGroup>(&rule.peer)) return foreign->id;
   const SecurityGroup& group = network[std::get<SecurityGroupIndex>(rule.peer)];
   return group.name.empty() ? group.id : group.id + " (" + group.name + ")";
 }
@@ -151,10 +152,14 @@ std::vector<std::string> advice(const Network& network) {
     }
   }
   auto refers_to_nobody = [&](const SecurityGroup& group, const SecurityGroupRule& rule) {
+    const std::string allows = group.id + ": rule " + rule.id + " allows ";
+    if (const auto* foreign = std::get_if<ForeignGroup>(&rule.peer)) {
+      out.push_back(allows + foreign->id +
+                    ", a group of another VPC or account that is not described: it matches nobody");
+    }
     const auto* peer = std::get_if<SecurityGroupIndex>(&rule.peer);
     if (peer == nullptr || carried.contains(*peer)) return;
-    out.push_back(group.id + ": rule " + rule.id + " allows " + network[*peer].id +
-                  ", a group that no described interface carries");
+    out.push_back(allows + network[*peer].id + ", a group that no described interface carries");
   };
   for (const SecurityGroup& group : network.security_groups) {
     for (const auto& rule : group.ingress) refers_to_nobody(group, rule);

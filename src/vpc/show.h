@@ -19,8 +19,8 @@ base::Table rule_table(const Network& network, InterfaceIndex interface);
 /// Both for all interfaces in one table, a row a rule, for programs.
 base::Table network_table(const Network& network);
 
-/// What is allowed but surely not meant: addresses that several VPCs share, groups that nobody
-/// carries.
+/// What is allowed but may not be meant: addresses that several VPCs share, groups that nobody
+/// carries or that are not described.
 std::vector<std::string> advice(const Network& network);
 
 }  // namespace weir::vpc

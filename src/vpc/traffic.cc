@@ -40,9 +40,9 @@ void read_ports(const JsonObject& object, const char* first_key, const char* las
                 TrafficClass& out) {
   const auto first = object.integer(first_key);
   const auto last = object.integer(last_key);
-  if ((!first && !last) || (first == kAny && last == kAny)) return;
+  if (first == kAny && last == kAny) return;
   for (const auto& [key, port] : {std::pair{first_key, first}, std::pair{last_key, last}}) {
-    if (!port && !object.has(key)) object.fail(key, "is missing");
+    if (!port && !object.has(key)) object.fail(key, "is missing", "every port is 0 to 65535");
     if (!port) return;
     if (*port < 0 || *port > kMaxPort) {
       return object.fail(key, std::to_string(*port) + " is outside 0-65535");

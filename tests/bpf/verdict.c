@@ -5,10 +5,10 @@
 #include "bpf/policy.h"
 #include "bpf/track.h"
 
-int weir_judge_frame(const weir_u8* data, const weir_u8* end, const weir_u64* arena,
+int weir_judge_frame(const weir_u8* data, const weir_u8* end, weir_arena_words arena,
                      const struct weir_interface* interface, struct weir_connection* connection);
 
-int weir_judge_frame(const weir_u8* data, const weir_u8* end, const weir_u64* arena,
+int weir_judge_frame(const weir_u8* data, const weir_u8* end, weir_arena_words arena,
                      const struct weir_interface* interface, struct weir_connection* connection) {
   struct weir_packet packet;
   if (weir_parse_ethernet(data, end, (weir_u32)(end - data), &packet) != WEIR_PARSED) return 0;

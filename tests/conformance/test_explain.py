@@ -328,7 +328,100 @@ def test_rules_that_have_changed_since_do_not_mislead(weir, tmp_path):
     done = weir("explain", "--from", tmp_path / "logs", "--vpc", tmp_path / "opened.json", "--output", "json")
     (element,) = json.loads(done.stdout)
     assert element["certainty"] == "inferred" and element["cause"] == "NETWORK_ACL" and element["fix"] is None
-    assert "may have been changed since" in element["because"]
+    assert "would let it through: they were probably changed since" in element["because"]
+
+
+def test_rules_that_refuse_what_was_accepted_are_not_asked(weir, tmp_path):
+    """The request was accepted, so a description that lets nothing out is not that of its time."""
+    network = description("10.0.0.9", "10.0.0.0/16", ingress=[], egress=[], acl=[entry(100), entry(100, egress=True)])
+    (tmp_path / "vpc.json").write_text(json.dumps(network))
+    interface = network["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    line = f"2 123456789012 {interface} {{}} 6 3 180 1000 1010 {{}} OK"
+    (element,) = element_of(weir, line.format("10.0.0.9 198.51.100.9 50000 443", "ACCEPT"),
+                            line.format("198.51.100.9 10.0.0.9 443 50000", "REJECT"), options=("--vpc", tmp_path / "vpc.json"))
+    assert (element["cause"], element["certainty"], element["fix"]) == ("NETWORK_ACL", "inferred", None)
+    assert "would also refuse what was accepted" in element["because"]
+
+
+def test_an_interface_that_the_description_lacks_is_said(weir, tmp_path):
+    network = description("10.0.0.9", "10.0.0.0/16", ingress=[], egress=[], acl=[])
+    (tmp_path / "vpc.json").write_text(json.dumps(network))
+    (element,) = element_of(weir, "2 1 eni-other 203.0.113.5 10.0.0.5 53455 9330 6 1 44 1746057586 1746057611 REJECT OK",
+                            options=("--vpc", tmp_path / "vpc.json"))
+    assert element["certainty"] == "inferred" and "lacks this interface" in element["because"]
+
+
+@pytest.mark.parametrize("reason, cause, words", [("BPA", "BPA", "VPC Block Public Access refuses it"),
+                                                  ("EC", "EC", "encryption controls refuse")])
+def test_what_no_rule_refuses_has_awss_own_reason(weir, tmp_path, reason, cause, words):
+    network = description("10.0.0.9", "10.0.0.0/16", ingress=[], egress=[], acl=[])
+    (tmp_path / "vpc.json").write_text(json.dumps(network))
+    interface = network["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    header = ("version interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action reject-reason "
+              "log-status")
+    line = f"8 {interface} 198.51.100.7 10.0.0.9 40001 81 6 1 - 1700000000 1700000000 REJECT {reason} OK"
+    for options in ((), ("--vpc", tmp_path / "vpc.json")):
+        (element,) = element_of(weir, header, line, options=options)
+        assert (element["cause"], element["certainty"]) == (cause, "recorded")
+        assert (element["rule"], element["fix"], element["evidence"]) == (None, None, [line])
+        assert words in element["because"]
+
+
+def test_records_are_quoted_as_the_log_has_them(weir):
+    header = "action srcaddr brand-new-field dstaddr srcport dstport protocol start end interface-id"
+    request = "ACCEPT 203.0.113.12 7up 172.31.16.139 50000 443 6 1432917027 1432917142 eni-1"
+    reply = "REJECT 172.31.16.139 - 203.0.113.12 443 50000 6 1432917094 1432917142 eni-1"
+    (element,) = element_of(weir, header, request, reply)  # without log-status: what has an action is a flow
+    assert element["evidence"] == [reply, request] and element["cause"] == "NETWORK_ACL"
+
+
+@pytest.mark.parametrize("command", [["explain"], ["what-if", "--vpc", "demo/vpc.json", "--proposed", "demo/vpc.json"],
+                                     ["unused-rules", "--vpc", "demo/vpc.json"]])
+def test_a_log_that_lacks_what_is_needed_is_refused(weir, command):
+    logs = "srcaddr dstaddr action log-status\n10.0.0.5 10.0.0.6 REJECT OK\n"
+    done = weir(*command, "--from", "-", stdin=logs, status=1)
+    assert "have no interface-id, srcport, dstport, protocol, start, end" in done.stderr and done.stdout == ""
+
+
+def test_nothing_is_said_to_be_accepted_when_records_were_left_out(weir):
+    line = "2 1 eni-1 10.0.0.5 10.0.0.6 - 2 6 1 40 1000 1010 REJECT OK\n"
+    done = weir("explain", "--from", "-", stdin=line)
+    assert done.stdout == "" and "1 records were left out" in done.stderr
+
+
+def test_what_if_that_compares_nothing_fails(weir):
+    line = "2 1 eni-1 10.0.0.5 10.0.0.6 1 2 6 1 40 1000 1010 REJECT OK\n"
+    done = weir("what-if", "--from", "-", "--vpc", "demo/vpc.json", "--proposed", "demo/vpc.json", stdin=line, status=1)
+    assert "no recorded flow could be compared" in done.stderr
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_control_character_of_a_log_reaches_the_terminal(weir, language):
+    line = "2 1 eni-\x1b[31mX 10.0.0.5 10.0.0.6 1 2 6 1 40 1000 1010 REJECT OK\n"
+    for form in ("text", "table"):
+        text = weir("explain", "--from", "-", "--lang", language, "--output", form, stdin=line).stdout
+        assert "eni-.[31mX" in text and "\x1b" not in text
+
+
+def web_server_that_lets_nobody_in(tmp_path, **acl):
+    network = description("10.0.0.9", "10.0.0.0/16", ingress=[], egress=[], **acl)
+    packets = spread(1700000000, 1700000003, [60, 60], lambda n, i: packet("203.0.113.7", "10.0.0.9", TCP, n, 40000, 80, SYN))
+    files = write(tmp_path, packets, network)
+    return files
+
+
+def test_a_fix_says_so_if_the_reply_would_be_refused_next(weir, tmp_path):
+    files = web_server_that_lets_nobody_in(tmp_path, acl=[entry(100)])
+    weir("record", *files, "--log-destination", tmp_path / "logs")
+    text = weir("explain", "--from", tmp_path / "logs", "--vpc", tmp_path / "vpc.json").stdout
+    assert "its reply is refused by rule * of network ACL acl-1: that needs an entry too" in text
+
+
+def test_without_a_free_number_there_is_no_fix_and_that_is_said(weir, tmp_path):
+    files = web_server_that_lets_nobody_in(tmp_path, acl=[entry(1, "deny"), entry(100, egress=True)])
+    weir("record", *files, "--log-destination", tmp_path / "logs")
+    text = weir("explain", "--from", tmp_path / "logs", "--vpc", tmp_path / "vpc.json").stdout
+    assert "Every number before the rule that denies it is taken" in text and "aws ec2" not in text
 
 
 def test_nothing_refused_is_said(weir):

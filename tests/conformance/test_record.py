@@ -5,9 +5,12 @@ import datetime
 import gzip
 import json
 import os
+import pathlib
 import re
+import signal
 import struct
 import subprocess
+import time
 
 import pytest
 from network import ACK, SYN, TCP, capture, description, packet, permission, write
@@ -197,6 +200,85 @@ def test_a_full_disk_is_an_error_and_leaves_only_whole_objects(weir, tmp_path):
         subprocess.run(["umount", small], check=True)
 
 
+def test_what_a_full_disk_keeps_out_is_told(weir, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a small file system needs root")
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], capture_output=True, check=False)
+    if mount.returncode != 0:
+        pytest.skip(f"tmpfs cannot be mounted: {mount.stderr.decode().strip()}")
+    try:
+        packets = [(START + i // 40, packet(f"203.{i >> 8 & 255}.{i & 255}.7", ADDRESS, TCP, 60, i * 7919 % 60000, 80, SYN))
+                   for i in range(40000)]
+        done = weir("record", *write(tmp_path, packets, network()), "--log-destination", small, status=1)
+        written = records(small)
+        figures = {name: int(re.search(r"(\d+) " + name, done.stderr)[1]) for name in (
+            "packets read", "judged, but not all of their records could be written", "records in", "records not written")}
+    finally:
+        subprocess.run(["umount", small], check=True)
+    read, judged, kept, lost = figures.values()
+    assert read == judged and kept == len(written) and lost > 0
+    assert kept + lost == read, "each packet is a flow of its own"
+    assert " recorded" not in done.stderr
+
+
+class Recording:
+    """A `weir record` that reads a pipe, in a process group of its own."""
+
+    def __init__(self, program, *options):
+        self.process = subprocess.Popen([program, "record", "--read", "-", *map(str, options)], stdin=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, process_group=0)
+        status = pathlib.Path(f"/proc/{self.process.pid}/status")
+        awaited = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+        while int(re.search(r"SigCgt:\t(\w+)", status.read_text())[1], 16) & awaited != awaited:
+            assert self.process.poll() is None, self.process.stderr.read()
+            time.sleep(0.01)
+
+    def end(self):
+        """Its exit code, and what it said."""
+        said = self.process.stderr.read().decode()
+        return self.process.wait(timeout=60), said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_pipeline_records_all_that_its_writer_hands_over(program, tmp_path, number):
+    """As Ctrl-C does in `tcpdump -w - | weir record --read -`: tcpdump still holds the last packets."""
+    whole = write(tmp_path, some_packets(), network())[2:]
+    running = Recording(program, *whole, "--log-destination", tmp_path / "out")
+    bytes_of = (tmp_path / "capture.pcap").read_bytes()
+    running.process.stdin.write(bytes_of[:1000])
+    running.process.stdin.flush()
+    os.killpg(running.process.pid, number)
+    running.process.stdin.write(bytes_of[1000:])
+    running.process.stdin.close()
+    status, said = running.end()
+    assert (status, "interrupted" in said) == (0, False), said
+    assert "standard input: 30 packets read\n          30 recorded\n" in said
+    assert [path.suffix for path in objects(tmp_path / "out")] == [".gz"]
+    assert sum(int(r["packets"]) for r in records(tmp_path / "out")) == 30
+
+
+def test_a_writer_that_goes_on_is_cut_off_and_what_it_wrote_is_on_disk(program, tmp_path):
+    options = write(tmp_path, some_packets(), network())[2:]
+    running = Recording(program, *options, "--log-destination", tmp_path / "out")
+    running.process.stdin.write((tmp_path / "capture.pcap").read_bytes()[:-7])
+    running.process.stdin.flush()
+    os.killpg(running.process.pid, signal.SIGTERM)
+    status, said = running.end()
+    assert status == 130 and "weir: interrupted; what was read until then is recorded\n" in said
+    assert "standard input: 29 packets read" in said and "ends in the middle" not in said
+    assert [path.suffix for path in objects(tmp_path / "out")] == [".gz"]
+    assert sum(int(r["packets"]) for r in records(tmp_path / "out")) == 29
+
+
+def test_a_second_signal_ends_it_at_once(program, tmp_path):
+    running = Recording(program, *write(tmp_path, [], network())[2:], "--output", "csv")
+    running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=60) == -signal.SIGTERM
+
+
 @pytest.mark.parametrize("options, message", [
     (["--log-format", "${srcadr}"], "did you mean ${srcaddr}?"),
     (["--log-format", "${tgw-id}"], "transit gateway"),
@@ -212,6 +294,7 @@ def test_a_full_disk_is_an_error_and_leaves_only_whole_objects(weir, tmp_path):
     (["--interface", ""], "--interface: is empty"),
     (["--region", ""], "--region: is empty"),
     (["--log-destination", "s3://bucket"], "S3 cannot be written to yet"),
+    (["--log-destination", "arn:aws:s3:::bucket/prefix"], "S3 cannot be written to yet"),
     (["--region", "a/b"], "is no region"),
     (["--frobnicate"], "frobnicate")])
 def test_usage_errors_end_with_2(weir, tmp_path, options, message):

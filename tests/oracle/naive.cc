@@ -69,6 +69,7 @@ bool Naive::is_peer(const vpc::SecurityGroupRule& rule, const Address& address) 
     return std::any_of(entries.begin(), entries.end(),
                        [&](const Prefix& entry) { return entry.contains(address); });
   }
+  if (std::holds_alternative<vpc::ForeignGroup>(rule.peer)) return false;
   const auto group = std::get<vpc::SecurityGroupIndex>(rule.peer);
   for (const auto& interface : network_.interfaces) {
     const bool carries = std::find(interface.groups.begin(), interface.groups.end(), group) !=

@@ -258,8 +258,8 @@ TEST(OpenCapture, WhatIsNoCaptureIsNamed) {
   EXPECT_NE(read_all({'h', 'e', 'l', 'l', 'o'}).error.find("looks like text"), std::string::npos);
   EXPECT_NE(read_all({0x7f, 'E', 'L', 'F', 0}).error.find("looks like a program"),
             std::string::npos);
-  EXPECT_NE(open_capture("/").error().message().find("is a folder"), std::string::npos);
-  EXPECT_NE(open_capture("/no/such/file").error().message().find("cannot be opened"),
+  EXPECT_NE(base::open_file("/").error().message().find("is a folder"), std::string::npos);
+  EXPECT_NE(base::open_file("/no/such/file").error().message().find("cannot be opened"),
             std::string::npos);
 }
 

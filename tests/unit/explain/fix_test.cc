@@ -36,7 +36,7 @@ struct World {
 
   [[nodiscard]] std::string fix(const weir_packet& packet, vpc::Direction direction,
                                 bool is_tracked) const {
-    return fix_for(network, policy, vpc::InterfaceIndex{}, direction, packet, is_tracked);
+    return fix_for(network, policy, vpc::InterfaceIndex{}, direction, packet, is_tracked).commands;
   }
 
   vpc::Network network;

@@ -25,7 +25,7 @@ TEST(Words, NameTheGroupsThatHaveNoRule) {
   EXPECT_EQ(sentence(refused(Cause::security_group, Reason::no_group_rule, "sg-1+sg-2:ingress:*"),
                      Language::english),
             "eni-1 may not receive from 203.0.113.7 to 10.0.0.9, TCP port 22 (1 packet): no "
-            "inbound rule of security group sg-1+sg-2 allows it.");
+            "inbound rule of security groups sg-1 and sg-2 allows it.");
 }
 
 TEST(Words, NameTheEntryThatDenies) {

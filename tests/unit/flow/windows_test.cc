@@ -25,6 +25,11 @@ class Diary : public WindowSink {
     lines.push_back("flows " + at(window.start) + ":" + std::to_string(packets));
     return {};
   }
+  base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixSeconds start) override {
+    lines.push_back("skipped " + at(start) + " of " +
+                    std::to_string(static_cast<std::uint32_t>(interface)));
+    return {};
+  }
   base::Expected<void> silence(vpc::InterfaceIndex interface, base::UnixSeconds start) override {
     lines.push_back("silence " + at(start) + " of " +
                     std::to_string(static_cast<std::uint32_t>(interface)));

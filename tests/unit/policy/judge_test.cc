@@ -348,6 +348,39 @@ TEST(Tracking, WhatTheAclRefusedOpenedNoConnection) {
             "REJECT SECURITY_GROUP sg-1:ingress:* acl-1:ingress:100");
 }
 
+// What changes of rules leave.
+
+TEST(Policy, ARuleKeepsItsNumberInThePolicyThatIsCompiledNext) {
+  const auto network = [](const std::string& permissions) {
+    return vpc::read_description(R"({"Vpcs": [{"VpcId": "vpc-1", "OwnerId": "123456789012",
+          "CidrBlock": "10.0.0.0/16"}],
+        "Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "CidrBlock": "10.0.1.0/24"}],
+        "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)" +
+                                     permissions + R"(]}],
+        "NetworkAcls": [{"NetworkAclId": "acl-1", "VpcId": "vpc-1", "IsDefault": true}],
+        "NetworkInterfaces": [{"NetworkInterfaceId": "eni-1", "VpcId": "vpc-1",
+          "SubnetId": "subnet-1", "PrivateIpAddress": "10.0.1.5",
+          "Groups": [{"GroupId": "sg-1"}]}]})",
+                                 "test")
+        .network;
+  };
+  weir_packet packet{};
+  packet.src = packet::to_c(*base::Address::parse(kInternet));
+  packet.dst = packet::to_c(*base::Address::parse(kHost));
+  packet.protocol = WEIR_TCP;
+  packet.dstport = 443;
+  const auto group_rule = [&](const Policy& policy) {
+    return policy.ask(vpc::InterfaceIndex{0}, packet, Direction::ingress).group_rule;
+  };
+  const auto before = *Policy::compile(network(tcp_from("0.0.0.0/0", 443)));
+  const auto after = *Policy::compile(network(""), &before);
+  const auto again = *Policy::compile(network(tcp_from("0.0.0.0/0", 443)), &after);
+  EXPECT_EQ(before.rule_name(group_rule(before)), "sg-1:ingress:1");
+  EXPECT_EQ(after.rule_name(group_rule(after)), "sg-1:ingress:*");
+  EXPECT_EQ(after.rule_name(group_rule(before)), "sg-1:ingress:1");
+  EXPECT_EQ(group_rule(again), group_rule(before));
+}
+
 // §8.3, network ACLs.
 
 TEST(NetworkAcl, TheLowestNumberThatMatchesDecides) {

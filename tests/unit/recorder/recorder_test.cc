@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "record/text.h"
+#include "recorder/live_recorder.h"
 #include "vpc/read.h"
 
 namespace weir::recorder {
@@ -256,6 +257,55 @@ TEST_F(RecorderTest, AnAddressOfTwoInterfacesNeedsToBeToldWhoseCaptureItIs) {
   EXPECT_EQ(recorder.error().message(),
             "10.0.1.5: belongs to eni-a and to eni-b; name the interface that the capture is of "
             "with --interface");
+}
+
+TEST_F(RecorderTest, WhatTheKernelRecordedMakesTheSameRecords) {
+  Lines lines(settings_.flow_log.log_format);
+  LiveRecorder recorder(network_, policy_, services_, settings_, lines);
+  const auto at = [](std::int64_t second) { return base::UnixMicros(seconds(kStart + second)); };
+  live::DrainedFlow flow;
+  flow.direction = vpc::Direction::ingress;
+  flow.src = *base::Address::parse("203.0.113.1");
+  flow.dst = *base::Address::parse("10.0.1.6");  // not the primary address
+  flow.srcport = 50000;
+  flow.dstport = 53;
+  flow.protocol = WEIR_UDP;
+  flow.counters.accept = 1;
+  flow.counters.packets = 3;
+  flow.counters.bytes = 300;
+  const vpc::InterfaceIndex a{0};
+  const vpc::InterfaceIndex b{1};
+  // Drained twice in the first window, by two processors; once in the second one.
+  for (const auto& [first, last] : {std::pair{5, 9}, {2, 7}, {61, 62}}) {
+    flow.first = at(first);
+    flow.last = at(last);
+    ASSERT_TRUE(recorder.add(flow, a));
+  }
+  flow.counters.accept = 0;  // then the rules were changed
+  flow.counters.packets = 1;
+  flow.first = flow.last = at(63);
+  ASSERT_TRUE(recorder.add(flow, a));
+  ASSERT_TRUE(recorder.skipped(b, at(30)));
+  ASSERT_TRUE(recorder.pass(at(119)));
+  EXPECT_TRUE(lines.lines.empty()) << "a late packet may come yet";
+  ASSERT_TRUE(recorder.pass(at(120)));
+  ASSERT_TRUE(recorder.finish());
+
+  const auto time = [](std::int64_t second) { return std::to_string(kStart + second); };
+  const std::string without_flow = " - - - - - - ";
+  EXPECT_EQ(lines.lines,
+            (std::vector<std::string>{
+                "eni-a 203.0.113.1 10.0.1.5 50000 53 6 600 " + time(2) + " " + time(9) +
+                    " ACCEPT ingress OK",
+                "eni-b" + without_flow + time(0) + " " + time(59) + " - - SKIPDATA",
+                "eni-shut" + without_flow + time(0) + " " + time(59) + " - - NODATA",
+                "eni-a 203.0.113.1 10.0.1.5 50000 53 3 300 " + time(61) + " " + time(62) +
+                    " ACCEPT ingress OK",
+                "eni-a 203.0.113.1 10.0.1.5 50000 53 1 300 " + time(63) + " " + time(63) +
+                    " REJECT ingress OK",
+                "eni-b" + without_flow + time(60) + " " + time(119) + " - - NODATA",
+                "eni-shut" + without_flow + time(60) + " " + time(119) + " - - NODATA"}));
+  EXPECT_EQ(recorder.records(), lines.lines.size());
 }
 
 }  // namespace

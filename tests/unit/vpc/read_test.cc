@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace weir::vpc {
 namespace {
@@ -165,7 +167,143 @@ TEST(ReadDescription, APrefixListWithoutEntriesIsMissedOnlyByARuleThatRefersToIt
                             R"( "IpPermissions": [{"IpProtocol": "-1",)"
                             R"( "PrefixListIds": [{"PrefixListId": "pl-1"}]}]}])"),
             "vpc.json: SecurityGroups[0] (sg-1).IpPermissions[0].PrefixListIds[0].PrefixListId: "
-            "pl-1 is not described; add it to PrefixLists, with its Entries");
+            "the entries of pl-1 are not described; save what `aws ec2 "
+            "get-managed-prefix-list-entries --prefix-list-id pl-1` prints as pl-1.json, in one "
+            "folder with the rest");
+}
+
+TEST(ReadDescription, EntriesOfAPrefixListAreReadFromEachOfAwssOutputs) {
+  const std::string group =
+      R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
+      R"({"IpProtocol": "-1", "PrefixListIds": [{"PrefixListId": "pl-1"}]}]}])";
+  const std::string managed = R"("PrefixLists": [{"PrefixListId": "pl-1", "AddressFamily": "IPv4",)"
+                              R"( "State": "create-complete", "PrefixListName": "office"}])";
+  const std::string entries = R"("Entries": [{"Cidr": "192.0.2.0/24", "Description": "here"},)"
+                              R"( {"Cidr": "198.51.100.0/24"}])";
+  const std::string cidrs = R"("PrefixLists": [{"PrefixListId": "pl-1", "PrefixListName": "s3",)"
+                            R"( "Cidrs": ["198.51.100.0/24", "192.0.2.0/24"]}])";
+  const auto folder = std::filesystem::temp_directory_path() / "weir-prefix-list-test";
+  using Files = std::vector<std::pair<std::string, std::string>>;
+  for (const Files& files : {Files{{"lists", managed}, {"pl-1", entries}}, Files{{"lists", cidrs}},
+                             Files{{"lists", cidrs}, {"pl-1", entries}, {"managed", managed}}}) {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "a.json") << "{" << kVpc << ", " << group << "}";
+    for (const auto& [name, json] : files) {
+      std::ofstream(folder / (name + ".json")) << "{" << json << "}";
+    }
+    const Reading reading = read_description(folder);
+    std::filesystem::remove_all(folder);
+    ASSERT_TRUE(reading.errors.empty()) << reading.errors.front().message();
+    ASSERT_EQ(reading.network.prefix_lists.size(), 1U);
+    EXPECT_EQ(reading.network.prefix_lists[0].id, "pl-1");
+    ASSERT_EQ(reading.network.prefix_lists[0].entries.size(), 2U);
+    EXPECT_EQ(reading.network.prefix_lists[0].entries[1].to_string(), "198.51.100.0/24");
+  }
+}
+
+TEST(ReadDescription, EntriesThatBelongToNoOneListAreRefused) {
+  const std::string entries = R"("Entries": [{"Cidr": "192.0.2.0/24"}])";
+  EXPECT_EQ(error_of(entries),
+            "vpc.json: Entries: do not tell of which prefix list they are; name the file by it, as "
+            "in pl-0123456789abcdef0.json");
+  EXPECT_EQ(error_of(R"("PrefixLists": [{"PrefixListId": "pl-1", "Cidrs": ["192.0.2.0/24"]},)"
+                     R"( {"PrefixListId": "pl-1", "Entries": []}])"),
+            "vpc.json: PrefixLists[1] (pl-1).Entries: pl-1 is described twice, and not alike");
+  EXPECT_EQ(error_of(R"("PrefixLists": [{"PrefixListId": "pl-1", "Cidrs": ["192.0.2.0"]}])"),
+            "vpc.json: PrefixLists[0] (pl-1).Cidrs[0]: '192.0.2.0' is not a CIDR block");
+}
+
+TEST(ReadDescription, AGroupOfAPeerMatchesNobodyAndOneOfOurOwnIsMissed) {
+  const auto pair = [](const std::string& reference) {
+    return R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
+           R"({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-zz")" +
+           reference + "}]}]}]";
+  };
+  const auto with_id = [](const std::string& reference) {
+    return R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1"}], "SecurityGroupRules": [)"
+           R"({"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-1", "GroupOwnerId": "123456789012",)"
+           R"( "IpProtocol": "-1", "ReferencedGroupInfo": {"GroupId": "sg-zz")" +
+           reference + "}}]";
+  };
+  const std::string peer =
+      R"(, "UserId": "210987654321", "VpcId": "vpc-9", "VpcPeeringConnectionId": "pcx-1")";
+  for (const std::string& reference :
+       {peer, std::string(R"(, "VpcPeeringConnectionId": "pcx-1")"),
+        std::string(R"(, "UserId": "210987654321")"), std::string(R"(, "VpcId": "vpc-9")")}) {
+    for (const std::string& json : {pair(reference), with_id(reference)}) {
+      const Reading reading = read(json);
+      ASSERT_TRUE(reading.errors.empty()) << reading.errors.front().message();
+      const auto& rules = reading.network.security_groups[0].ingress;
+      ASSERT_EQ(rules.size(), 1U);
+      EXPECT_EQ(std::get<ForeignGroup>(rules[0].peer).id, "sg-zz");
+    }
+  }
+  const std::string own = R"(, "UserId": "123456789012", "VpcId": "vpc-1")";
+  EXPECT_THAT(error_of(pair(own)),
+              EndsWith("GroupId: sg-zz is not described; add it to SecurityGroups"));
+  EXPECT_THAT(error_of(with_id(own)),
+              EndsWith("GroupId: sg-zz is not described; add it to SecurityGroups"));
+}
+
+TEST(ReadDescription, RulesInBothFormsSayTheSame) {
+  const auto both = [](const std::string& permission, const std::string& rule) {
+    return R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)" +
+           permission + R"(], "IpPermissionsEgress": []}], "SecurityGroupRules": [)" + rule + "]";
+  };
+  const std::string ssh =
+      R"({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]})";
+  const std::string ssh_rule =
+      R"({"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-1", "IpProtocol": "tcp", "FromPort": 22,)"
+      R"( "ToPort": 22, "CidrIpv4": "10.0.0.0/8"})";
+  const std::string every = R"({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]})";
+  const std::string every_rule =
+      R"({"SecurityGroupRuleId": "sgr-2", "GroupId": "sg-1", "IpProtocol": "-1", "FromPort": -1,)"
+      R"( "ToPort": -1, "CidrIpv4": "0.0.0.0/0"})";
+  const Reading reading = read(both(ssh + ", " + every, every_rule + ", " + ssh_rule));
+  ASSERT_TRUE(reading.errors.empty()) << reading.errors.front().message();
+  EXPECT_EQ(reading.network.security_groups[0].ingress[0].id, "sgr-2");
+  EXPECT_EQ(error_of(both(ssh, every_rule + ", " + ssh_rule)),
+            "vpc.json: SecurityGroups[0] (sg-1).IpPermissions: lacks rule sgr-2 of "
+            "SecurityGroupRules; let both say the same, or leave one of them out");
+  EXPECT_EQ(error_of(both(ssh + ", " + every, ssh_rule)),
+            "vpc.json: SecurityGroups[0] (sg-1).IpPermissions: its rule 2 is not in "
+            "SecurityGroupRules; let both say the same, or leave one of them out");
+  EXPECT_THAT(
+      error_of(both(ssh, R"({"IsEgress": true, )" + every_rule.substr(1) + ", " + ssh_rule)),
+      StartsWith("vpc.json: SecurityGroups[0] (sg-1).IpPermissionsEgress: lacks rule sgr-2"));
+}
+
+TEST(ReadDescription, WhatAwsDoesNotAcceptIsRefused) {
+  EXPECT_EQ(error_of(acl_entry(R"({"RuleNumber": 1, "Protocol": "-1", "RuleAction": "allow",)"
+                               R"( "CidrBlock": "0.0.0.0/0", "Ipv6CidrBlock": "::/0"})")),
+            "vpc.json: NetworkAcls[0] (acl-1).Entries[0].Ipv6CidrBlock: stands beside a CidrBlock; "
+            "make two entries of it");
+  EXPECT_EQ(
+      error_of(acl_entry(R"({"RuleNumber": 1, "Protocol": "6", "RuleAction": "allow",)"
+                         R"( "CidrBlock": "0.0.0.0/0", "PortRange": {}})")),
+      "vpc.json: NetworkAcls[0] (acl-1).Entries[0].PortRange.From: is missing; every port is 0 "
+      "to 65535");
+  for (const char* protocol : {"tcp", "udp", "6"}) {
+    EXPECT_EQ(
+        error_of(R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1",)"
+                 R"( "IpPermissions": [{"IpProtocol": ")" +
+                 std::string(protocol) + R"(", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}])"),
+        "vpc.json: SecurityGroups[0] (sg-1).IpPermissions[0].FromPort: is missing; every port "
+        "is 0 to 65535");
+  }
+}
+
+TEST(ReadDescription, ABlockOutsideTheVpcIsNamedByItsOwnField) {
+  const auto subnet = [](const std::string& rest) {
+    return std::string(kAcl) + R"(, "Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1",)" +
+           rest + "}]";
+  };
+  EXPECT_EQ(error_of(subnet(R"("CidrBlock": "10.0.1.0/24", "Ipv6CidrBlockAssociationSet":)"
+                            R"( [{"Ipv6CidrBlock": "2001:db8::/64"}])")),
+            "vpc.json: Subnets[0] (subnet-1).Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock: "
+            "2001:db8::/64 is outside vpc-1");
+  EXPECT_EQ(error_of(subnet(R"("CidrBlock": "10.1.1.0/24")")),
+            "vpc.json: Subnets[0] (subnet-1).CidrBlock: 10.1.1.0/24 is outside vpc-1");
 }
 
 TEST(ReadDescription, ANumberThatFitsNowhereIsNoWildcard) {
@@ -179,9 +317,7 @@ TEST(ReadDescription, ANumberThatFitsNowhereIsNoWildcard) {
 TEST(ReadDescription, RulesWithIdsNameTheirPeersInEachForm) {
   const Reading reading = read(
       R"("PrefixLists": [{"PrefixListId": "pl-1", "Entries": [{"Cidr": "192.0.2.0/24"}]}],)"
-      R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)"
-      R"({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}],)"
-      R"("SecurityGroupRules": [)"
+      R"("SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1"}], "SecurityGroupRules": [)"
       R"({"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-1", "IsEgress": false, "IpProtocol": "tcp",)"
       R"( "FromPort": 22, "ToPort": 22, "CidrIpv4": "10.0.0.0/8"},)"
       R"({"SecurityGroupRuleId": "sgr-2", "GroupId": "sg-1", "IsEgress": true, "IpProtocol": "-1",)"
@@ -192,7 +328,7 @@ TEST(ReadDescription, RulesWithIdsNameTheirPeersInEachForm) {
       R"( "ToPort": -1, "ReferencedGroupInfo": {"GroupId": "sg-1"}}])");
   ASSERT_TRUE(reading.errors.empty()) << reading.errors.front().message();
   const SecurityGroup& group = reading.network.security_groups[0];
-  ASSERT_EQ(group.ingress.size(), 3U) << "the rules with ids replace IpPermissions";
+  ASSERT_EQ(group.ingress.size(), 3U);
   ASSERT_EQ(group.egress.size(), 1U);
   EXPECT_EQ(std::get<base::Prefix>(group.ingress[0].peer).to_string(), "10.0.0.0/8");
   EXPECT_EQ(std::get<base::Prefix>(group.egress[0].peer).to_string(), "::/0");

@@ -1,0 +1,250 @@
+#include "live/hook.h"
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <thread>
+
+#include "live/kernel.h"
+
+namespace weir::live {
+namespace {
+
+// Linux 6.6; newer than Debian 12's headers.
+constexpr std::uint32_t kTcxIngress = 46;
+constexpr std::uint32_t kTcxEgress = 47;
+
+std::string words_for(const Device& device) {
+  return device.network_namespace.empty() ? device.name
+                                          : device.name + " in " + device.network_namespace;
+}
+
+/// Calls `work` in a thread of its own, which alone moves to the namespace. `space` -1: stays.
+template <typename Work>
+int in_namespace(int space, Work work) {
+  if (space < 0) return work();
+  int result = 0;
+  std::thread([&] { result = setns(space, CLONE_NEWNET) == 0 ? work() : -errno; }).join();
+  return result;
+}
+
+std::string path_of_namespace(const Device& device) {
+  return "/run/netns/" + device.network_namespace;
+}
+
+base::Expected<Fd> open_namespace(const Device& device) {
+  if (device.network_namespace.empty()) return Fd();
+  const std::string path = path_of_namespace(device);
+  Fd space(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!space.is_open()) return refused("network namespace " + path, errno);
+  return space;
+}
+
+int create_tcx_link(int program, int device, std::uint32_t type) {
+  bpf_attr attributes{};
+  attributes.link_create.prog_fd = static_cast<std::uint32_t>(program);
+  attributes.link_create.target_ifindex = static_cast<std::uint32_t>(device);
+  attributes.link_create.attach_type = type;
+  const auto link = syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+  return link < 0 ? -errno : static_cast<int>(link);
+}
+
+/// A queueing discipline and the filters of it that are ours.
+class Clsact {
+ public:
+  explicit Clsact(int device) : device_(device) {}
+
+  int attach(Programs programs) {
+    bpf_tc_hook hook = hook_at(BPF_TC_INGRESS);
+    const int created = bpf_tc_hook_create(&hook);
+    if (created != 0 && created != -EEXIST) return created;
+    is_ours_ = created == 0;
+    const int error = add(programs.of_received, ingress_);
+    return error != 0 ? error : add(programs.of_sent, egress_);
+  }
+
+  void detach() {
+    if (is_ours_) {
+      bpf_tc_hook both = hook_at(BPF_TC_INGRESS | BPF_TC_EGRESS);
+      bpf_tc_hook_destroy(&both);
+      return;
+    }
+    remove(ingress_);
+    remove(egress_);
+  }
+
+ private:
+  /// By the numbers that the kernel gave it.
+  struct Filter {
+    int point;
+    std::uint32_t handle = 0;
+    std::uint32_t priority = 0;
+  };
+
+  [[nodiscard]] bpf_tc_hook hook_at(int point) const {
+    bpf_tc_hook hook{};
+    hook.sz = sizeof(hook);
+    hook.ifindex = device_;
+    hook.attach_point = static_cast<bpf_tc_attach_point>(point);
+    return hook;
+  }
+
+  int add(int program, Filter& filter) const {
+    bpf_tc_hook hook = hook_at(filter.point);
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.prog_fd = program;
+    const int error = bpf_tc_attach(&hook, &options);
+    filter.handle = options.handle;
+    filter.priority = options.priority;
+    return error;
+  }
+
+  void remove(const Filter& filter) const {
+    if (filter.handle == 0) return;
+    bpf_tc_hook hook = hook_at(filter.point);
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.handle = filter.handle;
+    options.priority = filter.priority;
+    bpf_tc_detach(&hook, &options);
+  }
+
+  int device_;
+  bool is_ours_ = false;
+  Filter ingress_{BPF_TC_INGRESS};
+  Filter egress_{BPF_TC_EGRESS};
+};
+
+}  // namespace
+
+struct Hook::State {
+  Device device;
+  int index = 0;  ///< the device's
+  Fd space;
+  Fd of_received;  ///< a link: closing it detaches
+  Fd of_sent;
+  std::optional<Clsact> clsact;
+
+  int attach_tcx(Programs programs) {
+    of_received = Fd(create_tcx_link(programs.of_received, index, kTcxIngress));
+    if (!of_received.is_open()) return of_received.get();
+    of_sent = Fd(create_tcx_link(programs.of_sent, index, kTcxEgress));
+    return of_sent.is_open() ? 0 : of_sent.get();
+  }
+
+  int attach(Programs programs, Attachment attachment) {
+    index = static_cast<int>(if_nametoindex(device.name.c_str()));
+    if (index == 0) return -errno;
+    if (attachment != Attachment::clsact) {
+      const int error = attach_tcx(programs);
+      // An older kernel does not know this kind of link.
+      if (error != -EINVAL || attachment == Attachment::tcx) return error;
+    }
+    clsact.emplace(index);
+    return clsact->attach(programs);
+  }
+};
+
+base::Expected<Hook> Hook::attach(Programs programs, const Device& device, Attachment attachment) {
+  auto space = open_namespace(device);
+  if (!space) return tl::unexpected(space.error());
+  Hook hook(std::make_unique<State>());
+  hook.state_->device = device;
+  hook.state_->space = std::move(*space);
+  const int error = in_namespace(hook.state_->space.get(),
+                                 [&] { return hook.state_->attach(programs, attachment); });
+  if (error != 0) return refused("attaching to " + words_for(device), -error);
+  return hook;
+}
+
+Hook::Hook(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Hook::Hook(Hook&&) noexcept = default;
+Hook& Hook::operator=(Hook&&) noexcept = default;
+
+Hook::~Hook() {
+  if (!state_ || !state_->clsact) return;
+  in_namespace(state_->space.get(), [this] {
+    state_->clsact->detach();
+    return 0;
+  });
+}
+
+Attachment Hook::attachment() const {
+  return state_->clsact ? Attachment::clsact : Attachment::tcx;
+}
+
+bool Hook::is_attached() const {
+  const Device& device = state_->device;
+  if (state_->space.is_open()) {
+    struct stat own {};
+    struct stat named {};
+    if (fstat(state_->space.get(), &own) != 0 ||
+        stat(path_of_namespace(device).c_str(), &named) != 0 || own.st_ino != named.st_ino) {
+      return false;
+    }
+  }
+  const int now = in_namespace(
+      state_->space.get(), [&] { return static_cast<int>(if_nametoindex(device.name.c_str())); });
+  return now == state_->index;
+}
+
+base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {
+  auto space = open_namespace(device);
+  if (!space) return tl::unexpected(space.error());
+  std::vector<base::Address> addresses;
+  const int error = in_namespace(space->get(), [&] {
+    ifaddrs* all = nullptr;
+    if (getifaddrs(&all) != 0) return -errno;
+    for (const ifaddrs* at = all; at != nullptr; at = at->ifa_next) {
+      if (at->ifa_addr == nullptr || device.name != at->ifa_name) continue;
+      const int family = at->ifa_addr->sa_family;
+      const void* bytes = nullptr;
+      if (family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr;
+      if (family == AF_INET6) {
+        bytes = &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
+      }
+      std::array<char, INET6_ADDRSTRLEN> text{};
+      if (bytes == nullptr || inet_ntop(family, bytes, text.data(), text.size()) == nullptr)
+        continue;
+      if (const auto address = base::Address::parse(text.data())) addresses.push_back(*address);
+    }
+    freeifaddrs(all);
+    return 0;
+  });
+  if (error != 0) return refused(words_for(device), -error);
+  return addresses;
+}
+
+base::Expected<bool> has_link_header(const Device& device) {
+  auto space = open_namespace(device);
+  if (!space) return tl::unexpected(space.error());
+  const int type = in_namespace(space->get(), [&] {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket.is_open()) return -errno;
+    ifreq request{};
+    if (device.name.size() >= sizeof(request.ifr_name)) return -ENODEV;
+    std::memcpy(request.ifr_name, device.name.data(), device.name.size());
+    if (ioctl(socket.get(), SIOCGIFHWADDR, &request) != 0) return -errno;
+    return static_cast<int>(request.ifr_hwaddr.sa_family);
+  });
+  if (type < 0) return refused(words_for(device), -type);
+  return type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
+}
+
+}  // namespace weir::live

@@ -1,0 +1,56 @@
+// Where programs are attached: both directions of one device, in a network namespace.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/error.h"
+
+namespace weir::live {
+
+struct Device {
+  std::string name;
+  std::string network_namespace;  ///< as `ip netns` names it; empty: this process's own
+};
+
+/// Programs by what they see of a device's packets.
+struct Programs {
+  int of_received = -1;
+  int of_sent = -1;
+};
+
+/// How: `tcx` (kernel 6.6) goes first and lets other programs run after it; `clsact` is the older
+/// way, filters of a queueing discipline.
+enum class Attachment : std::uint8_t { any, tcx, clsact };
+
+/// Detaches when it goes, and leaves nothing: a clsact that it made itself goes too, with what
+/// others have since hung there. Of a device that is gone nothing is left anyway.
+class Hook {
+ public:
+  static base::Expected<Hook> attach(Programs programs, const Device& device,
+                                     Attachment attachment = Attachment::any);
+  Hook(Hook&&) noexcept;
+  Hook& operator=(Hook&&) noexcept;
+  ~Hook();
+
+  [[nodiscard]] Attachment attachment() const;
+  /// Is it still the device of that name? Not if it, or its namespace, is gone, even if another has
+  /// come.
+  [[nodiscard]] bool is_attached() const;
+
+ private:
+  struct State;
+  explicit Hook(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// The addresses that a device has on its host.
+base::Expected<std::vector<base::Address>> addresses_of(const Device& device);
+
+/// Do the device's packets begin with an Ethernet header?
+base::Expected<bool> has_link_header(const Device& device);
+
+}  // namespace weir::live

@@ -1,0 +1,214 @@
+#include "query/mergeable.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string_view>
+
+namespace weir::query {
+namespace {
+
+using Json = nlohmann::json;
+
+/// What an expression may consist of: nothing that reads another table, looks at other rows, or
+/// stands for columns that are not named.
+const std::set<std::string_view> kClasses = {"BETWEEN",    "CASE",       "CAST",
+                                             "COLUMN_REF", "COMPARISON", "CONSTANT",
+                                             "FUNCTION",   "OPERATOR",   "CONJUNCTION"};
+
+/// Functions of one row's values that give the same each time.
+const std::set<std::string_view> kScalars = {"%",
+                                             "*",
+                                             "+",
+                                             "-",
+                                             "/",
+                                             "//",
+                                             "abs",
+                                             "ceil",
+                                             "cidr_contains",
+                                             "concat",
+                                             "date_part",
+                                             "date_trunc",
+                                             "day",
+                                             "dayofweek",
+                                             "floor",
+                                             "hour",
+                                             "is_private",
+                                             "length",
+                                             "like_escape",
+                                             "lower",
+                                             "minute",
+                                             "month",
+                                             "port_name",
+                                             "protocol_name",
+                                             "regexp_matches",
+                                             "round",
+                                             "split_part",
+                                             "starts_with",
+                                             "strftime",
+                                             "time_bucket",
+                                             "to_timestamp",
+                                             "upper",
+                                             "year",
+                                             "||",
+                                             "~~",
+                                             "!~~"};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+std::string text_of(const Json& node, const char* key) {
+  const auto found = node.find(key);
+  return found != node.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// A part of a node; null if it has none.
+const Json& part_of(const Json& node, const char* key) {
+  static const Json kNull;
+  const auto found = node.find(key);
+  return found == node.end() ? kNull : *found;
+}
+
+std::optional<Merge> merge_of(const std::string& function) {
+  if (function == "sum") return Merge::sum;
+  if (function == "min") return Merge::least;
+  if (function == "max") return Merge::greatest;
+  return std::nullopt;
+}
+
+/// How the columns of a query are used.
+class Uses {
+ public:
+  Uses(const std::vector<Column>& columns, const std::string& table)
+      : columns_(columns), table_(lower(table)) {}
+
+  /// False: something is not understood, or would see how many rows there are.
+  bool add(const Json& node) {
+    if (node.is_object()) {
+      const std::string node_class = text_of(node, "class");
+      if (!node_class.empty() && !kClasses.contains(node_class)) return false;
+      if (node_class == "COLUMN_REF") return add_column(name_of(node));
+      if (node_class == "FUNCTION") return add_function(node);
+    }
+    if (!node.is_structured()) return true;
+    return std::all_of(node.begin(), node.end(), [this](const Json& part) { return add(part); });
+  }
+
+  /// A column that rows are ordered by is grouped by too, and has been added, or it is another
+  /// column of the result that has its name: `sum(bytes) AS bytes … ORDER BY bytes`.
+  bool add_modifier(const Json& node) {
+    if (text_of(node, "type") != "ORDER_MODIFIER") return add(node);
+    const Json& orders = part_of(node, "orders");
+    return std::all_of(orders.begin(), orders.end(), [this](const Json& order) {
+      const Json& expression = part_of(order, "expression");
+      return text_of(expression, "class") == "COLUMN_REF" || add(expression);
+    });
+  }
+
+  /// Nothing, if a sum is of what is used otherwise too, and so cannot be made early.
+  [[nodiscard]] std::map<std::string, Merge> merges() const {
+    std::map<std::string, Merge> out;
+    for (const auto& [name, merges] : merged_) {
+      const bool is_only_merged = !plain_.contains(name) && merges.size() == 1;
+      if (is_only_merged) {
+        out.emplace(name, *merges.begin());
+      } else if (merges.contains(Merge::sum)) {
+        return {};
+      }
+    }
+    return out;
+  }
+
+ private:
+  static std::string name_of(const Json& reference) {
+    const auto names = reference.find("column_names");
+    if (names == reference.end() || !names->is_array() || names->empty()) return {};
+    return lower(names->back().get<std::string>());
+  }
+
+  /// The table's name stands for the whole row.
+  bool add_column(const std::string& name) {
+    plain_.insert(name);
+    return name != table_ && name != "flow_logs" && !name.empty();
+  }
+
+  bool add_function(const Json& node) {
+    const std::string name = lower(text_of(node, "function_name"));
+    const bool is_distinct = node.value("distinct", true);
+    const Json& children = part_of(node, "children");
+    const bool is_plain = !is_distinct && part_of(part_of(node, "order_bys"), "orders").empty();
+    const auto merge = merge_of(name);
+    const bool is_of_column = children.size() == 1 && text_of(children[0], "class") == "COLUMN_REF";
+    if (merge && is_plain && is_of_column) {
+      const std::string column = name_of(children[0]);
+      if (*merge == Merge::sum && !is_summable(column)) return false;
+      if (!is_number(column)) return add(children);
+      merged_[column].insert(*merge);
+      return add(part_of(node, "filter"));
+    }
+    const bool is_blind = children.size() == 1 &&
+                          (name == "min" || name == "max" || (name == "count" && is_distinct));
+    if (!is_blind && !kScalars.contains(name)) return false;
+    return add(children) && add(part_of(node, "filter"));
+  }
+
+  [[nodiscard]] const Column* find(const std::string& name) const {
+    const auto found = std::find_if(columns_.begin(), columns_.end(), [&](const Column& column) {
+      return lower(column.name) == name;
+    });
+    return found == columns_.end() || !is_of_line(found->source) ? nullptr : &*found;
+  }
+  [[nodiscard]] bool is_number(const std::string& name) const {
+    const Column* column = find(name);
+    return column != nullptr && column->type != ColumnType::varchar;
+  }
+  /// The sum of several lines is kept as the column's type.
+  [[nodiscard]] bool is_summable(const std::string& name) const {
+    const Column* column = find(name);
+    return column != nullptr && column->type == ColumnType::bigint;
+  }
+
+  const std::vector<Column>& columns_;
+  std::string table_;
+  std::set<std::string> plain_;
+  std::map<std::string, std::set<Merge>> merged_;
+};
+
+/// Is it one plain SELECT from flow_logs?
+bool is_plain_select(const Json& node) {
+  if (text_of(node, "type") != "SELECT_NODE" || !node.contains("from_table")) return false;
+  const Json& from = node["from_table"];
+  const bool is_of_logs = text_of(from, "type") == "BASE_TABLE" &&
+                          lower(text_of(from, "table_name")) == "flow_logs" &&
+                          text_of(from, "schema_name").empty() && part_of(from, "sample").empty() &&
+                          part_of(from, "column_name_alias").empty();
+  return is_of_logs && part_of(node, "sample").empty() && part_of(node, "qualify").empty() &&
+         part_of(part_of(node, "cte_map"), "map").empty();
+}
+
+}  // namespace
+
+std::map<std::string, Merge> mergeable_columns(const Duck& duck, const std::string& sql,
+                                               const std::vector<Column>& columns) {
+  auto result = duck.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
+  if (!result || result->rows() != 1) return {};
+  Json tree = Json::parse(result->text(0, 0), nullptr, false);
+  if (!tree.is_object() || tree.value("error", true) || tree["statements"].size() != 1) return {};
+  const Json& node = part_of(tree["statements"][0], "node");
+  if (!is_plain_select(node)) return {};
+  Uses uses(columns, text_of(node["from_table"], "alias"));
+  for (const char* part : {"select_list", "where_clause", "group_expressions", "having"}) {
+    if (!uses.add(part_of(node, part))) return {};
+  }
+  for (const Json& modifier : part_of(node, "modifiers")) {
+    if (!uses.add_modifier(modifier)) return {};
+  }
+  return uses.merges();
+}
+
+}  // namespace weir::query

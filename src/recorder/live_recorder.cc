@@ -1,0 +1,53 @@
+#include "recorder/live_recorder.h"
+
+#include <algorithm>
+
+namespace weir::recorder {
+namespace {
+
+/// Flows of one drain come in no order, and some of them on either side of a window's edge.
+constexpr std::chrono::seconds kLateness{2};
+
+}  // namespace
+
+LiveRecorder::LiveRecorder(const vpc::Network& network, const policy::Policy& policy,
+                           const AwsServices& services, const Settings& settings, RecordSink& sink)
+    : keys_(network, services, settings.flow_log.log_format),
+      maker_(network, policy, services, settings, sink),
+      windows_(settings.flow_log.max_aggregation_interval, network.interfaces.size(), maker_,
+               {.flows = settings.max_flows, .lateness = kLateness}) {}
+
+base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
+                                       vpc::InterfaceIndex interface) {
+  auto open = windows_.at(flow.first);
+  if (!open) return tl::unexpected(open.error());
+  flow::Window& window = **open;
+  flow::FlowKey key;
+  key.src = flow.src;
+  key.dst = flow.dst;
+  key.interface = static_cast<std::uint32_t>(interface);
+  key.srcport = flow.srcport;
+  key.dstport = flow.dstport;
+  key.protocol = flow.protocol;
+  key.direction = static_cast<std::uint8_t>(flow.direction);
+  keys_.show(key);
+  const auto second = [&window](base::UnixMicros time) {
+    return static_cast<std::uint16_t>((base::second_of(time) - window.start).count());
+  };
+  flow::Counters counters = flow.counters;
+  counters.first = second(flow.first);
+  counters.last = second(flow.last);
+  window.table.add(window.table.find_or_add(key, window.table.hash(key)), counters);
+  window.has_traffic[key.interface] = true;
+  return {};
+}
+
+base::Expected<void> LiveRecorder::skipped(vpc::InterfaceIndex interface, base::UnixMicros time) {
+  auto open = windows_.at(time);
+  if (!open) return tl::unexpected(open.error());
+  const auto index = static_cast<std::size_t>(interface);
+  (*open)->has_skipped[index] = (*open)->has_traffic[index] = true;
+  return {};
+}
+
+}  // namespace weir::recorder

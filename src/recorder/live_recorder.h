@@ -1,0 +1,42 @@
+// From what the kernel recorded to flow-log records: the same windows, the same records as a
+// capture's.
+#pragma once
+
+#include "flow/windows.h"
+#include "live/datapath.h"
+#include "recorder/flow_keys.h"
+#include "recorder/record_maker.h"
+#include "recorder/recorder.h"
+
+namespace weir::recorder {
+
+/// For one thread. A drained flow lies in the window of its first packet: who drains when a window
+/// ends has no flow that reaches over its edge by more than the drain's own delay.
+class LiveRecorder {
+ public:
+  /// All of them outlive it. `policy` names the rules of all that were published.
+  LiveRecorder(const vpc::Network& network, const policy::Policy& policy,
+               const AwsServices& services, const Settings& settings, RecordSink& sink);
+
+  /// A flow of `interface`. Errors: the sink's; nothing may follow one.
+  base::Expected<void> add(const live::DrainedFlow& flow, vpc::InterfaceIndex interface);
+  /// Some of the interface's packets could not be kept, among those that were drained at `time`:
+  /// its window gets a SKIPDATA record.
+  base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time);
+  /// All flows before `now` were added: windows that have ended close, and interfaces without
+  /// traffic get their NODATA.
+  base::Expected<void> pass(base::UnixMicros now) { return windows_.pass(now); }
+  /// Hands over what there is; what follows makes further records of the same windows.
+  base::Expected<void> hand_over() { return windows_.hand_over(); }
+  /// Closes all windows.
+  base::Expected<void> finish() { return windows_.finish(); }
+
+  [[nodiscard]] std::uint64_t records() const { return maker_.records(); }
+
+ private:
+  FlowKeys keys_;
+  RecordMaker maker_;
+  flow::Windows windows_;
+};
+
+}  // namespace weir::recorder

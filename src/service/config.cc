@@ -1,0 +1,206 @@
+#include "service/config.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "record/log_format.h"
+
+namespace weir::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A table of the file whose keys are taken one by one; what is left in the end is not known. Only
+/// the first error is kept.
+class Keys {
+ public:
+  Keys(const toml::table& table, std::string where, base::Expected<void>& result)
+      : table_(table), where_(std::move(where)), result_(result) {}
+  Keys(const Keys&) = delete;
+  Keys& operator=(const Keys&) = delete;
+  ~Keys() {
+    for (const auto& [key, value] : table_) {
+      if (!taken_.contains(std::string(key.str()))) {
+        fail(std::string(key.str()), "is not known", "weir.toml.example has all that are");
+      }
+    }
+  }
+
+  template <typename T>
+  std::optional<T> take(const std::string& key, const char* kind) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return std::nullopt;
+    auto value = node->value_exact<T>();
+    if (!value) fail(key, fmt::format("is no {}", kind), "");
+    return value;
+  }
+  std::optional<std::string> text(const std::string& key) { return take<std::string>(key, "text"); }
+  std::optional<bool> truth(const std::string& key) { return take<bool>(key, "true or false"); }
+  std::optional<std::int64_t> number(const std::string& key, std::int64_t least,
+                                     std::int64_t most) {
+    const auto value = take<std::int64_t>(key, "number");
+    if (value && (*value < least || *value > most)) {
+      fail(key, fmt::format("is {}", *value), fmt::format("give {} to {}", least, most));
+    }
+    return value;
+  }
+  std::string needed_text(const std::string& key) {
+    const auto value = text(key);
+    if (!value || value->empty()) fail(key, "is missing", "");
+    return value.value_or("");
+  }
+  /// One of several words; the first where the file does not tell.
+  template <typename T>
+  T word(const std::string& key, std::initializer_list<std::pair<const char*, T>> words) {
+    const auto value = text(key);
+    if (!value) return words.begin()->second;
+    std::string all;
+    for (const auto& [word, meaning] : words) {
+      if (*value == word) return meaning;
+      all += (all.empty() ? "" : ", ") + std::string(word);
+    }
+    fail(key, "is '" + *value + "'", "it may be one of " + all);
+    return words.begin()->second;
+  }
+  std::vector<std::string> texts(const std::string& key) {
+    std::vector<std::string> out;
+    const toml::node* node = find(key);
+    const toml::array* array = node == nullptr ? nullptr : node->as_array();
+    for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+      const auto value = array->get(i)->value_exact<std::string>();
+      if (value) out.push_back(*value);
+    }
+    if (out.empty() || out.size() != array->size()) fail(key, "is no list of texts", "");
+    return out;
+  }
+  /// Tables under `key`, `[[key]]`.
+  std::vector<const toml::table*> tables(const std::string& key) {
+    std::vector<const toml::table*> out;
+    const toml::node* node = find(key);
+    if (node == nullptr) return out;
+    const toml::array* array = node->as_array();
+    for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+      if (array->get(i)->is_table()) out.push_back(array->get(i)->as_table());
+    }
+    if (array == nullptr || out.size() != array->size()) {
+      fail(key, "is no list of tables", "begin each with [[" + key + "]]");
+    }
+    return out;
+  }
+  const toml::table* table(const std::string& key) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return nullptr;
+    if (!node->is_table()) fail(key, "is no table", "begin it with [" + key + "]");
+    return node->as_table();
+  }
+  void fail(const std::string& key, std::string what, std::string hint) {
+    if (!result_) return;
+    result_ = base::fail(where_ + key, std::move(what), std::move(hint));
+  }
+
+ private:
+  const toml::node* find(const std::string& key) {
+    taken_.insert(key);
+    return table_.get(key);
+  }
+
+  const toml::table& table_;
+  std::string where_;
+  base::Expected<void>& result_;
+  std::set<std::string> taken_;
+};
+
+FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, const fs::path& base,
+                          base::Expected<void>& result) {
+  using deliver::FileFormat;
+  using deliver::TrafficType;
+  Keys keys(table, where, result);
+  FlowLogConfig out;
+  out.resource_type = keys.word<ResourceType>(
+      "resource-type", {{"VPC", ResourceType::vpc},
+                        {"Subnet", ResourceType::subnet},
+                        {"NetworkInterface", ResourceType::network_interface}});
+  out.resource_ids = keys.texts("resource-ids");
+  out.log_destination = (base / keys.needed_text("log-destination")).lexically_normal().string();
+  deliver::FlowLog& settings = out.settings;
+  settings.id = keys.text("flow-log-id").value_or("");
+  settings.region = keys.text("region").value_or("");
+  settings.traffic_type = keys.word<TrafficType>("traffic-type", {{"ALL", TrafficType::all},
+                                                                  {"ACCEPT", TrafficType::accept},
+                                                                  {"REJECT", TrafficType::reject}});
+  settings.max_aggregation_interval =
+      std::chrono::seconds(keys.number("max-aggregation-interval", 60, 600).value_or(600));
+  if (const auto text = keys.text("log-format")) {
+    if (auto format = record::LogFormat::parse(*text)) {
+      settings.log_format = std::move(*format);
+    } else {
+      keys.fail("log-format", format.error().what, format.error().hint);
+    }
+  }
+  if (const toml::table* options = keys.table("destination-options")) {
+    Keys inner(*options, where + "destination-options.", result);
+    settings.file_format = inner.word<FileFormat>(
+        "file-format", {{"plain-text", FileFormat::plain_text}, {"parquet", FileFormat::parquet}});
+    settings.hive_compatible_partitions = inner.truth("hive-compatible-partitions").value_or(false);
+    settings.per_hour_partition = inner.truth("per-hour-partition").value_or(false);
+  }
+  return out;
+}
+
+Config config_of(const toml::table& table, const fs::path& path, base::Expected<void>& result) {
+  const std::string where = path.string() + ": ";
+  const fs::path base = path.parent_path();
+  Keys keys(table, where, result);
+  Config config;
+  config.vpc = base / keys.needed_text("vpc");
+  if (const auto file = keys.text("ip-ranges")) config.ip_ranges = base / *file;
+  config.publish_interval =
+      std::chrono::seconds(keys.number("publish-interval", 1, 300).value_or(300));
+  if (const toml::table* capacity = keys.table("capacity")) {
+    Keys inner(*capacity, where + "capacity.", result);
+    const auto take = [&](const char* key, std::size_t& value) {
+      constexpr std::int64_t kMost = 1 << 24;
+      if (const auto given = inner.number(key, 1024, kMost)) {
+        value = static_cast<std::size_t>(*given);
+      }
+    };
+    take("flows", config.capacity.flows);
+    take("ipv6-flows", config.capacity.ipv6_flows);
+    take("connections", config.capacity.connections);
+  }
+  for (const toml::table* interface : keys.tables("interface")) {
+    Keys inner(*interface, where + "interface.", result);
+    config.modes[inner.needed_text("network-interface-id")] = inner.word<live::Mode>(
+        "mode", {{"observe", live::Mode::observe}, {"enforce", live::Mode::enforce}});
+  }
+  std::size_t number = 0;
+  for (const toml::table* flow_log : keys.tables("flow-log")) {
+    const std::string place = fmt::format("{}flow-log[{}].", where, number++);
+    config.flow_logs.push_back(flow_log_of(*flow_log, place, base, result));
+  }
+  if (config.flow_logs.empty()) keys.fail("flow-log", "is missing", "begin one with [[flow-log]]");
+  return config;
+}
+
+}  // namespace
+
+base::Expected<Config> read_config(const fs::path& path) {
+  toml::table table;
+  try {
+    table = toml::parse_file(path.string());
+  } catch (const toml::parse_error& error) {
+    const auto& at = error.source().begin;
+    return base::fail(at ? fmt::format("{}:{}", path.string(), at.line) : path.string(),
+                      std::string(error.description()));
+  }
+  base::Expected<void> result;
+  Config config = config_of(table, path, result);
+  if (!result) return tl::unexpected(result.error());
+  return config;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,41 @@
+// weir.toml: what `weir up` records, and where to. weir.toml.example documents every key.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "deliver/flow_log.h"
+#include "live/datapath.h"
+
+namespace weir::service {
+
+enum class ResourceType : std::uint8_t { vpc, subnet, network_interface };
+
+/// One flow log, with the names, values and defaults of AWS's CreateFlowLogs.
+struct FlowLogConfig {
+  ResourceType resource_type = ResourceType::vpc;
+  std::vector<std::string> resource_ids;
+  std::string log_destination;  ///< a folder
+  /// Account, region and id are empty where the file does not tell them.
+  deliver::FlowLog settings;
+};
+
+struct Config {
+  std::filesystem::path vpc;        ///< file or folder of AWS's describe JSON
+  std::filesystem::path ip_ranges;  ///< empty: none
+  /// How often objects are published; less than five minutes is for labs.
+  std::chrono::seconds publish_interval{300};
+  live::Capacity capacity;
+  std::map<std::string, live::Mode> modes;  ///< by interface; others observe
+  std::vector<FlowLogConfig> flow_logs;
+};
+
+/// Relative paths are relative to the file's folder. Errors name file, key and what it may be;
+/// unknown keys are errors.
+base::Expected<Config> read_config(const std::filesystem::path& path);
+
+}  // namespace weir::service

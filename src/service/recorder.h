@@ -1,0 +1,58 @@
+// The recorder of `weir up`: what the kernel counts becomes windows, records and objects.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "service/config.h"
+
+namespace weir::service {
+
+/// What has happened since the start, and what is now.
+struct Status {
+  std::uint64_t seen = 0;        ///< packets, at every interface and direction
+  std::uint64_t recorded = 0;    ///< in flows
+  std::uint64_t overflow = 0;    ///< SKIPDATA stands for them
+  std::uint64_t exceptions = 0;  ///< not IP, never logged by AWS, malformed
+  std::uint64_t mismatches = 0;  ///< packets that are in none of these: a defect
+  std::uint64_t records = 0;
+  std::uint64_t objects = 0;
+  std::size_t attached = 0;   ///< interfaces
+  std::size_t described = 0;  ///< that have a weir:device
+};
+
+/// Takes what a person who runs the service should know, a line each.
+using Log = std::function<void(const std::string& line)>;
+
+/// Called by one thread. Destroying it detaches from all interfaces; what was not published is lost
+/// unless `stop` was called.
+class Recorder {
+ public:
+  /// Reads the description, loads the kernel's part, attaches to every device that is there.
+  /// Errors: the description, the kernel, a flow log of a resource that is not described.
+  static base::Expected<std::unique_ptr<Recorder>> start(Config config, base::UnixMicros now,
+                                                         Log log);
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  /// Takes what the kernel has counted, attaches to devices that have come, closes windows that are
+  /// over and publishes their objects. Errors: the kernel's, the destination's.
+  base::Expected<void> tick(base::UnixMicros now);
+  /// The last tick: closes and publishes everything, detaches.
+  base::Expected<void> stop(base::UnixMicros now);
+
+  [[nodiscard]] const Status& status() const;
+
+ private:
+  struct State;
+  explicit Recorder(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::service

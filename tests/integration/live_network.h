@@ -1,0 +1,177 @@
+// What the tests of live recording stand on: network namespaces, sockets in them, and a network
+// description with the rules that a test asks for.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/time.h"
+#include "live/kernel.h"
+#include "vpc/read.h"
+
+namespace weir::live {
+
+inline base::UnixMicros now() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+struct Ended {
+  int status = -1;
+  std::string output;
+};
+
+/// Runs a program; its words are apart by single spaces.
+inline Ended run_program(const std::string& command) {
+  std::vector<std::string> words;
+  std::istringstream text(command);
+  for (std::string word; text >> word;) words.push_back(word);
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::array<int, 2> ends{-1, -1};
+  EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  const Fd output(ends[0]);
+  Ended ended;
+  pid_t child = -1;
+  {
+    const Fd input(ends[1]);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, input.get(), STDERR_FILENO);
+    const int error =
+        posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) return ended;
+  }
+  std::array<char, 4096> buffer{};
+  for (ssize_t size = 0; (size = read(output.get(), buffer.data(), buffer.size())) > 0;) {
+    ended.output.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  waitpid(child, &ended.status, 0);
+  return ended;
+}
+
+/// The exit status.
+inline int status_of(const std::string& command) {
+  return run_program(command).status;
+}
+
+/// Looks until it holds, for ten seconds at most.
+template <typename Condition>
+bool eventually(Condition holds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+/// A network namespace with a name, gone with the object.
+class Space {
+ public:
+  explicit Space(const std::string& role) : name_("weir-" + role + "-" + std::to_string(getpid())) {
+    EXPECT_EQ(status_of("ip netns add " + name_), 0);
+    // Or the kernel would talk on its own, and nothing could be counted.
+    run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+    run("ip link set lo up");
+  }
+  Space(const Space&) = delete;
+  Space& operator=(const Space&) = delete;
+  ~Space() { status_of("ip netns del " + name_); }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  void run(const std::string& command) const {
+    EXPECT_EQ(status_of("ip netns exec " + name_ + " " + command), 0) << command;
+  }
+  [[nodiscard]] std::string ask(const std::string& command) const {
+    return run_program("ip netns exec " + name_ + " " + command).output;
+  }
+  /// Of eth0: "rx_packets" and its like.
+  [[nodiscard]] std::uint64_t statistic(const std::string& what) const {
+    return std::stoull(ask("cat /sys/class/net/eth0/statistics/" + what));
+  }
+
+  /// A socket that lives in the namespace.
+  [[nodiscard]] Fd socket(int type, int family = AF_INET) const {
+    int made = -1;
+    std::thread([&] {
+      const Fd space(open(("/run/netns/" + name_).c_str(), O_RDONLY | O_CLOEXEC));
+      if (setns(space.get(), CLONE_NEWNET) == 0) made = ::socket(family, type | SOCK_CLOEXEC, 0);
+    }).join();
+    EXPECT_GE(made, 0);
+    return Fd(made);
+  }
+
+ private:
+  std::string name_;
+};
+
+inline sockaddr_in endpoint(const char* address, std::uint16_t port) {
+  sockaddr_in out{};
+  out.sin_family = AF_INET;
+  out.sin_port = htons(port);
+  inet_pton(AF_INET, address, &out.sin_addr);
+  return out;
+}
+
+inline int bind_to(const Fd& socket, const sockaddr_in& address) {
+  return bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+}
+inline int connect_to(const Fd& socket, const sockaddr_in& address) {
+  return connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+}
+inline bool send_to(const Fd& socket, const sockaddr_in& address, std::size_t bytes) {
+  const std::string data(bytes, 'x');
+  return sendto(socket.get(), data.data(), bytes, 0, reinterpret_cast<const sockaddr*>(&address),
+                sizeof(address)) == static_cast<ssize_t>(bytes);
+}
+
+/// One interface, 10.0.0.10, in a group with these permissions; its subnet's ACL allows everything.
+inline vpc::Network network_with(const std::string& ingress, const std::string& egress) {
+  const std::string all = R"("Protocol": "-1", "RuleAction": "allow", "CidrBlock": "0.0.0.0/0")";
+  const std::string json =
+      R"({"Vpcs": [{"VpcId": "vpc-1", "OwnerId": "123456789012", "CidrBlock": "10.0.0.0/16"}],
+      "Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/28"}],
+      "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [)" +
+      ingress + R"(], "IpPermissionsEgress": [)" + egress +
+      R"(]}],
+      "NetworkAcls": [{"NetworkAclId": "acl-1", "VpcId": "vpc-1", "IsDefault": true, "Entries": [
+        {"RuleNumber": 100, "Egress": true, )" +
+      all + R"(}, {"RuleNumber": 100, "Egress": false, )" + all +
+      R"(}]}],
+      "NetworkInterfaces": [{"NetworkInterfaceId": "eni-1", "VpcId": "vpc-1",
+        "SubnetId": "subnet-1", "PrivateIpAddress": "10.0.0.10",
+        "Groups": [{"GroupId": "sg-1"}]}]})";
+  vpc::Reading reading = vpc::read_description(json, "test");
+  EXPECT_TRUE(reading.errors.empty()) << reading.errors.front().message();
+  return std::move(reading.network);
+}
+
+inline const char* const kEverything =
+    R"({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]})";
+
+inline std::string udp(int port, const std::string& from) {
+  const std::string number = std::to_string(port);
+  return R"({"IpProtocol": "udp", "FromPort": )" + number + R"(, "ToPort": )" + number +
+         R"(, "IpRanges": [{"CidrIp": ")" + from + R"("}]})";
+}
+
+}  // namespace weir::live

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# tests/integration/up_test.sh: real programs talk in network namespaces (demo/hosts.sh) while `weir up`
+# records them and tcpdump counts: every record has tcpdump's packets and bytes, nothing is left out, and
+# the verdicts are those of `weir record` on tcpdump's captures. $WEIR is the program.
+#
+# The hosts live with mounts and processes of their own, and vanish with them.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+private=(unshare --mount --pid --fork --kill-child --mount-proc)
+
+if [[ ${1:-} != inside ]]; then
+  refused=$("${private[@]}" true 2>&1) || { echo "network namespaces need root: $refused"; exit 77; }
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 1' HUP INT TERM
+  "${private[@]}" sh -c 'mount -t tmpfs tmpfs /run && exec "$0" inside "$1"' "$0" "$work"
+  exit
+fi
+
+work=$2
+weir=$(realpath "${WEIR:-build/weir}")
+source demo/hosts.sh
+need tcpdump
+build_hosts
+start_servers
+
+fields='${interface-id} ${flow-direction} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${action} ${log-status} ${weir-reject-cause} ${weir-network-acl-rule} ${weir-security-group-rule}'
+cat >"$work/weir.toml" <<TOML
+vpc = "$PWD/demo/vpc.json"
+publish-interval = 1
+[[flow-log]]
+resource-type = "NetworkInterface"
+resource-ids = ["eni-0a10000000000010a", "eni-0a20000000000020a", "eni-0b30000000000030b"]
+max-aggregation-interval = 60
+log-format = "$fields"
+log-destination = "logs"
+TOML
+"$weir" up --config "$work/weir.toml" 2>"$work/up.log" &
+up=$!
+for interface in eni-0a10000000000010a eni-0a20000000000020a eni-0b30000000000030b; do
+  wait_for grep -q "$interface is recorded" "$work/up.log" || {
+    # Where the kernel does not permit it, the program says so and ends.
+    cat "$work/up.log"
+    kill -0 "$up" 2>/dev/null && exit 1
+    exit 77
+  }
+done
+
+# What was on the way before tcpdump came is in no capture, so it counts from here on.
+captures=()
+for host in web app db; do
+  on "$host" tcpdump -i eth0 --immediate-mode -U -s 0 -Z root -w "$work/$host.pcap" 2>"$work/$host.log" &
+  captures+=($!)
+done
+for host in web app db; do wait_for grep -q listening "$work/$host.log"; done
+talk
+kill "${captures[@]}"
+for capture in "${captures[@]}"; do wait "$capture" || true; done
+kill "$up"
+wait "$up" || { echo "weir up ended with $?"; cat "$work/up.log"; exit 1; }
+
+find "$work/logs" -name '*.log.gz' -exec gzip -dc {} + | awk '$11 == "OK"' >"$work/records"
+failures=0
+same() { # WHAT EXPECTED GOT
+  [[ $2 == "$3" ]] && return
+  printf '%s:\n  expected %s\n  got      %s\n' "$1" "$2" "$3"
+  failures=$((failures + 1))
+}
+counted() { # HOST FILTER: "N packets of N bytes", without the Ethernet header
+  tcpdump -enr "$work/$1.pcap" "$2" 2>/dev/null | awk '
+    match($0, /, length [0-9]+: /) { n++; sum += substr($0, RSTART + 9, RLENGTH - 11) - 14 }
+    END { printf "%d packets of %d bytes\n", n, sum }'
+}
+
+# Several records of one flow, of several windows and publications, are one here.
+awk '{ key = $1 " " $2 " " $3 " " $4 " " $5 " " $6 " " $7; n[key] += $8; sum[key] += $9 }
+  END { for (key in n) print key, n[key], sum[key] }' "$work/records" | sort >"$work/flows"
+declare -A hosts=([eni-0a10000000000010a]=web [eni-0a20000000000020a]=app [eni-0b30000000000030b]=db)
+declare -A names=([6]=tcp [17]=udp [1]=icmp [58]=icmp6)
+while read -r interface direction src dst sport dport protocol packets bytes; do
+  host=${hosts[$interface]}
+  filter="${names[$protocol]} and src host $src and dst host $dst"
+  ((sport == 0)) || filter+=" and src port $sport and dst port $dport"
+  # Router and neighbour discovery are never logged.
+  [[ $protocol != 58 ]] || filter+=" and (ip6[40] = 128 or ip6[40] = 129)"
+  same "$host $direction $src $sport $dst $dport" "$(counted "$host" "$filter")" \
+    "$packets packets of $bytes bytes"
+done <"$work/flows"
+
+# And the other way round: as many packets in all.
+logged='(ip or ip6) and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 136) and not ip6 multicast'
+for interface in "${!hosts[@]}"; do
+  host=${hosts[$interface]}
+  same "$host, in all" "$(tcpdump -nr "$work/$host.pcap" "$logged" 2>/dev/null | wc -l)" \
+    "$(awk -v interface="$interface" '$1 == interface { n += $8 } END { print n + 0 }' "$work/flows")"
+done
+
+# The verdicts, by what the kernel never saw.
+verdicts() { awk '$11 == "OK" { print $1, $2, $3, $4, $5, $6, $7, $10, $12, $13, $14 }' | sort -u; }
+for interface in "${!hosts[@]}"; do
+  "$weir" record --read "$work/${hosts[$interface]}.pcap" --vpc demo/vpc.json --interface "$interface" \
+    --log-format "$fields" --log-destination "$work/replayed" 2>>"$work/up.log"
+done
+same "verdicts" "$(find "$work/replayed" -name '*.log.gz' -exec gzip -dc {} + | verdicts)" \
+  "$(verdicts <"$work/records")"
+refused=$(verdicts <"$work/records" | grep -c REJECT)
+((refused >= 7)) || same "kinds of refusal" "7" "$refused"
+
+if ((failures)); then
+  cat "$work/up.log" "$work/flows"
+  echo "$failures comparisons with tcpdump failed"
+  exit 1
+fi
+echo "$(wc -l <"$work/flows") flows, $refused of them refused: as tcpdump counts them and replay judges them"

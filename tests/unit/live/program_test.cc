@@ -1,0 +1,193 @@
+// The kernel program, case by case, on packets that are handed to it: what random comparisons with
+// replay (tests/property) and real networks (tests/integration) do not show.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "live/datapath.h"
+#include "live/kernel.h"
+#include "property/frame.h"
+#include "vpc/network.h"
+
+namespace weir::live {
+namespace {
+
+using vpc::Direction;
+
+constexpr std::uint32_t kDropped = 2;             // TC_ACT_SHOT
+constexpr std::uint32_t kPassedOn = 0xffff'ffff;  // TC_ACT_UNSPEC
+constexpr std::size_t kEthernet = 14;
+
+/// One interface that may send everything and receive nothing.
+vpc::Network one_way_network() {
+  const auto everywhere = *base::Prefix::parse("0.0.0.0/0");
+  vpc::Network network;
+  network.vpcs.push_back({"vpc-1", "123456789012", {*base::Prefix::parse("10.0.0.0/16")}});
+  vpc::Subnet subnet;
+  subnet.id = "subnet-1";
+  subnet.cidrs = {*base::Prefix::parse("10.0.0.0/24")};
+  network.subnets.push_back(subnet);
+  network.network_acls.push_back({"acl-1", {}, true, {}, {}});
+  network.security_groups.push_back({"sg-1", "", {}, {}, {{"1", {}, everywhere, ""}}});
+  vpc::NetworkInterface interface;
+  interface.id = "eni-1";
+  interface.ipv4 = {base::Address::from_ipv4(0x0a00000a)};
+  interface.groups = {vpc::SecurityGroupIndex{0}};
+  network.interfaces.push_back(interface);
+  network.index();
+  return network;
+}
+
+weir_packet packet_of(std::uint8_t protocol) {
+  weir_packet packet{};
+  packet.src = packet::to_c(base::Address::from_ipv4(0x0a00000a));
+  packet.dst = packet::to_c(base::Address::from_ipv4(0x0a000014));
+  packet.srcport = 40000;
+  packet.dstport = 443;
+  packet.protocol = protocol;
+  packet.tcp_bits = protocol == WEIR_TCP ? WEIR_TCP_ACK : 0;
+  return packet;
+}
+
+class Program : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "loading kernel programs needs root";
+    auto loaded = Datapath::load({.flows = 512, .ipv6_flows = 256, .connections = 256});
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    datapath.emplace(std::move(*loaded));
+  }
+
+  Port add_port(Mode mode, bool has_link_header = true) {
+    const auto port = datapath->add_port(mode, has_link_header);
+    EXPECT_TRUE(port) << port.error().message();
+    return *port;
+  }
+
+  void publish() {
+    const auto policy = policy::Policy::compile(one_way_network());
+    const std::vector<vpc::InterfaceIndex> interfaces(2);
+    ASSERT_TRUE(datapath->publish(*policy, interfaces));
+  }
+
+  std::uint32_t send(Port port, const std::vector<std::uint8_t>& frame,
+                     Segmentation segmentation = {}) {
+    const auto run = test_run(datapath->program(port, Direction::egress), frame, 1, segmentation);
+    EXPECT_TRUE(run) << run.error().message();
+    return run ? run->result : 0;
+  }
+
+  /// The first port's egress; `flows` are all.
+  PointAccount drain() {
+    flows.clear();
+    const auto points = datapath->drain(base::UnixMicros{},
+                                        [this](const DrainedFlow& flow) { flows.push_back(flow); });
+    EXPECT_TRUE(points) << points.error().message();
+    for (const auto& point : *points) EXPECT_EQ(point.accounted(), point.seen());
+    return (*points)[1];
+  }
+
+  std::optional<Datapath> datapath;
+  std::vector<DrainedFlow> flows;
+};
+
+TEST_F(Program, SegmentsThatNobodyCountedAreCountedByTheirSize) {
+  const auto port = add_port(Mode::observe);
+  publish();
+  // 2,000 bytes of payload in segments of 700: three packets, whose 40 bytes of headers come
+  // thrice.
+  send(port, property::frame_of(packet_of(WEIR_TCP), {.payload = 2000}),
+       {.segments = 0, .size = 700});
+  EXPECT_EQ(drain().seen(), 3U);
+  ASSERT_EQ(flows.size(), 1U);
+  EXPECT_EQ(flows[0].counters.packets, 3U);
+  EXPECT_EQ(flows[0].counters.bytes, 3U * 40 + 2004);  // frame_of fills TCP's 20 bytes up to 24
+}
+
+TEST_F(Program, PaddingAndVlanTagsAreNotCounted) {
+  const auto port = add_port(Mode::observe);
+  publish();
+  send(port, property::frame_of(packet_of(WEIR_UDP), {.vlan_tags = 2, .is_padded = true}));
+  drain();
+  ASSERT_EQ(flows.size(), 1U);
+  EXPECT_EQ(flows[0].counters.bytes, 20U + 16);
+}
+
+TEST_F(Program, ADeviceWithoutLinkHeadersCarriesPlainIp) {
+  const auto port = add_port(Mode::observe, false);
+  publish();
+  auto packet = property::frame_of(packet_of(WEIR_UDP), {.payload = 16});
+  packet.erase(packet.begin(), packet.begin() + kEthernet);
+  send(port, packet);
+  drain();
+  ASSERT_EQ(flows.size(), 1U);
+  EXPECT_EQ(flows[0].dstport, 443);
+}
+
+TEST_F(Program, BeforeAPolicyIsPublishedNothingIsJudgedAndOnlyEnforcingDrops) {
+  const auto observing = add_port(Mode::observe);
+  const auto enforcing = add_port(Mode::enforce);
+  const auto frame = property::frame_of(packet_of(WEIR_UDP), {});
+  EXPECT_EQ(send(observing, frame), kPassedOn);
+  EXPECT_EQ(send(enforcing, frame), kDropped);
+  EXPECT_EQ(drain().counts.of[WEIR_SEEN_UNJUDGED], 1U);
+}
+
+TEST_F(Program, WhatIsNotIpPassesAndWhatLiesAboutItsLengthDoesNot) {
+  const auto port = add_port(Mode::enforce);
+  publish();
+  auto arp = property::frame_of(packet_of(WEIR_UDP), {.is_padded = true});
+  arp[12] = 0x08;
+  arp[13] = 0x06;
+  EXPECT_EQ(send(port, arp), kPassedOn);
+  auto longer = property::frame_of(packet_of(WEIR_UDP), {});
+  longer[kEthernet + 2] = 0xff;
+  EXPECT_EQ(send(port, longer), kDropped);
+  EXPECT_EQ(send(port, property::frame_of(packet_of(WEIR_UDP), {})), kPassedOn);
+  const auto account = drain();
+  EXPECT_EQ(account.counts.of[WEIR_SEEN_NOT_IP], 1U);
+  EXPECT_EQ(account.counts.of[WEIR_SEEN_MALFORMED], 1U);
+  EXPECT_EQ(account.recorded, 1U);
+}
+
+TEST_F(Program, AFullTrackingTableIsCountedAndForgetsNoLiveConnection) {
+  const auto port = add_port(Mode::observe);
+  publish();
+  auto packet = packet_of(WEIR_UDP);
+  packet.dst = packet::to_c(base::Address::from_ipv4(0xcb007101));
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    packet.srcport = static_cast<std::uint16_t>(1024 + i);
+    send(port, property::frame_of(packet, {}));
+  }
+  // 256 places, and the subnet's ACL lets nothing out: nothing was tracked, so nothing was lost.
+  EXPECT_EQ(drain().counts.of[WEIR_NOT_TRACKED], 0U);
+  packet.dst = packet_of(WEIR_UDP).dst;  // inside the subnet no ACL is asked
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    packet.srcport = static_cast<std::uint16_t>(1024 + i);
+    send(port, property::frame_of(packet, {}));
+  }
+  EXPECT_EQ(drain().counts.of[WEIR_NOT_TRACKED], 1000U - 256);
+}
+
+TEST_F(Program, RulesThatDoNotFitAreRefused) {
+  add_port(Mode::observe);
+  vpc::Network network = one_way_network();
+  for (int i = 0; i < 3000; ++i) {
+    vpc::SecurityGroupRule rule;
+    rule.id = std::to_string(i);
+    rule.traffic.protocol = WEIR_TCP;
+    rule.peer = base::Prefix::host(base::Address::from_ipv4(static_cast<std::uint32_t>(i * 2)));
+    network.security_groups[0].ingress.push_back(rule);
+  }
+  const auto policy = policy::Policy::compile(network);
+  ASSERT_TRUE(policy);
+  const auto done = datapath->publish(*policy, std::array{vpc::InterfaceIndex{0}});
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().what.find("more than the kernel's"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir::live

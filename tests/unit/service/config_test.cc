@@ -1,0 +1,93 @@
+#include "service/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace weir::service {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ConfigFile : public ::testing::Test {
+ protected:
+  base::Expected<Config> read(const std::string& text) {
+    std::ofstream(path_) << text;
+    return read_config(path_);
+  }
+  std::string error(const std::string& text) {
+    const auto config = read(text);
+    return config ? "" : config.error().message();
+  }
+  void TearDown() override { std::filesystem::remove(path_); }
+
+  std::filesystem::path path_ =
+      std::filesystem::path(::testing::TempDir()) / ("weir-" + std::to_string(getpid()) + ".toml");
+};
+
+constexpr const char* kLeast =
+    "vpc = 'vpc.json'\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n"
+    "log-destination = 'logs'\n";
+
+TEST_F(ConfigFile, HasAwssDefaults) {
+  const auto config = read(kLeast);
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->vpc, path_.parent_path() / "vpc.json");
+  EXPECT_EQ(config->publish_interval, std::chrono::minutes(5));
+  ASSERT_EQ(config->flow_logs.size(), 1U);
+  const FlowLogConfig& flow_log = config->flow_logs.front();
+  EXPECT_EQ(flow_log.resource_type, ResourceType::vpc);
+  EXPECT_THAT(flow_log.resource_ids, ElementsAre("vpc-1"));
+  EXPECT_EQ(flow_log.log_destination, (path_.parent_path() / "logs").string());
+  EXPECT_EQ(flow_log.settings.max_aggregation_interval, std::chrono::minutes(10));
+  EXPECT_EQ(flow_log.settings.traffic_type, deliver::TrafficType::all);
+  EXPECT_EQ(flow_log.settings.log_format.fields().size(), 14U);
+}
+
+TEST_F(ConfigFile, TakesEveryKey) {
+  const auto config = read(
+      "vpc = '/etc/net'\nip-ranges = 'ranges.json'\npublish-interval = 1\n"
+      "[capacity]\nflows = 4096\nipv6-flows = 2048\nconnections = 8192\n"
+      "[[interface]]\nnetwork-interface-id = 'eni-1'\nmode = 'enforce'\n"
+      "[[flow-log]]\nresource-type = 'NetworkInterface'\nresource-ids = ['eni-1', 'eni-2']\n"
+      "log-destination = '/var/log/flows'\ntraffic-type = 'REJECT'\nmax-aggregation-interval = 60\n"
+      "log-format = '${srcaddr} ${action}'\nflow-log-id = 'fl-0123456789abcdef0'\n"
+      "region = 'eu-west-1'\n[flow-log.destination-options]\nfile-format = 'parquet'\n"
+      "hive-compatible-partitions = true\nper-hour-partition = true\n");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->vpc, "/etc/net");
+  EXPECT_EQ(config->capacity.connections, 8192U);
+  EXPECT_EQ(config->modes.at("eni-1"), live::Mode::enforce);
+  const deliver::FlowLog& settings = config->flow_logs.front().settings;
+  EXPECT_EQ(settings.id, "fl-0123456789abcdef0");
+  EXPECT_EQ(settings.traffic_type, deliver::TrafficType::reject);
+  EXPECT_EQ(settings.file_format, deliver::FileFormat::parquet);
+  EXPECT_TRUE(settings.hive_compatible_partitions && settings.per_hour_partition);
+}
+
+TEST_F(ConfigFile, IsRefusedWithTheKeyThatIsWrong) {
+  EXPECT_THAT(error("vpc = \n"), HasSubstr(path_.string() + ":1"));
+  EXPECT_THAT(error("vpc = 'a'\n"), HasSubstr("flow-log: is missing"));
+  EXPECT_THAT(error(std::string("vcp = 'a'\n") + kLeast), HasSubstr("vcp: is not known"));
+  EXPECT_THAT(error(std::string("publish-interval = 301\n") + kLeast),
+              HasSubstr("publish-interval: is 301; give 1 to 300"));
+  EXPECT_THAT(
+      error(std::string(kLeast) + "traffic-type = 'DROP'\n"),
+      HasSubstr("flow-log[0].traffic-type: is 'DROP'; it may be one of ALL, ACCEPT, REJECT"));
+  EXPECT_THAT(error(std::string(kLeast) + "log-format = '${srcadr}'\n"),
+              HasSubstr("did you mean ${srcaddr}?"));
+  EXPECT_THAT(error(std::string(kLeast) + "resource_ids = 1\n"),
+              HasSubstr("resource_ids: is not known"));
+  EXPECT_THAT(error(std::string("flow-log = 3\n")), HasSubstr("vpc: is missing"));
+}
+
+TEST_F(ConfigFile, TheExampleIsRight) {
+  const auto config = read_config(WEIR_EXAMPLE);
+  ASSERT_TRUE(config) << config.error().message();
+}
+
+}  // namespace
+}  // namespace weir::service
