@@ -16,7 +16,7 @@ namespace weir::aws {
 namespace {
 
 constexpr std::chrono::seconds kSkewThatMatters{300};  // a signature is good for fifteen minutes
-constexpr int kFirstError = 400;
+constexpr int kFirstError = 300;  // S3 redirects by an error that names the region
 
 template <std::size_t N>
 bool is_one_of(std::string_view code, const std::array<std::string_view, N>& codes) {

@@ -44,7 +44,7 @@ class Client {
   /// "again" (throttled, the clock is wrong, the credentials expired). Between attempts it waits a
   /// random part of a time that doubles (full jitter), or as long as the server asks for.
   ///
-  /// Statuses below 400 come back as responses, the rest as failures with AWS's name.
+  /// Statuses below 300 come back as responses, the rest as failures with AWS's name.
   Result<Response> send(Request request, const Scope& scope);
 
   [[nodiscard]] base::UnixSeconds now() const { return clock_.now(); }
@@ -60,7 +60,7 @@ class Client {
   std::atomic<std::int64_t> skew_{0};  ///< seconds by which the service's clock is ahead of ours
 };
 
-/// An answer of status 400 or more as a failure. Reads S3's and the Query services' XML, and JSON.
+/// An answer of status 300 or more as a failure. Reads S3's and the Query services' XML, and JSON.
 Failure failure_of(const Request& request, const Response& response);
 
 /// Whether the same request may succeed a moment later.
