@@ -126,33 +126,43 @@ bool is_effect(const Json& statement, const char* effect) {
   return statement.is_object() && statement.contains("Effect") && statement["Effect"] == effect;
 }
 
+/// One statement's say. A Deny that surely applies ends the matter.
+void hear(const Json& statement, const std::string& name, const PolicyRequest& request,
+          StatementCheck& check, std::string& doubt) {
+  const bool is_deny = is_effect(statement, "Deny");
+  if (!is_deny && !is_effect(statement, "Allow")) return;
+  const MatchResult result = match_statement(statement, request);
+  if (result.match == Match::yes && is_deny) {
+    check.standing = Standing::denied;
+    check.by = name;
+    check.why = name + " denies it";
+  } else if (result.match == Match::yes && !check.is_granted) {
+    check.is_granted = true;
+    check.standing = Standing::allowed;
+    check.by = name;
+    check.why.clear();
+  } else if (result.match == Match::unknown && is_deny) {
+    doubt = name + " may deny it: " + result.why;
+  } else if (result.match == Match::unknown && check.standing == Standing::missing) {
+    check.standing = Standing::unclear;
+    check.by = name;
+    check.why = name + " may allow it: " + result.why;
+  } else if (!is_deny && result.is_near && check.standing == Standing::missing) {
+    check.why = name + " comes near, but " + result.why;
+  }
+}
+
 void judge(const Json& policy, const PolicyRequest& request, StatementCheck& check) {
+  std::string doubt;
   for (std::size_t i = 0; i < policy["Statement"].size(); ++i) {
     const Json& statement = policy["Statement"][i];
-    const bool is_deny = is_effect(statement, "Deny");
-    if (!is_deny && !is_effect(statement, "Allow")) continue;
-    const MatchResult result = match_statement(statement, request);
-    const std::string name = name_of(statement, i);
-    if (is_deny && result.match == Match::yes) {
-      check.standing = Standing::denied;
-      check.by = name;
-      check.why = name + " denies it";
-      return;
-    }
-    const bool is_better = check.standing == Standing::missing ||
-                           (check.standing == Standing::unclear && result.match == Match::yes);
-    if (result.match == Match::unknown && (is_deny || is_better)) {
-      check.standing = Standing::unclear;
-      check.by = name;
-      check.why = name + (is_deny ? " may deny it: " : " may allow it: ") + result.why;
-    } else if (!is_deny && result.match == Match::yes && is_better) {
-      check.standing = Standing::allowed;
-      check.by = name;
-      check.why.clear();
-    } else if (!is_deny && result.is_near && check.standing == Standing::missing) {
-      check.why = name + " comes near, but " + result.why;
-    }
+    hear(statement, name_of(statement, i), request, check, doubt);
+    if (check.standing == Standing::denied) return;
   }
+  if (check.standing != Standing::allowed || doubt.empty()) return;
+  check.standing = Standing::unclear;
+  check.by = doubt.substr(0, doubt.find(' '));
+  check.why = doubt;
 }
 
 std::vector<std::string> obstacles_of(const Json& policy) {
@@ -248,9 +258,11 @@ base::Expected<PolicyCheck> check_policy(const std::optional<std::string>& text,
   auto policy = parse_policy(text);
   if (!policy) return tl::unexpected(policy.error());
   PolicyCheck out;
-  StatementCheck write{kWriteSid, "s3:PutObject", written(needs) + "*", Standing::missing, {}, {}};
+  StatementCheck write{
+      kWriteSid, "s3:PutObject", written(needs) + "*", Standing::missing, false, {}, {}};
   judge(*policy, request_of(needs, "s3:PutObject", written(needs) + kAnything), write);
-  StatementCheck acl{kAclCheckSid, "s3:GetBucketAcl", bucket_arn(needs), Standing::missing, {}, {}};
+  StatementCheck acl{
+      kAclCheckSid, "s3:GetBucketAcl", bucket_arn(needs), Standing::missing, false, {}, {}};
   judge(*policy, request_of(needs, "s3:GetBucketAcl", bucket_arn(needs)), acl);
   out.statements = {std::move(write), std::move(acl)};
   for (StatementCheck& each : out.statements) {
@@ -270,9 +282,7 @@ base::Expected<std::optional<std::string>> with_needed(const std::optional<std::
         refusal(needs, each.action + " is denied by " + each.by,
                 "take the log delivery out of that Deny: an Allow does not help"));
   }
-  const auto is_lacking = [&](std::size_t i) {
-    return checked->statements[i].standing != Standing::allowed;
-  };
+  const auto is_lacking = [&](std::size_t i) { return !checked->statements[i].is_granted; };
   if (!is_lacking(0) && !is_lacking(1)) return std::optional<std::string>();
   if (!checked->obstacles.empty()) {
     return tl::unexpected(refusal(needs, checked->obstacles.front(),

@@ -44,8 +44,9 @@ struct StatementCheck {
   std::string action;    ///< "s3:PutObject"
   std::string resource;  ///< "arn:aws:s3:::logs/AWSLogs/123456789012/*"
   Standing standing = Standing::missing;
-  std::string by;   ///< the statement that decides: its Sid, or "Statement[2]"
-  std::string why;  ///< for people; "" where there is nothing to say
+  bool is_granted = false;  ///< a statement surely allows it, whatever another may deny
+  std::string by;           ///< the statement that decides: its Sid, or "Statement[2]"
+  std::string why;          ///< for people; "" where there is nothing to say
 };
 
 struct PolicyCheck {

@@ -1,5 +1,7 @@
 #include "deliver/policy_match.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -112,10 +114,9 @@ void match_conditions(const Json& conditions, const PolicyRequest& request, Matc
       const Match match = holds(name, key, values, request);
       if (match == Match::yes || result.match == Match::no) continue;
       result.match = match;
-      result.why =
-          match == Match::no
-              ? "its condition " + name + " " + key + " " + values.dump() + " does not hold"
-              : "whether its condition " + name + " " + key + " holds cannot be told";
+      const std::string line = fmt::format("its condition {} {} {}", name, key, values.dump());
+      result.why = match == Match::no ? line + " does not hold"
+                                      : fmt::format("whether {} holds cannot be told", line);
     }
   }
 }

@@ -29,7 +29,7 @@ class Storing : public testing::Test {
   void on_own_endpoint() {
     settings_.endpoint = parse_endpoint("http://127.0.0.1:9000", "").value();
   }
-  S3 s3() { return S3(client_, settings_); }
+  S3 s3() { return {client_, settings_}; }
 
   Scripted transport_;
   TestClock clock_;

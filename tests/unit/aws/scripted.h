@@ -26,6 +26,11 @@ class Scripted : public Transport {
       return Response{status, headers, body};
     });
   }
+  void answer_by(std::function<Response(const Request&)> how) {
+    answers_.emplace_back([how = std::move(how)](const Request& request) -> Result<Response> {
+      return how(request);
+    });
+  }
   void answer_nothing() {
     answers_.emplace_back([](const Request&) -> Result<Response> {
       Failure failure;

@@ -9,9 +9,7 @@
 namespace weir::deliver {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 using Json = nlohmann::ordered_json;
 
@@ -164,6 +162,16 @@ TEST(BucketPolicy, AConditionThatNobodyCanJudgeIsUnclear) {
       R"({"Sid":"S","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*",)"
       R"("Condition":{"DateLessThan":{"aws:CurrentTime":"2030-01-01"}}})";
   EXPECT_EQ(checked(policy_of(conditional)), "unclear:S unclear:S");
+}
+
+TEST(BucketPolicy, ADenyThatNobodyCanJudgeIsUnclearAndNothingIsAddedTwice) {
+  const std::string deny =
+      R"(,{"Sid":"D","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",)"
+      R"("Condition":{"DateLessThan":{"aws:CurrentTime":"2020-01-01"}}})";
+  std::string policy = kOfArticle;
+  policy.insert(policy.size() - 2, deny);
+  EXPECT_EQ(checked(policy), "unclear:D unclear:D");
+  EXPECT_FALSE(with_needed(policy, of_article()).value());
 }
 
 TEST(BucketPolicy, ADenyWinsAndCannotBeMendedByAdding) {
