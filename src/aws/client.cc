@@ -231,7 +231,7 @@ Result<Response> Client::send(Request request, const Scope& scope) {
     }
     if (!is_worth_retrying(failure)) return tl::unexpected(std::move(failure));
     if (attempts >= retries_.attempts) {
-      failure.error.what += fmt::format(" (after {} attempts)", attempts);
+      if (attempts > 1) failure.error.what += fmt::format(" (after {} attempts)", attempts);
       return tl::unexpected(std::move(failure));
     }
     const auto wait =

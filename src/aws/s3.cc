@@ -186,6 +186,7 @@ Result<Response> S3::send(const ObjectName& name, Request request) {
       regions_[name.bucket] = region;
       continue;
     }
+    if (failure.kind == Failure::Kind::local) return response;
     const std::string url = name.key.empty() ? "s3://" + name.bucket : name.url();
     failure.error.where =
         failure.kind == Failure::Kind::unreachable ? url + " at " + request.endpoint.url() : url;

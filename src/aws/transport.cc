@@ -111,6 +111,8 @@ std::string hint_for(CURLcode code, const TransportSettings& settings) {
     case CURLE_SSL_CACERT_BADFILE:
       return "check the file given with " +
              (settings.ca_bundle_origin.empty() ? "--ca-bundle" : settings.ca_bundle_origin);
+    case CURLE_SSL_CONNECT_ERROR:
+      return "check that the endpoint speaks TLS: one that does not is written http://";
     case CURLE_OPERATION_TIMEDOUT:
       return "check the network, or whether the server has hung";
     default:

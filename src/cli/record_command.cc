@@ -240,8 +240,11 @@ int run(const Asked& asked) {
   const recorder::Summary summary = recorder->summary();
   print_summary(name, asked.interface_id, summary, !output.has_failed(), (*reader)->interfaces());
   if (destination) {
-    print_objects(asked.destination, summary.records, publisher->published());
-    destination->print_undelivered();
+    if (destination->undelivered() == 0) {
+      print_objects(asked.destination, summary.records, publisher->published());
+    } else {
+      destination->print_undelivered();
+    }
   }
   if (!done) return failed(done.error());
   if (summary.accounted() != summary.read) {

@@ -68,7 +68,7 @@ base::Expected<void> attach(aws::S3& s3, const deliver::S3Place& place,
 
 RecordDestination::~RecordDestination() {
   publisher_.reset();  // with what is open still
-  const bool is_all_delivered = bucket_ == nullptr || bucket_->undelivered() == 0;
+  const bool is_all_delivered = undelivered() == 0;
   bucket_.reset();
   std::error_code ignored;
   if (!folder_.empty() && is_all_delivered) fs::remove_all(folder_, ignored);
@@ -120,12 +120,11 @@ base::Expected<void> RecordDestination::open_bucket(const std::string& destinati
 }
 
 void RecordDestination::print_undelivered() const {
-  if (bucket_ == nullptr || bucket_->undelivered() == 0) return;
   fmt::print(stderr,
              "weir: {} could not be delivered and {} kept: `aws s3 cp --recursive --acl "
              "bucket-owner-full-control {} {}` delivers what is there\n",
-             count_of(bucket_->undelivered(), "object"), bucket_->undelivered() == 1 ? "is" : "are",
-             folder_.string(), url_);
+             count_of(undelivered(), "object"), undelivered() == 1 ? "is" : "are", folder_.string(),
+             url_);
 }
 
 }  // namespace weir::cli

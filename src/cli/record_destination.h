@@ -26,6 +26,10 @@ class RecordDestination {
   RecordDestination& operator=(const RecordDestination&) = delete;
 
   [[nodiscard]] deliver::Publisher& publisher() { return *publisher_; }
+  /// Objects that did not get where they belong.
+  [[nodiscard]] std::uint64_t undelivered() const {
+    return bucket_ == nullptr ? 0 : bucket_->undelivered();
+  }
   /// Tells where objects lie that could not be delivered.
   void print_undelivered() const;
 

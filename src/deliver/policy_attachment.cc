@@ -14,6 +14,7 @@ aws::Result<bool> refused(aws::Failure failure) {
         "another account owns the bucket: its owner has to attach what `weir "
         "bucket-policy print` prints";
   }
+  if (failure.kind == aws::Failure::Kind::local) return tl::unexpected(std::move(failure));
   failure.error.where = "the bucket policy of " + failure.error.where;
   return tl::unexpected(std::move(failure));
 }
