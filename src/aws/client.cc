@@ -78,6 +78,14 @@ std::chrono::milliseconds asked_wait(const Response& response) {
   return std::chrono::seconds(std::min(seconds, kLongest));
 }
 
+/// Whether a refusal may be for the time that the request was signed with; HEAD gives no reason.
+bool is_clock_wrong(const Failure& failure, const Response& response, base::UnixSeconds ours) {
+  const auto theirs = parse_http_date(response.header("date"));
+  constexpr int kFirstServerError = 500;
+  return failure.status < kFirstServerError && theirs &&
+         std::chrono::abs(*theirs - ours) > kSkewThatMatters;
+}
+
 }  // namespace
 
 Clock Clock::of_host(const std::atomic<bool>* is_cancelled) {
@@ -212,11 +220,8 @@ Result<Response> Client::send(Request request, const Scope& scope) {
     std::chrono::milliseconds least{};
     if (response) {
       least = asked_wait(*response);
-      const auto theirs = parse_http_date(response->header("date"));
       const auto ours = clock_.now() + std::chrono::seconds(skew);
-      const bool is_wrong_clock =
-          failure.status < 500 && theirs && std::chrono::abs(*theirs - ours) > kSkewThatMatters;
-      if (is_wrong_clock && !has_set_clock) {
+      if (!has_set_clock && is_clock_wrong(failure, *response, ours)) {
         has_set_clock = true;
         learn_clock(*response);
         --attempts;

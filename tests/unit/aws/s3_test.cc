@@ -171,7 +171,9 @@ TEST_F(Storing, ABucketWithoutAPolicyHasNone) {
 
 class InParts : public Storing {
  protected:
-  InParts() : path_(std::filesystem::path(testing::TempDir()) / "weir-parts") {
+  InParts()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::ofstream(path_, std::ios::binary) << std::string(S3::kPartBytes, 'a') << "rest";
     on_own_endpoint();
   }
