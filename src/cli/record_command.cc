@@ -172,6 +172,11 @@ base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& rec
 
 /// What no option alone is wrong about.
 base::Expected<void> check_options(const Asked& asked) {
+  if (aws::is_s3_url(asked.destination) || asked.destination.starts_with("arn:")) {
+    if (auto place = s3_place(asked.destination, asked.s3); !place) {
+      return tl::unexpected(place.error());
+    }
+  }
   if (!asked.destination.empty()) return {};
   if (asked.form.empty()) {
     return base::fail("record", "has nowhere to put the records",

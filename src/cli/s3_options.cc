@@ -37,6 +37,10 @@ base::Expected<deliver::S3Place> s3_place(const std::string& url, const S3Asked&
     return base::fail("--log-destination", "the prefix has an empty folder name",
                       "write one slash only between its parts");
   }
+  if (prefix == "AWSLogs" || prefix.starts_with("AWSLogs/")) {
+    return base::fail("--log-destination", "the prefix AWSLogs is reserved",
+                      "Weir adds AWSLogs/ itself: leave it away, or choose another prefix");
+  }
   return deliver::S3Place{name->bucket, std::move(prefix), asked.encryption, asked.kms_key_id};
 }
 
