@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
   weir::cli::add_tail_command(app, exit_code);
   weir::cli::add_up_command(app, exit_code);
   weir::cli::add_vpc_command(app, exit_code);
+  weir::cli::add_bucket_policy_command(app, exit_code);
   weir::cli::add_fields_command(app, exit_code);
   const std::string first = argc > 1 ? argv[1] : "-";
   const auto is_meant = [&](const CLI::App* command) { return command->get_name() == first; };

@@ -43,6 +43,7 @@ void add_explain_command(CLI::App& weir, int& exit_code);
 /// `what-if` and `unused-rules`.
 void add_what_if_command(CLI::App& weir, int& exit_code);
 void add_report_command(CLI::App& weir, int& exit_code);
+void add_bucket_policy_command(CLI::App& weir, int& exit_code);
 void add_tail_command(CLI::App& weir, int& exit_code);
 void add_up_command(CLI::App& weir, int& exit_code);
 

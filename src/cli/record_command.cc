@@ -10,10 +10,10 @@
 #include "capture/reader.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
+#include "cli/record_destination.h"
 #include "cli/record_output.h"
 #include "cli/record_summary.h"
 #include "deliver/object_key.h"
-#include "deliver/publisher.h"
 #include "policy/policy.h"
 #include "recorder/recorder.h"
 #include "vpc/read.h"
@@ -36,6 +36,8 @@ struct Asked {
   std::string region;
   std::string ip_ranges;
   std::string form;
+  bool attaches_policy = true;
+  S3Asked s3;
 };
 
 /// The objects of one flow log lie under one region.
@@ -170,8 +172,10 @@ base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& rec
 
 /// What no option alone is wrong about.
 base::Expected<void> check_options(const Asked& asked) {
-  if (asked.destination.rfind("s3://", 0) == 0 || asked.destination.rfind("arn:", 0) == 0) {
-    return base::fail("--log-destination", "S3 cannot be written to yet", "give a folder");
+  if (aws::is_s3_url(asked.destination) || asked.destination.starts_with("arn:")) {
+    if (auto place = s3_place(asked.destination, asked.s3); !place) {
+      return tl::unexpected(place.error());
+    }
   }
   if (!asked.destination.empty()) return {};
   if (asked.form.empty()) {
@@ -219,16 +223,17 @@ int run(const Asked& asked) {
   if (!reader && interruption.has_cut_off()) return interrupted();
   if (!reader) return failed(reader.error());
 
-  std::optional<deliver::Publisher> publisher;
+  std::unique_ptr<RecordDestination> destination;
   if (!asked.destination.empty()) {
-    auto opened = deliver::Publisher::open(asked.destination, settings->flow_log);
+    auto opened = RecordDestination::open(asked.destination, settings->flow_log, asked.s3,
+                                          asked.attaches_policy);
     if (!opened) return failed(opened.error());
-    publisher.emplace(std::move(*opened));
+    destination = std::move(*opened);
   }
+  deliver::Publisher* publisher = destination ? &destination->publisher() : nullptr;
   std::optional<base::OutputForm> form;
   if (!asked.form.empty()) form = output_form(asked.form);
-  RecordOutput output(*network, settings->flow_log.log_format, publisher ? &*publisher : nullptr,
-                      form);
+  RecordOutput output(*network, settings->flow_log.log_format, publisher, form);
   auto recorder = recorder::Recorder::make(*network, *policy, services, *settings, output);
   if (!recorder) return failed(recorder.error());
 
@@ -239,7 +244,13 @@ int run(const Asked& asked) {
   std::cout.flush();
   const recorder::Summary summary = recorder->summary();
   print_summary(name, asked.interface_id, summary, !output.has_failed(), (*reader)->interfaces());
-  if (publisher) print_objects(asked.destination, summary.records, publisher->published());
+  if (destination) {
+    if (destination->undelivered() == 0) {
+      print_objects(asked.destination, summary.records, publisher->published());
+    } else {
+      destination->print_undelivered();
+    }
+  }
   if (!done) return failed(done.error());
   if (summary.accounted() != summary.read) {
     return failed({name,
@@ -265,8 +276,10 @@ void add_record_command(CLI::App& weir, int& exit_code) {
   command->add_option("--vpc", asked->description, "File or folder of AWS's describe JSON")
       ->required()
       ->type_name("PATH");
-  command->add_option("--log-destination", asked->destination, "Folder for the objects")
-      ->type_name("FOLDER");
+  command
+      ->add_option("--log-destination", asked->destination,
+                   "Folder for the objects, or s3://bucket/prefix")
+      ->type_name("FOLDER|URL");
   command->add_option("--interface", asked->interface_id, "The capture is this interface's own")
       ->type_name("eni-…");
   command->add_option("--traffic-type", asked->traffic_type, "ALL, ACCEPT or REJECT")
@@ -293,6 +306,15 @@ void add_record_command(CLI::App& weir, int& exit_code) {
   command
       ->add_option("--ip-ranges", asked->ip_ranges, "AWS's ip-ranges.json, for pkt-*-aws-service")
       ->type_name("FILE");
+  command->add_flag("!--no-attach-bucket-policy", asked->attaches_policy,
+                    "Leave the bucket's policy as it is");
+  command->add_option("--sse", asked->s3.encryption, "Encryption of the objects in S3")
+      ->check(CLI::IsMember({"AES256", "aws:kms"}))
+      ->type_name("TYPE");
+  command->add_option("--sse-kms-key-id", asked->s3.kms_key_id, "ARN of the key, for aws:kms")
+      ->type_name("ARN");
+  add_principal_option(*command, asked->s3);
+  add_s3_options(*command, asked->s3);
   add_output_option(*command, asked->form);
   for (CLI::Option* option : command->get_options()) {
     // As an unset variable of the shell makes them: --interface "$ENI" would mean the whole

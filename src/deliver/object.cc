@@ -6,7 +6,7 @@
 #include <future>
 #include <vector>
 
-#include "deliver/digest.h"
+#include "base/digest.h"
 #include "deliver/file.h"
 #include "deliver/object_key.h"
 #include "record/parquet.h"
@@ -23,10 +23,10 @@ constexpr int kLevel = 2;
 
 /// Further objects of a slot are hashed with their number: two of them may have the same bytes (a
 /// capture that holds the same minutes twice), and under one name one would be lost.
-std::string name_of(const std::string& stem, unsigned part, Digest& digest,
+std::string name_of(const std::string& stem, unsigned part, base::Digest& digest,
                     const FlowLog& flow_log) {
   if (part != 0) digest.add(std::to_string(part));
-  return stem + "_" + digest.hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
+  return stem + "_" + digest.take_hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
 }
 
 /// Text packed by ISA-L into a file. The gzip header has neither time nor name.
@@ -59,7 +59,7 @@ class Packer {
   }
 
   /// Of the packed bytes.
-  [[nodiscard]] Digest& digest() { return digest_; }
+  [[nodiscard]] base::Digest& digest() { return digest_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
@@ -67,7 +67,7 @@ class Packer {
   isal_zstream stream_{};
   std::vector<std::uint8_t> level_buffer_;
   std::vector<std::uint8_t> packed_;
-  Digest digest_;
+  base::Digest digest_;
   std::uint64_t bytes_ = 0;
 };
 
@@ -152,7 +152,7 @@ class ParquetObject : public Object {
       error.hint = "free some space or choose another --log-destination";
       return tl::unexpected(std::move(error));
     }
-    Digest digest;
+    base::Digest digest;
     std::ifstream file(file_.path(), std::ios::binary);
     std::vector<char> block(kTextBytes);
     std::uint64_t bytes = 0;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "deliver/digest.h"
+#include "base/digest.h"
 
 namespace weir::deliver {
 namespace {
@@ -85,12 +85,12 @@ std::string_view key_suffix(const FlowLog& flow_log) {
 
 std::string default_flow_log_id(const std::vector<std::string>& parts) {
   constexpr std::size_t kDigits = 17;
-  Digest digest;
+  base::Digest digest;
   for (const std::string& part : parts) {
     digest.add(part);
     digest.add(std::string_view("\0", 1));
   }
-  return "fl-" + digest.hex().substr(0, kDigits);
+  return "fl-" + digest.take_hex().substr(0, kDigits);
 }
 
 base::Expected<void> check(const FlowLog& flow_log) {

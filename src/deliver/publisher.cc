@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "deliver/destination.h"
 #include "deliver/file.h"
 #include "deliver/object_key.h"
 
@@ -27,7 +28,8 @@ struct Publisher::State {
     auto finished = object->finish();
     if (!finished) return tl::unexpected(finished.error());
     published.push_back({key_folder(flow_log, slot) + finished->name, records, finished->bytes});
-    return {};
+    if (destination == nullptr) return {};
+    return destination->take(published.back(), root / published.back().key);
   }
 
   std::filesystem::path root;
@@ -36,6 +38,7 @@ struct Publisher::State {
   std::map<base::UnixSeconds, std::unique_ptr<Object>> open;
   std::map<base::UnixSeconds, unsigned> parts;  ///< objects begun, by slot
   std::vector<PublishedObject> published;
+  Destination* destination = nullptr;
 };
 
 Publisher::Publisher(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -52,6 +55,10 @@ base::Expected<Publisher> Publisher::open(const std::string& folder, FlowLog flo
   state->limits = limits;
   if (auto made = make_folders(folder, folder); !made) return tl::unexpected(made.error());
   return Publisher(std::move(state));
+}
+
+void Publisher::deliver_to(Destination& destination) {
+  state_->destination = &destination;
 }
 
 base::Expected<void> Publisher::add(const record::Record& record) {
@@ -78,6 +85,10 @@ base::Expected<void> Publisher::finish() {
   while (!state_->open.empty()) {
     auto done = state_->publish(state_->open.begin()->first);
     if (!done && first) first = done;
+  }
+  if (state_->destination != nullptr) {
+    auto delivered = state_->destination->finish();
+    if (!delivered && first) first = delivered;
   }
   return first;
 }

@@ -21,6 +21,8 @@ struct PublishedObject {
   std::uint64_t bytes = 0;  ///< as stored
 };
 
+class Destination;
+
 /// Writes objects under a folder. An object is written to a temporary name, synced, and renamed to
 /// the name that its content decides, so that a reader never sees half an object, and the same
 /// records make the same bytes under the same name.
@@ -32,6 +34,9 @@ class Publisher {
   /// Errors: settings that AWS would refuse; the folder cannot be made.
   static base::Expected<Publisher> open(const std::string& folder, FlowLog flow_log,
                                         ObjectLimits limits = {});
+  /// Hands each object on when it is finished; the folder is then only where they are written.
+  /// `destination` outlives the publisher.
+  void deliver_to(Destination& destination);
 
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
@@ -43,7 +48,7 @@ class Publisher {
   /// goes into a further object of that slot.
   base::Expected<void> publish_before(base::UnixSeconds time);
   /// Publishes what is left, as much of it as can be: the first error comes back, what could be
-  /// published is whole.
+  /// published is whole. Waits for the destination, if there is one.
   base::Expected<void> finish();
 
   [[nodiscard]] const std::vector<PublishedObject>& published() const;

@@ -293,8 +293,9 @@ def test_a_second_signal_ends_it_at_once(program, tmp_path):
     (["--output", "table"], "--output: At Most 1"),
     (["--interface", ""], "--interface: is empty"),
     (["--region", ""], "--region: is empty"),
-    (["--log-destination", "s3://bucket"], "S3 cannot be written to yet"),
-    (["--log-destination", "arn:aws:s3:::bucket/prefix"], "S3 cannot be written to yet"),
+    (["--log-destination", "s3://ab"], "names no bucket"),
+    (["--log-destination", "s3://bucket/AWSLogs"], "is reserved"),
+    (["--log-destination", "arn:aws:logs:eu-west-1:1:log-group:x"], "names no bucket"),
     (["--region", "a/b"], "is no region"),
     (["--frobnicate"], "frobnicate")])
 def test_usage_errors_end_with_2(weir, tmp_path, options, message):

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "destination.h"
+#include "destination_folder.h"
 
 namespace weir::deliver {
 namespace {
@@ -56,7 +56,7 @@ class WithoutRoot {
   bool is_root_;
 };
 
-class Failing : public Destination {
+class Failing : public DestinationFolder {
  protected:
   /// Records that do not pack well, until one is refused.
   static base::Expected<void> fill(Publisher& publisher, std::int64_t slot) {

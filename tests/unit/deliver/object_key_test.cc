@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "deliver/digest.h"
 #include "unit/record/samples.h"
 
 namespace weir::deliver {
@@ -91,18 +90,6 @@ TEST(ObjectKey, WhatBecomesPartOfAPathHasItsShape) {
     flow_log.account_id = account;
     EXPECT_EQ(refusal(flow_log), "account id: '" + flow_log.account_id + "' is not 12 digits");
   }
-}
-
-TEST(Digest, IsSha256AndStartsAnew) {
-  // FIPS 180-4's example.
-  constexpr std::string_view kAbc =
-      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-  Digest digest;
-  digest.add(std::string_view("a"));
-  digest.add(std::string_view("bc"));
-  EXPECT_EQ(digest.hex(), kAbc);
-  digest.add(std::string_view("abc"));
-  EXPECT_EQ(digest.hex(), kAbc);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <map>
 
-#include "destination.h"
+#include "destination_folder.h"
 
 namespace weir::deliver {
 namespace {
@@ -24,7 +24,7 @@ std::string bytes_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-using Publishing = Destination;
+using Publishing = DestinationFolder;
 
 TEST_F(Publishing, RecordsGoIntoTheFiveMinutesOfTheirEnd) {
   Publisher publisher = open();

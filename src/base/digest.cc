@@ -1,11 +1,21 @@
-#include "deliver/digest.h"
+#include "base/digest.h"
 
 #include <openssl/evp.h>
 
-#include <array>
 #include <new>
 
-namespace weir::deliver {
+namespace weir::base {
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const std::uint8_t byte : bytes) {
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 0xfU];
+  }
+  return out;
+}
 
 void Digest::Free::operator()(evp_md_ctx_st* context) const {
   EVP_MD_CTX_free(context);
@@ -26,18 +36,11 @@ void Digest::add(std::string_view text) {
   EVP_DigestUpdate(context_.get(), text.data(), text.size());
 }
 
-std::string Digest::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned length = 0;
-  EVP_DigestFinal_ex(context_.get(), bytes.data(), &length);
+Sha256 Digest::take() {
+  Sha256 bytes{};
+  EVP_DigestFinal_ex(context_.get(), bytes.data(), nullptr);
   EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (unsigned i = 0; i < length; ++i) {
-    out += kDigits[bytes[i] >> 4U];
-    out += kDigits[bytes[i] & 0xfU];
-  }
-  return out;
+  return bytes;
 }
 
-}  // namespace weir::deliver
+}  // namespace weir::base

@@ -16,13 +16,13 @@ namespace weir::deliver {
 
 namespace fs = std::filesystem;
 
-class Destination : public testing::Test {
+class DestinationFolder : public testing::Test {
  public:
-  Destination(const Destination&) = delete;
-  Destination& operator=(const Destination&) = delete;
+  DestinationFolder(const DestinationFolder&) = delete;
+  DestinationFolder& operator=(const DestinationFolder&) = delete;
 
  protected:
-  Destination()
+  DestinationFolder()
       : root_(fs::path(testing::TempDir()) /
               testing::UnitTest::GetInstance()->current_test_info()->name()) {
     fs::remove_all(root_);
@@ -31,7 +31,7 @@ class Destination : public testing::Test {
     flow_log_.region = "us-east-1";
     flow_log_.log_format = record::LogFormat::parse("${srcport} ${srcaddr} ${end}").value();
   }
-  ~Destination() override { fs::remove_all(root_); }
+  ~DestinationFolder() override { fs::remove_all(root_); }
 
   [[nodiscard]] Publisher open(ObjectLimits limits = {}) const {
     return Publisher::open(root_.string(), flow_log_, limits).value();

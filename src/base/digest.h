@@ -1,6 +1,7 @@
 // SHA-256, from OpenSSL.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,15 +10,22 @@
 
 struct evp_md_ctx_st;
 
-namespace weir::deliver {
+namespace weir::base {
+
+using Sha256 = std::array<std::uint8_t, 32>;
+
+/// Two lower-case digits a byte.
+std::string hex(std::span<const std::uint8_t> bytes);
 
 class Digest {
  public:
   Digest();
   void add(std::span<const std::uint8_t> bytes);
   void add(std::string_view text);
-  /// 64 hex digits of what was added; the digest starts anew.
-  [[nodiscard]] std::string hex();
+  /// The hash of what was added; the digest starts anew.
+  [[nodiscard]] Sha256 take();
+  /// The same as 64 hex digits.
+  [[nodiscard]] std::string take_hex() { return hex(take()); }
 
  private:
   struct Free {
@@ -26,4 +34,4 @@ class Digest {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-}  // namespace weir::deliver
+}  // namespace weir::base

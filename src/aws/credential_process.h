@@ -1,0 +1,17 @@
+// Credentials from a program that the user names in a profile.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "aws/failure.h"
+#include "aws/signer.h"
+
+namespace weir::aws {
+
+/// Runs `command` in /bin/sh and reads the JSON that it prints. What it says on stderr the user
+/// sees; what it prints is shown to nobody.
+Result<Credentials> credentials_of_process(const std::string& command, const std::string& where,
+                                           std::chrono::seconds timeout = std::chrono::seconds(60));
+
+}  // namespace weir::aws

@@ -1,0 +1,51 @@
+// Who signs: credentials found where the AWS CLI finds them, and renewed before they expire.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aws/failure.h"
+#include "aws/signer.h"
+#include "base/time.h"
+
+namespace weir::aws {
+
+/// Gives credentials that are good at `now`. For several threads at once.
+class CredentialsSource {
+ public:
+  virtual ~CredentialsSource() = default;
+  virtual Result<Credentials> get(base::UnixSeconds now) = 0;
+  /// The service said that what `get` gave has expired: fetch others.
+  virtual void forget() {}
+};
+
+class FixedCredentials : public CredentialsSource {
+ public:
+  explicit FixedCredentials(Credentials credentials) : credentials_(std::move(credentials)) {}
+  Result<Credentials> get(base::UnixSeconds /*now*/) override { return credentials_; }
+
+ private:
+  Credentials credentials_;
+};
+
+/// Keeps what was fetched until a quarter of an hour before it expires. From then on it asks again;
+/// if that fails, the old ones serve as long as they last.
+class RenewedCredentials : public CredentialsSource {
+ public:
+  using Fetch = std::function<Result<Credentials>(base::UnixSeconds now)>;
+  explicit RenewedCredentials(Fetch fetch) : fetch_(std::move(fetch)) {}
+  Result<Credentials> get(base::UnixSeconds now) override;
+  void forget() override;
+
+ private:
+  Fetch fetch_;
+  std::mutex mutex_;
+  std::optional<Credentials> held_;
+  base::UnixSeconds next_try_{};
+};
+
+}  // namespace weir::aws

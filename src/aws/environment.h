@@ -1,0 +1,16 @@
+// The process's surroundings, as a value, so that tests can have others.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace weir::aws {
+
+struct Environment {
+  /// The variable's value; "" if it is unset, which the AWS CLI takes for the same.
+  std::function<std::string(const char* name)> variable;
+
+  static Environment of_process();
+};
+
+}  // namespace weir::aws

@@ -1,0 +1,90 @@
+#include "aws/sts.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "aws/xml.h"
+
+namespace weir::aws {
+namespace {
+
+using Form = std::vector<std::pair<std::string, std::string>>;
+
+Result<Credentials> call(Client& client, const Endpoint& endpoint, const std::string& region,
+                         const Form& form, const std::string& role) {
+  // The form may hold a token: it is overwritten when the call is over.
+  const Secret body(encoded_query(form));
+  Request request;
+  request.method = "POST";
+  request.endpoint = endpoint;
+  request.headers = {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"}};
+  request.body = bytes_of(body.reveal());
+  auto response = client.send(std::move(request), {region, "sts"});
+  if (!response) {
+    Failure failure = std::move(response.error());
+    failure.error.where = "assuming " + role + " at " + failure.error.where;
+    if (failure.is("AccessDenied")) {
+      failure.error.hint = "check the role's trust policy, and that the caller may sts:AssumeRole";
+    }
+    return tl::unexpected(std::move(failure));
+  }
+  Credentials out;
+  if (const auto xml = parse_xml(response->body)) {
+    out.access_key_id = text_of(*xml, "AccessKeyId");
+    out.secret_access_key = Secret(text_of(*xml, "SecretAccessKey"));
+    out.session_token = Secret(text_of(*xml, "SessionToken"));
+    out.expires = parse_iso_time(text_of(*xml, "Expiration"));
+  }
+  out.origin = "role " + role;
+  if (out.access_key_id.empty() || out.secret_access_key.empty()) {
+    return cannot({"assuming " + role, "the answer of " + endpoint.url() + " has no credentials",
+                   "check the endpoint of STS"});
+  }
+  return out;
+}
+
+Form form_of(const char* action, const Role& role) {
+  Form form = {{"Action", action},
+               {"Version", "2011-06-15"},
+               {"RoleArn", role.arn},
+               {"RoleSessionName", role.session_name}};
+  if (!role.external_id.empty()) form.emplace_back("ExternalId", role.external_id);
+  if (!role.duration_seconds.empty()) form.emplace_back("DurationSeconds", role.duration_seconds);
+  return form;
+}
+
+}  // namespace
+
+Result<Credentials> assume_role(Client& client, const Endpoint& endpoint, const std::string& region,
+                                const Role& role) {
+  return call(client, endpoint, region, form_of("AssumeRole", role), role.arn);
+}
+
+Result<Credentials> assume_role_with_web_identity(Client& client, const Endpoint& endpoint,
+                                                  const Role& role, const std::string& token_path) {
+  std::ifstream file(token_path, std::ios::binary);
+  std::string token(std::istreambuf_iterator<char>(file), {});
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  if (token.empty()) {
+    return cannot({token_path, "has no web identity token", "check AWS_WEB_IDENTITY_TOKEN_FILE"});
+  }
+  Form form = form_of("AssumeRoleWithWebIdentity", role);
+  form.emplace_back("WebIdentityToken", std::move(token));
+  return call(client, endpoint, "", form, role.arn);
+}
+
+std::optional<base::UnixSeconds> parse_iso_time(std::string_view text) {
+  constexpr std::size_t kSeconds = 19;
+  if (text.size() < kSeconds) return std::nullopt;
+  std::string_view rest = text.substr(kSeconds);
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    const std::size_t end = rest.find_first_not_of("0123456789");
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
+  }
+  if (!rest.empty() && rest != "Z" && rest != "+00:00") return std::nullopt;
+  // Relative times make no sense here: the present is of no account.
+  return base::parse_time(std::string(text.substr(0, kSeconds)) + "Z", base::UnixSeconds{});
+}
+
+}  // namespace weir::aws

@@ -1,0 +1,32 @@
+// The options of commands that speak to S3, and the session that they make.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "aws/session.h"
+#include "deliver/bucket_policy.h"
+#include "deliver/s3_destination.h"
+
+namespace weir::cli {
+
+struct S3Asked {
+  aws::Options options;
+  std::string encryption;
+  std::string kms_key_id;
+  std::string delivery_principal;
+};
+
+/// --endpoint-url, --profile, --ca-bundle, as the AWS CLI has them.
+void add_s3_options(CLI::App& command, S3Asked& asked);
+/// --delivery-principal.
+void add_principal_option(CLI::App& command, S3Asked& asked);
+
+/// Opens a session; secrets stay out of core dumps from here on.
+base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked);
+
+/// The bucket and the prefix without slashes at its ends. Error: no such URL.
+base::Expected<deliver::S3Place> s3_place(const std::string& url, const S3Asked& asked);
+
+}  // namespace weir::cli

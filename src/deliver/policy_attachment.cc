@@ -1,0 +1,54 @@
+#include "deliver/policy_attachment.h"
+
+namespace weir::deliver {
+namespace {
+
+aws::Result<bool> refused(aws::Failure failure) {
+  if (failure.is("AccessDenied") || failure.is("403")) {
+    failure.error.hint =
+        "its owner needs s3:GetBucketPolicy and s3:PutBucketPolicy for that; or the owner attaches "
+        "what `weir bucket-policy print` prints, and you go on with --no-attach-bucket-policy";
+  }
+  if (failure.is("MethodNotAllowed")) {
+    failure.error.hint =
+        "another account owns the bucket: its owner has to attach what `weir "
+        "bucket-policy print` prints";
+  }
+  if (failure.kind == aws::Failure::Kind::local) return tl::unexpected(std::move(failure));
+  failure.error.where = "the bucket policy of " + failure.error.where;
+  return tl::unexpected(std::move(failure));
+}
+
+}  // namespace
+
+aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs) {
+  constexpr int kRounds = 3;
+  bool is_changed = false;
+  for (int round = 0; round < kRounds; ++round) {
+    auto there = s3.policy(needs.bucket);
+    if (!there) return refused(std::move(there.error()));
+    auto extended = with_needed(*there, needs);
+    if (!extended) return aws::cannot(std::move(extended.error()));
+    if (!*extended) return is_changed;
+    auto put = s3.put_policy(needs.bucket, **extended);
+    if (!put) return refused(std::move(put.error()));
+    is_changed = true;
+  }
+  return aws::cannot({"the bucket policy of s3://" + needs.bucket,
+                      "was accepted, and is not there when it is read back",
+                      "look who else writes it, and try again"});
+}
+
+aws::Result<bool> detach_policy(aws::S3& s3, const BucketNeeds& needs) {
+  auto there = s3.policy(needs.bucket);
+  if (!there) return refused(std::move(there.error()));
+  auto rest = without_needed(*there, needs);
+  if (!rest) return aws::cannot(std::move(rest.error()));
+  if (!*rest) return false;
+  auto done =
+      (*rest)->empty() ? s3.remove_policy(needs.bucket) : s3.put_policy(needs.bucket, **rest);
+  if (!done) return refused(std::move(done.error()));
+  return true;
+}
+
+}  // namespace weir::deliver

@@ -1,0 +1,19 @@
+// The bucket's policy on the server: read, extended, written back.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "aws/s3.h"
+#include "deliver/bucket_policy.h"
+
+namespace weir::deliver {
+
+/// Adds what is missing to the bucket's policy. True: it was changed. What was written is read
+/// back, since somebody else may have written at the same moment; then it is added to theirs.
+aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs);
+
+/// Takes away what `attach_policy` added. True: it was changed.
+aws::Result<bool> detach_policy(aws::S3& s3, const BucketNeeds& needs);
+
+}  // namespace weir::deliver

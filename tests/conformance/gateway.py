@@ -1,0 +1,162 @@
+"""Ceph's object gateway on loopback: a real S3 server, which checks signatures and policies. A
+monitor, an object store in memory and the gateway, in a folder of their own; up in two seconds."""
+
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+NEEDED = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
+
+CONFIGURATION = """
+[global]
+fsid = {fsid}
+mon host = [v1:127.0.0.1:{monitor}/0]
+mon initial members = a
+auth cluster required = none
+auth service required = none
+auth client required = none
+public network = 127.0.0.0/8
+cluster network = 127.0.0.0/8
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+ms bind ipv6 = false
+ms bind msgr2 = false
+run dir = {folder}
+admin socket = {folder}/$name.asok
+pid file = {folder}/$name.pid
+log file = {folder}/$name.log
+mon cluster log file = {folder}/cluster.log
+crash dir = {folder}
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 1
+osd pool default pgp num = 1
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+osd objectstore = memstore
+memstore device bytes = 1073741824
+mon allow pool size one = true
+mon max pg per osd = 1000
+# These two make eleven seconds of starting one and a half.
+paxos propose interval = 0.05
+paxos min wait = 0.01
+mon data avail crit = 1
+mon data avail warn = 1
+osd class load list = *
+osd class default list = *
+[mon]
+mon data = {folder}/mon
+[osd]
+osd data = {folder}/osd
+[client.rgw]
+rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw data = {folder}/rgw
+rgw run sync thread = false
+rgw enable lc threads = false
+rgw enable quota threads = false
+rgw enable usage log = false
+rgw enable ops log = false
+rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=
+"""
+
+
+class CannotRun(Exception):
+    """Why there is no gateway here."""
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Gateway:
+    def __init__(self, folder):
+        missing = [name for name in NEEDED if shutil.which(name) is None]
+        if missing:
+            raise CannotRun(f"{', '.join(missing)} not installed: `make setup` installs them")
+        self.folder = pathlib.Path(folder)
+        self.processes = []
+        self.configuration = self.folder / "ceph.conf"
+        self.port, monitor = free_ports(2)
+        self.url = f"http://127.0.0.1:{self.port}"
+        for name in ("mon", "osd", "rgw"):
+            (self.folder / name).mkdir()
+        self.fsid = str(uuid.uuid4())
+        self.configuration.write_text(CONFIGURATION.format(
+            fsid=self.fsid, monitor=monitor, port=self.port, folder=self.folder))
+        try:
+            self.start(monitor)
+        except BaseException:
+            self.stop()
+            raise
+
+    def run(self, program, *arguments, timeout=60):
+        done = subprocess.run([program, "-c", self.configuration, *arguments], text=True,
+                              capture_output=True, timeout=timeout, check=False)
+        if done.returncode != 0:
+            raise CannotRun(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+        return done.stdout
+
+    def begin(self, program, *arguments):
+        # In the foreground, so that each is a child of ours and can be ended.
+        log = (self.folder / f"{program}.out").open("ab")
+        process = subprocess.Popen([program, "-f", "-c", self.configuration, *arguments],
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def start(self, monitor):
+        subprocess.run(["monmaptool", "--create", "--fsid", self.fsid, "--addv", "a",
+                        f"[v1:127.0.0.1:{monitor}]", self.folder / "monmap"], check=True,
+                       capture_output=True)
+        self.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", self.folder / "monmap")
+        self.begin("ceph-mon", "-i", "a")
+        store = str(uuid.uuid4())  # the monitor's and the store's must be the same
+        number = self.run("ceph", "osd", "new", store).strip()
+        self.run("ceph-osd", "-i", number, "--mkfs", "--osd-uuid", store)
+        for _ in range(8):  # without authentication it may ask before it knows the monitors, and end
+            process = self.begin("ceph-osd", "-i", number)
+            try:
+                process.wait(0.4)
+            except subprocess.TimeoutExpired:
+                break
+        self.begin("radosgw", "-n", "client.rgw")
+        self.wait()
+
+    def wait(self):
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(self.url, timeout=5).close()
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        raise CannotRun("the gateway did not come up in a minute")
+
+    def add_user(self, name):
+        self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
+                 f"--access-key=AKID{name}", f"--secret-key=SECRETOF{name}")
+
+    def environment(self, user):
+        """What makes a program this user of this gateway."""
+        return {"AWS_ACCESS_KEY_ID": f"AKID{user}", "AWS_SECRET_ACCESS_KEY": f"SECRETOF{user}",
+                "AWS_ENDPOINT_URL": self.url, "AWS_REGION": "us-east-1",
+                "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+                "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGKILL)  # it is all in memory
+            process.wait()

@@ -1,0 +1,116 @@
+"""`weir record` to a server that checks signatures with botocore and fails as it is told: each
+object is there once in the end, or kept and told of."""
+
+import datetime
+import os
+import pathlib
+import random
+import subprocess
+
+import pytest
+
+import scripted_s3
+
+TREE = pathlib.Path(__file__).resolve().parent.parent.parent
+CAPTURE, NETWORK = TREE / "demo" / "three-hosts.pcap", TREE / "demo" / "vpc.json"
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*plan, **how):
+        servers.append(scripted_s3.Server(plan, **how))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def record(server, program, destination="s3://logs", *more, status=0, **variables):
+    done = subprocess.run([program, "record", "--read", CAPTURE, "--vpc", NETWORK,
+                           "--log-destination", destination, *more], capture_output=True, text=True,
+                          timeout=120, check=False,
+                          env={**CLEAN, **server.environment(), **variables})
+    assert done.returncode == status, done.stderr
+    assert scripted_s3.SECRET not in done.stdout + done.stderr
+    return done
+
+
+def in_folder(program, folder):
+    subprocess.run([program, "record", "--read", CAPTURE, "--vpc", NETWORK, "--log-destination",
+                    folder], check=True, capture_output=True)
+    return {f"/logs/{path.relative_to(folder)}": path.read_bytes()
+            for path in folder.rglob("*") if path.is_file()}
+
+
+def test_botocore_signs_the_same_for_random_keys(serve, program):
+    server = serve()
+    chosen = random.Random(5)
+    letters = [chr(code) for code in range(0x20, 0x7f) if chr(code) != "/"] + list("é漢😀")
+    for _ in range(40):
+        prefix = "/".join("".join(chosen.choices(letters, k=chosen.randint(1, 12)))
+                          for _ in range(chosen.randint(1, 3)))
+        if all(part.strip(".") for part in prefix.split("/")):
+            record(server, program, f"s3://logs/{prefix}", AWS_MAX_ATTEMPTS="1")
+            assert any(key.startswith(f"/logs/{prefix}/AWSLogs/") for key in server.objects), prefix
+    assert not server.refused
+    assert len(server.objects) > 30
+
+
+def test_a_session_token_is_signed(serve, program):
+    server = serve()
+    record(server, program, AWS_SESSION_TOKEN="to/ken+=")
+    assert not server.refused
+
+
+@pytest.mark.parametrize("plan", [
+    [503, 503, "ok"], [500, "ok"], ["reset", "ok"], ["lost"], ["half"], [503, "lost", 500],
+    ["reset", "half", 503]], ids=str)
+def test_each_object_arrives_once_whatever_fails_on_the_way(serve, program, tmp_path, plan):
+    server = serve(*plan)
+    record(server, program, "s3://logs", "--no-attach-bucket-policy")
+    assert server.objects == in_folder(program, tmp_path)
+
+
+@pytest.mark.parametrize("days", [-40, 40])
+def test_a_clock_that_is_wrong_is_set_by_the_server(serve, program, tmp_path, days):
+    server = serve(ahead=datetime.timedelta(days=days))
+    record(server, program, "s3://logs", "--no-attach-bucket-policy")
+    assert server.objects == in_folder(program, tmp_path)
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_stays_down_leaves_the_object_in_its_file(serve, program, tmp_path):
+    server = serve(*[503] * 20)
+    done = record(server, program, "s3://logs", "--no-attach-bucket-policy", status=1,
+                  TMPDIR=str(tmp_path), AWS_MAX_ATTEMPTS="2")
+    assert "SlowDown: as told (HTTP 503) (after 2 attempts)" in done.stderr
+    (kept,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept.name.endswith(".log.gz")
+
+
+def test_another_object_under_the_key_is_not_overwritten(serve, program, tmp_path):
+    server = serve()
+    (key,) = in_folder(program, tmp_path)
+    server.objects[key] = b"somebody else's"
+    done = record(server, program, "s3://logs", "--no-attach-bucket-policy", status=1)
+    assert "is another object" in done.stderr
+    assert server.objects[key] == b"somebody else's"
+
+
+def test_the_policy_is_read_back(serve, program):
+    server = serve()
+    record(server, program)
+    asked = [command for command, path in server.requests if "policy" in path]
+    assert asked == ["GET", "PUT", "GET"]
+
+
+def test_no_secret_is_in_the_process_list_or_the_environment_of_others(serve, program):
+    """The command line has no option that takes a secret."""
+    said = subprocess.run([program, "record", "--help"], capture_output=True, text=True, check=True)
+    for word in ("secret", "token", "access-key"):
+        assert word not in said.stdout.lower()

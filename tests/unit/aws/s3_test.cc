@@ -1,0 +1,249 @@
+#include "aws/s3.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "unit/aws/scripted.h"
+
+namespace weir::aws {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class Storing : public testing::Test {
+ public:
+  Storing(const Storing&) = delete;
+  Storing& operator=(const Storing&) = delete;
+
+ protected:
+  Storing() = default;
+
+  std::string url(std::size_t i) { return transport_.asked.at(i).request.url(); }
+  std::string header(std::size_t i, std::string_view name) {
+    return std::string(header_of(transport_.asked.at(i).request.headers, name));
+  }
+  void on_own_endpoint() {
+    settings_.endpoint = parse_endpoint("http://127.0.0.1:9000", "").value();
+  }
+  S3 s3() { return {client_, settings_}; }
+
+  Scripted transport_;
+  TestClock clock_;
+  FixedCredentials credentials_{some_credentials()};
+  Client client_{transport_, &credentials_, clock_.clock()};
+  S3Settings settings_;
+};
+
+TEST_F(Storing, AwsIsAskedByVirtualHostAndOthersByPath) {
+  for (int i = 0; i < 4; ++i) transport_.answer(200);
+  ASSERT_TRUE(S3(client_, settings_).put({"logs", "a b/c=1"}, {}, {}));
+  ASSERT_TRUE(S3(client_, settings_).put({"my.logs", "k"}, {}, {}))
+      << "no dots below a certificate";
+  settings_.addressing = Addressing::path;
+  settings_.region = "cn-north-1";
+  ASSERT_TRUE(S3(client_, settings_).put({"logs", "k"}, {}, {}));
+  settings_.addressing = Addressing::automatic;
+  on_own_endpoint();
+  ASSERT_TRUE(S3(client_, settings_).put({"logs", "k"}, {}, {}));
+  EXPECT_EQ(url(0), "https://logs.s3.us-east-1.amazonaws.com/a%20b/c%3D1");
+  EXPECT_EQ(url(1), "https://s3.us-east-1.amazonaws.com/my.logs/k");
+  EXPECT_EQ(url(2), "https://s3.cn-north-1.amazonaws.com.cn/logs/k");
+  EXPECT_EQ(url(3), "http://127.0.0.1:9000/logs/k");
+}
+
+TEST_F(Storing, PuttingSaysWhatIsAskedAndSignsTheBytes) {
+  transport_.answer(200, "", {{"ETag", "\"abc\""}});
+  const std::string body = "abc";
+  const PutOptions options{true, "bucket-owner-full-control", "aws:kms", "arn:key", "text/plain"};
+  const auto etag = s3().put({"logs", "k"}, bytes_of(body), options);
+  ASSERT_TRUE(etag);
+  EXPECT_EQ(*etag, "abc");
+  EXPECT_EQ(header(0, "if-none-match"), "*");
+  EXPECT_EQ(header(0, "x-amz-acl"), "bucket-owner-full-control");
+  EXPECT_EQ(header(0, "x-amz-server-side-encryption"), "aws:kms");
+  EXPECT_EQ(header(0, "x-amz-server-side-encryption-aws-kms-key-id"), "arn:key");
+  EXPECT_EQ(header(0, "x-amz-content-sha256"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(header(0, "x-amz-checksum-sha256"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+}
+
+TEST_F(Storing, ABucketElsewhereIsFollowedOnceAndRemembered) {
+  transport_.answer(301, "<Error><Code>PermanentRedirect</Code></Error>",
+                    {{"x-amz-bucket-region", "eu-west-1"}});
+  transport_.answer(200);
+  transport_.answer(200);
+  S3 store = s3();
+  ASSERT_TRUE(store.head_bucket("logs"));
+  ASSERT_TRUE(store.head_bucket("logs"));
+  ASSERT_THAT(transport_.asked, SizeIs(3));
+  EXPECT_EQ(url(1), "https://logs.s3.eu-west-1.amazonaws.com/");
+  EXPECT_EQ(url(2), "https://logs.s3.eu-west-1.amazonaws.com/");
+  EXPECT_THAT(header(1, "authorization"), HasSubstr("/eu-west-1/s3/aws4_request"));
+}
+
+TEST_F(Storing, TheRegionCanStandInTheErrorToo) {
+  transport_.answer(400,
+                    "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message>"
+                    "<Region>ap-northeast-1</Region></Error>");
+  transport_.answer(200);
+  S3 store = s3();
+  ASSERT_TRUE(store.head_bucket("logs"));
+  EXPECT_THAT(header(1, "authorization"), HasSubstr("/ap-northeast-1/s3/"));
+}
+
+TEST_F(Storing, ErrorsNameTheObject) {
+  on_own_endpoint();
+  transport_.answer(403, "<Error><Code>AccessDenied</Code></Error>");
+  S3 store = s3();
+  const auto etag = store.put({"logs", "a/b"}, {}, {});
+  ASSERT_FALSE(etag);
+  EXPECT_TRUE(etag.error().is("AccessDenied"));
+  EXPECT_EQ(etag.error().error.where, "s3://logs/a/b");
+}
+
+TEST_F(Storing, WhatArrivedDamagedIsFetchedOnceMoreAndThenAnError) {
+  const std::vector<Header> md5 = {{"ETag", "\"900150983cd24fb0d6963f7d28e17f72\""}};
+  transport_.answer(200, "abX", md5);
+  transport_.answer(200, "abc", md5);
+  S3 store = s3();
+  EXPECT_EQ(store.get({"logs", "k"}).value(), "abc");
+  const std::vector<Header> sha256 = {
+      {"x-amz-checksum-sha256", "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="}};
+  transport_.answer(200, "abX", sha256);
+  transport_.answer(200, "abX", sha256);
+  EXPECT_FALSE(store.get({"logs", "k"}));
+  transport_.answer(200, "abX", {{"ETag", "\"900150983cd24fb0d6963f7d28e17f72-2\""}});
+  EXPECT_TRUE(store.get({"logs", "k"})) << "an ETag of parts is no MD5";
+}
+
+TEST_F(Storing, ARangeIsAskedFor) {
+  transport_.answer(206, "bc", {{"ETag", "\"900150983cd24fb0d6963f7d28e17f72\""}});
+  S3 store = s3();
+  EXPECT_EQ(store.get({"logs", "k"}, ByteRange{1, 2}).value(), "bc");
+  EXPECT_EQ(header(0, "range"), "bytes=1-2");
+}
+
+TEST_F(Storing, ListingReadsKeysOfAnyCharacters) {
+  transport_.answer(
+      200,
+      "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+      "<NextContinuationToken>t+/=</NextContinuationToken>"
+      "<Contents><Key>a+b%2Bc%0A%E6%BC%A2</Key><Size>5000000000</Size><ETag>&quot;e&quot;</ETag>"
+      "</Contents><CommonPrefixes><Prefix>AWSLogs/</Prefix></CommonPrefixes></ListBucketResult>");
+  transport_.answer(200, "<ListBucketResult/>");
+  S3 store = s3();
+  ListRequest request;
+  request.prefix = "a b/";
+  request.delimiter = "/";
+  const auto page = store.list("logs", request);
+  ASSERT_TRUE(page);
+  ASSERT_THAT(page->objects, SizeIs(1));
+  EXPECT_EQ(page->objects[0].key, "a b+c\n\xe6\xbc\xa2");
+  EXPECT_EQ(page->objects[0].bytes, 5'000'000'000U);
+  EXPECT_EQ(page->objects[0].etag, "e");
+  EXPECT_THAT(page->prefixes, ElementsAre("AWSLogs/"));
+  request.continuation = page->continuation;
+  EXPECT_EQ(store.list("logs", request).value().continuation, "");
+  EXPECT_THAT(url(1), HasSubstr("continuation-token=t%2B%2F%3D&"));
+}
+
+TEST_F(Storing, APageOfAnotherKindIsNoListing) {
+  transport_.answer(200, "<html>welcome</html>");
+  S3 store = s3();
+  EXPECT_FALSE(store.list("logs", {}));
+}
+
+TEST_F(Storing, ABucketWithoutAPolicyHasNone) {
+  transport_.answer(404, "<Error><Code>NoSuchBucketPolicy</Code></Error>");
+  transport_.answer(404, "<Error><Code>NoSuchBucket</Code></Error>");
+  S3 store = s3();
+  const auto none = store.policy("logs");
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(*none);
+  EXPECT_FALSE(store.policy("logs"));
+  EXPECT_EQ(url(0), "https://logs.s3.us-east-1.amazonaws.com/?policy=");
+}
+
+class InParts : public Storing {
+ protected:
+  InParts()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+    std::ofstream(path_, std::ios::binary) << std::string(S3::kPartBytes, 'a') << "rest";
+    on_own_endpoint();
+  }
+  ~InParts() override { std::filesystem::remove(path_); }
+
+  Result<std::string> put() {
+    S3 store = s3();
+    return store.put_file({"logs", "k"}, path_.string(), {true, "private", {}, {}, {}});
+  }
+
+  std::filesystem::path path_;
+};
+
+constexpr const char* kBegun = "<R><UploadId>u/1</UploadId></R>";
+
+TEST_F(InParts, ALargeFileIsUploaded) {
+  transport_.answer(200, kBegun);
+  transport_.answer(200, "", {{"ETag", "\"1\""}});
+  transport_.answer(200, "", {{"ETag", "\"2\""}});
+  transport_.answer(200, "<R><ETag>\"done-2\"</ETag></R>");
+  const auto etag = put();
+  ASSERT_TRUE(etag) << etag.error().error.message();
+  EXPECT_EQ(url(0), "http://127.0.0.1:9000/logs/k?uploads=");
+  EXPECT_EQ(header(0, "x-amz-acl"), "private");
+  EXPECT_EQ(url(2), "http://127.0.0.1:9000/logs/k?partNumber=2&uploadId=u%2F1");
+  EXPECT_EQ(transport_.asked[2].body, "rest");
+  EXPECT_EQ(header(3, "if-none-match"), "*");
+  EXPECT_EQ(transport_.asked[3].body,
+            "<?xml "
+            "version=\"1.0\"?><CompleteMultipartUpload><Part><PartNumber>1</"
+            "PartNumber><ETag>\"1\"</ETag></Part>"
+            "<Part><PartNumber>2</PartNumber><ETag>\"2\"</ETag></Part></CompleteMultipartUpload>");
+}
+
+TEST_F(InParts, APartThatFailsWithdrawsTheOthers) {
+  transport_.answer(200, kBegun);
+  transport_.answer(200, "", {{"ETag", "\"1\""}});
+  transport_.answer(403, "<Error><Code>AccessDenied</Code></Error>");
+  transport_.answer(204);
+  const auto etag = put();
+  ASSERT_FALSE(etag);
+  EXPECT_TRUE(etag.error().is("AccessDenied"));
+  EXPECT_EQ(transport_.asked.back().request.method, "DELETE");
+  EXPECT_EQ(url(3), "http://127.0.0.1:9000/logs/k?uploadId=u%2F1");
+}
+
+TEST_F(InParts, AnAnswerOf200CanStillBeAnError) {
+  transport_.answer(200, kBegun);
+  transport_.answer(200, "", {{"ETag", "\"1\""}});
+  transport_.answer(200, "", {{"ETag", "\"2\""}});
+  transport_.answer(200, "<Error><Code>InternalError</Code></Error>");
+  transport_.answer(204);
+  const auto etag = put();
+  ASSERT_FALSE(etag);
+  EXPECT_TRUE(etag.error().is("InternalError"));
+}
+
+TEST(S3Url, NamesABucketAndAPrefix) {
+  const auto parsed = [](const char* text) {
+    const auto name = parse_s3_url(text, "--log-destination");
+    return name ? name->bucket + "|" + name->key : name.error().message();
+  };
+  EXPECT_EQ(parsed("s3://logs"), "logs|");
+  EXPECT_EQ(parsed("s3://my.logs/a/b/"), "my.logs|a/b/");
+  EXPECT_EQ(parsed("arn:aws:s3:::logs/a"), "logs|a");
+  EXPECT_EQ(parsed("arn:aws-cn:s3:::logs"), "logs|");
+  for (const char* wrong : {"s3://", "s3:///a", "s3://ab", "s3://a b/c", "logs", "s3://a?b/c"}) {
+    EXPECT_FALSE(parse_s3_url(wrong, "")) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace weir::aws

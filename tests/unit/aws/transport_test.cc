@@ -1,0 +1,230 @@
+// Against a server on loopback that says what it is told to.
+#include "aws/transport.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+namespace weir::aws {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+/// Answers each request with the next of `answers`, keeping connections; "" closes it unanswered.
+/// What follows "…" in an answer never comes.
+class Server {
+ public:
+  explicit Server(std::vector<std::string> answers) : answers_(std::move(answers)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    socklen_t length = sizeof address;
+    EXPECT_EQ(::bind(listener_, any, length), 0);
+    EXPECT_EQ(::listen(listener_, 8), 0);
+    EXPECT_EQ(::getsockname(listener_, any, &length), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    is_over_ = true;
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+
+  [[nodiscard]] Request request(const char* method = "GET") const {
+    Request out;
+    out.method = method;
+    out.endpoint = {"http", "127.0.0.1", port_, ""};
+    out.path = "/b/a%20b//../%E6%BC%A2";
+    return out;
+  }
+
+  std::vector<std::string> requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  [[nodiscard]] int connections() const { return connections_; }
+
+ private:
+  void serve() {
+    while (!is_over_) {
+      const int peer = ::accept(listener_, nullptr, nullptr);
+      if (peer < 0) return;
+      ++connections_;
+      while (!is_over_ && answer(peer)) {
+      }
+      ::close(peer);
+    }
+  }
+
+  bool answer(int peer) {
+    std::string text;
+    std::size_t wanted = std::string::npos;
+    std::array<char, 65536> block{};
+    while (text.size() < wanted) {
+      const ssize_t count = ::recv(peer, block.data(), block.size(), 0);
+      if (count <= 0) return false;
+      text.append(block.data(), static_cast<std::size_t>(count));
+      const std::size_t end = text.find("\r\n\r\n");
+      if (end == std::string::npos || wanted != std::string::npos) continue;
+      const std::size_t length = text.find("Content-Length: ");
+      wanted = end + 4 + (length < end ? std::stoul(text.substr(length + 16)) : 0);
+    }
+    std::string reply;
+    {
+      const std::lock_guard lock(mutex_);
+      if (next_ < answers_.size()) reply = answers_[next_++];
+      requests_.push_back(std::move(text));
+    }
+    if (reply.empty()) return false;
+    const std::size_t stop = reply.find("\xe2\x80\xa6");
+    const std::string_view sent = std::string_view(reply).substr(0, stop);
+    ::send(peer, sent.data(), sent.size(), MSG_NOSIGNAL);
+    while (stop != std::string::npos && !is_over_) ::usleep(1000);
+    return stop == std::string::npos && reply.find("Connection: close") == std::string::npos;
+  }
+
+  std::vector<std::string> answers_;
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;
+  std::size_t next_ = 0;
+  std::vector<std::string> requests_;
+  std::atomic<int> connections_ = 0;
+  std::atomic<bool> is_over_ = false;
+  std::thread thread_;
+};
+
+constexpr const char* kHello = "HTTP/1.1 200 OK\r\nX-One: 1\r\nContent-Length: 5\r\n\r\nhello";
+
+TEST(Transport, SendsThePathAsItIsAndKeepsTheConnection) {
+  Server server({kHello, kHello});
+  CurlTransport transport({});
+  const auto first = transport.send(server.request());
+  ASSERT_TRUE(first) << first.error().error.message();
+  EXPECT_EQ(first->status, 200);
+  EXPECT_EQ(first->body, "hello");
+  EXPECT_EQ(first->header("x-one"), "1");
+  ASSERT_TRUE(transport.send(server.request()));
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_THAT(server.requests()[0], HasSubstr("GET /b/a%20b//../%E6%BC%A2 HTTP/1.1\r\n"));
+}
+
+TEST(Transport, UploadsABodyAndAsksForNo100Continue) {
+  Server server({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
+  CurlTransport transport({});
+  const std::string body(3'000'000, 'x');
+  Request request = server.request("PUT");
+  request.body = bytes_of(body);
+  request.headers = {{"x-amz-acl", "bucket-owner-full-control"}, {"x-empty", ""}};
+  ASSERT_TRUE(transport.send(request));
+  const std::string text = server.requests()[0];
+  EXPECT_THAT(text, HasSubstr("Content-Length: 3000000\r\n"));
+  EXPECT_THAT(text, HasSubstr("x-amz-acl: bucket-owner-full-control\r\n"));
+  EXPECT_THAT(text, HasSubstr("x-empty:\r\n"));
+  EXPECT_EQ(text.find("Expect"), std::string::npos);
+  EXPECT_EQ(text.find("Transfer-Encoding"), std::string::npos);
+  EXPECT_EQ(text.size() - text.find("\r\n\r\n") - 4, body.size());
+}
+
+TEST(Transport, AConnectionThatWasClosedMeanwhileIsReplaced) {
+  Server server({kHello, "", kHello});
+  CurlTransport transport({});
+  ASSERT_TRUE(transport.send(server.request()));
+  Request put = server.request("PUT");
+  put.body = bytes_of("body");
+  ASSERT_TRUE(transport.send(put));
+  EXPECT_THAT(server.requests(), SizeIs(3));
+  EXPECT_EQ(server.connections(), 2);
+  EXPECT_THAT(server.requests()[2], HasSubstr("\r\n\r\nbody"));
+}
+
+TEST(Transport, HalfAnAnswerIsNoAnswer) {
+  Server server({"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf"});
+  CurlTransport transport({});
+  const auto response = transport.send(server.request());
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::unreachable);
+}
+
+TEST(Transport, ARefusedConnectionMayComeRight) {
+  std::uint16_t port = 0;
+  {
+    const Server server({});
+    port = server.request().endpoint.port;
+  }
+  CurlTransport transport({});
+  Request request;
+  request.endpoint = {"http", "127.0.0.1", port, ""};
+  const auto response = transport.send(request);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::unreachable);
+  EXPECT_THAT(response.error().error.message(), HasSubstr("http://127.0.0.1:"));
+  EXPECT_THAT(response.error().error.hint, HasSubstr("server runs"));
+}
+
+TEST(Transport, AHangEndsAfterItsTime) {
+  Server server({"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf\xe2\x80\xa6"});
+  TransportSettings settings;
+  settings.stall_timeout = std::chrono::seconds(1);
+  CurlTransport transport(settings);
+  const auto response = transport.send(server.request());
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::unreachable);
+}
+
+TEST(Transport, CancellingEndsARequestThatIsUnderWay) {
+  Server server({"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf\xe2\x80\xa6"});
+  std::atomic<bool> is_cancelled = false;
+  CurlTransport transport({}, &is_cancelled);
+  std::thread other([&is_cancelled] {
+    ::usleep(100'000);
+    is_cancelled = true;
+  });
+  const auto started = std::chrono::steady_clock::now();
+  const auto response = transport.send(server.request());
+  other.join();
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::cancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(5));
+}
+
+TEST(Transport, AnAnswerWithoutEndIsCutOff) {
+  Server server({kHello});
+  TransportSettings settings;
+  settings.max_answer_bytes = 4;
+  CurlTransport transport(settings);
+  const auto response = transport.send(server.request());
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::local) << "it would not help to ask again";
+}
+
+TEST(Transport, ACertificateFileThatIsNotThereIsNamedByWhoGaveIt) {
+  TransportSettings settings;
+  settings.ca_bundle = "/nonexistent.pem";
+  settings.ca_bundle_origin = "AWS_CA_BUNDLE";
+  CurlTransport transport(settings);
+  const Server server({});
+  Request request = server.request();
+  request.endpoint.scheme = "https";
+  const auto response = transport.send(request);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::local);
+  EXPECT_THAT(response.error().error.hint, HasSubstr("AWS_CA_BUNDLE"));
+}
+
+}  // namespace
+}  // namespace weir::aws
