@@ -11,13 +11,14 @@ Windows::Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink
 base::Expected<void> Windows::pass(base::UnixMicros time) {
   const base::UnixSeconds second = base::second_of(time);
   if (!frontier_) frontier_ = base::aligned(second, length_);
-  if (second < *frontier_ + length_ + limits_.lateness) return {};
-  return advance(second);
+  return advance(second, std::chrono::seconds(0));
 }
 
 base::Expected<Window*> Windows::at(base::UnixMicros time) {
-  const base::UnixSeconds start = base::aligned(base::second_of(time), length_);
-  if (auto done = pass(time); !done) return tl::unexpected(done.error());
+  const base::UnixSeconds second = base::second_of(time);
+  const base::UnixSeconds start = base::aligned(second, length_);
+  if (!frontier_) frontier_ = start;
+  if (auto done = advance(second, limits_.lateness); !done) return tl::unexpected(done.error());
   if (start < *frontier_) ++late_packets_;
   if (current_ == nullptr || current_->start != start) {
     if (auto done = select(start); !done) return tl::unexpected(done.error());
@@ -43,7 +44,8 @@ base::Expected<void> Windows::hand_over() {
 base::Expected<void> Windows::finish() {
   if (!frontier_) return {};
   if (!open_.empty()) {
-    if (auto done = advance(open_.back().start + length_ + limits_.lateness); !done) return done;
+    const base::UnixSeconds end = open_.back().start + length_;
+    if (auto done = advance(end, std::chrono::seconds(0)); !done) return done;
   }
   current_ = nullptr;
   for (const Window& window : late_) {
@@ -53,9 +55,10 @@ base::Expected<void> Windows::finish() {
   return {};
 }
 
-base::Expected<void> Windows::advance(base::UnixSeconds now) {
+base::Expected<void> Windows::advance(base::UnixSeconds now, std::chrono::seconds lateness) {
+  if (now < *frontier_ + length_ + lateness) return {};
   current_ = nullptr;
-  while (now >= *frontier_ + length_ + limits_.lateness) {
+  while (now >= *frontier_ + length_ + lateness) {
     const base::UnixSeconds next_traffic =
         open_.empty() ? base::aligned(now, length_) : open_.front().start;
     if (next_traffic - *frontier_ > limits_.silence) {

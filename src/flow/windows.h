@@ -62,7 +62,7 @@ class Windows {
   /// The window that a packet of this time belongs to; valid until the next call.
   base::Expected<Window*> at(base::UnixMicros time);
 
-  /// It is `time`, and no packet tells: closes what is due.
+  /// Every packet before `time` has come: windows that have ended close.
   base::Expected<void> pass(base::UnixMicros time);
 
   /// Of the flows' hashes, the same in all windows.
@@ -79,7 +79,7 @@ class Windows {
   [[nodiscard]] std::uint64_t clock_jumps() const { return clock_jumps_; }
 
  private:
-  base::Expected<void> advance(base::UnixSeconds now);
+  base::Expected<void> advance(base::UnixSeconds now, std::chrono::seconds lateness);
   base::Expected<void> close_frontier();
   base::Expected<void> hand_over_window(const Window& window);
   base::Expected<void> report_silence(const Window* window);

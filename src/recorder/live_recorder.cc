@@ -5,8 +5,9 @@
 namespace weir::recorder {
 namespace {
 
-/// Flows of one drain come in no order, and some of them on either side of a window's edge.
-constexpr std::chrono::seconds kLateness{2};
+/// Flows of one drain come in no order, some of them on either side of a window's edge: `pass`
+/// closes windows, not a flow, unless the clock has jumped.
+constexpr std::chrono::seconds kLateness = std::chrono::hours(1);
 
 }  // namespace
 
@@ -19,7 +20,9 @@ LiveRecorder::LiveRecorder(const vpc::Network& network, const policy::Policy& po
 
 base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
                                        vpc::InterfaceIndex interface) {
-  auto open = windows_.at(flow.first);
+  // The kernel's clock is coarse: what came just after the last drain may seem to be before it.
+  const base::UnixMicros first = passed_ ? std::max(flow.first, *passed_) : flow.first;
+  auto open = windows_.at(first);
   if (!open) return tl::unexpected(open.error());
   flow::Window& window = **open;
   flow::FlowKey key;
@@ -35,19 +38,24 @@ base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
     return static_cast<std::uint16_t>((base::second_of(time) - window.start).count());
   };
   flow::Counters counters = flow.counters;
-  counters.first = second(flow.first);
-  counters.last = second(flow.last);
+  counters.first = second(first);
+  counters.last = second(std::max(flow.last, first));
   window.table.add(window.table.find_or_add(key, window.table.hash(key)), counters);
   window.has_traffic[key.interface] = true;
   return {};
 }
 
 base::Expected<void> LiveRecorder::skipped(vpc::InterfaceIndex interface, base::UnixMicros time) {
-  auto open = windows_.at(time);
+  auto open = windows_.at(passed_.value_or(time));
   if (!open) return tl::unexpected(open.error());
   const auto index = static_cast<std::size_t>(interface);
   (*open)->has_skipped[index] = (*open)->has_traffic[index] = true;
   return {};
+}
+
+base::Expected<void> LiveRecorder::pass(base::UnixMicros now) {
+  passed_ = now;
+  return windows_.pass(now);
 }
 
 }  // namespace weir::recorder

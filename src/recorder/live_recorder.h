@@ -2,6 +2,8 @@
 // capture's.
 #pragma once
 
+#include <optional>
+
 #include "flow/windows.h"
 #include "live/datapath.h"
 #include "recorder/flow_keys.h"
@@ -21,11 +23,11 @@ class LiveRecorder {
   /// A flow of `interface`. Errors: the sink's; nothing may follow one.
   base::Expected<void> add(const live::DrainedFlow& flow, vpc::InterfaceIndex interface);
   /// Some of the interface's packets could not be kept, among those that were drained at `time`:
-  /// its window gets a SKIPDATA record.
+  /// the window gets a SKIPDATA record in which the drained time begins.
   base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time);
   /// All flows before `now` were added: windows that have ended close, and interfaces without
   /// traffic get their NODATA.
-  base::Expected<void> pass(base::UnixMicros now) { return windows_.pass(now); }
+  base::Expected<void> pass(base::UnixMicros now);
   /// Hands over what there is; what follows makes further records of the same windows.
   base::Expected<void> hand_over() { return windows_.hand_over(); }
   /// Closes all windows.
@@ -37,6 +39,7 @@ class LiveRecorder {
   FlowKeys keys_;
   RecordMaker maker_;
   flow::Windows windows_;
+  std::optional<base::UnixMicros> passed_;  ///< nothing drained is older
 };
 
 }  // namespace weir::recorder

@@ -73,6 +73,20 @@ TEST(Windows, OneClosesAMinuteAfterItsEnd) {
   EXPECT_EQ(diary.last_completed, base::UnixSeconds(seconds(60)));
 }
 
+TEST(Windows, OneClosesAtItsEndWhenAllItsPacketsAreKnownToHaveCome) {
+  Diary diary;
+  Windows windows(kMinute, 2, diary, {});
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(10))));
+  EXPECT_TRUE(packet(windows, 70));
+  EXPECT_TRUE(packet(windows, 59));
+  (*windows.at(base::UnixMicros(seconds(59))))->has_skipped[0] = true;
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(59))));
+  EXPECT_TRUE(diary.lines.empty());
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(60))));
+  EXPECT_EQ(diary.lines,
+            (std::vector<std::string>{"flows 0:1", "skipped 0 of 0", "silence 0 of 1"}));
+}
+
 TEST(Windows, AnInterfaceWithoutTrafficIsSilentInEveryWindow) {
   Diary diary;
   Windows windows(kMinute, 2, diary, {});
