@@ -273,8 +273,8 @@ OURS = [*DEFAULT, "weir-reject-cause", "weir-network-acl-rule", "weir-security-g
     ({"protocol": 17, "dstport": 9999}, "203.0.113.12 → 10.0.0.9 port 9999/UDP refused: 3 packets, 180 bytes in 60 s"),
     ({"bytes": None}, "203.0.113.12 → 10.0.0.9 https (443/TCP) refused: 3 packets in 60 s"),
     ({"weir-reject-cause": "SECURITY_GROUP", "weir-security-group-rule": "sg-a+sg-b:ingress:*"},
-     "203.0.113.12 → 10.0.0.9 https (443/TCP) refused: 3 packets, 180 bytes in 60 s; no inbound rule of security group "
-     "sg-a+sg-b allows it"),
+     "203.0.113.12 → 10.0.0.9 https (443/TCP) refused: 3 packets, 180 bytes in 60 s; no inbound rule of security groups "
+     "sg-a and sg-b allows it"),
     ({"weir-reject-cause": "NETWORK_ACL", "weir-network-acl-rule": "acl-1:egress:90"},
      "203.0.113.12 → 10.0.0.9 https (443/TCP) refused: 3 packets, 180 bytes in 60 s; rule 90 of network ACL acl-1 denies it "
      "out of the subnet"),
