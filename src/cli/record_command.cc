@@ -200,6 +200,12 @@ int interrupted() {
   return failed({"", "interrupted", "what was read until then is recorded"}, kInterrupted);
 }
 
+/// Knows none without a file.
+base::Expected<recorder::AwsServices> services_of(const std::string& ip_ranges) {
+  if (ip_ranges.empty()) return recorder::AwsServices();
+  return recorder::AwsServices::read(ip_ranges);
+}
+
 int run(const Asked& asked) {
   if (auto checked = check_options(asked); !checked) return failed(checked.error(), kUsage);
   const auto network = vpc::read_network(asked.description);
@@ -208,12 +214,8 @@ int run(const Asked& asked) {
   if (!settings) return failed(settings.error(), kUsage);
   const auto policy = policy::Policy::compile(*network);
   if (!policy) return failed(policy.error());
-  recorder::AwsServices services;
-  if (!asked.ip_ranges.empty()) {
-    auto read = recorder::AwsServices::read(asked.ip_ranges);
-    if (!read) return failed(read.error());
-    services = std::move(*read);
-  }
+  const auto services = services_of(asked.ip_ranges);
+  if (!services) return failed(services.error());
   UntilInterrupted interruption;
   auto input = base::open_file(asked.capture, std::ref(interruption));
   if (!input) return failed(input.error());
@@ -234,7 +236,7 @@ int run(const Asked& asked) {
   std::optional<base::OutputForm> form;
   if (!asked.form.empty()) form = output_form(asked.form);
   RecordOutput output(*network, settings->flow_log.log_format, publisher, form);
-  auto recorder = recorder::Recorder::make(*network, *policy, services, *settings, output);
+  auto recorder = recorder::Recorder::make(*network, *policy, *services, *settings, output);
   if (!recorder) return failed(recorder.error());
 
   base::Expected<void> done = record_all(**reader, *recorder, output, interruption);

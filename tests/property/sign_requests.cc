@@ -6,7 +6,7 @@
 
 #include "aws/signer.h"
 
-int main() {
+int main() try {
   using namespace weir::aws;
   const auto json = nlohmann::json::parse(std::cin);
   for (const auto& each : json) {
@@ -27,4 +27,7 @@ int main() {
     std::cout << header_of(request.headers, "authorization") << '\n';
   }
   return 0;
+} catch (const std::exception& error) {
+  std::cerr << "sign_requests: " << error.what() << '\n';
+  return 1;
 }
