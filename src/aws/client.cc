@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "aws/xml.h"
+#include "base/number.h"
 
 namespace weir::aws {
 namespace {
@@ -70,12 +71,10 @@ std::string hint_for(const Failure& failure) {
 }
 
 std::chrono::milliseconds asked_wait(const Response& response) {
-  const std::string_view text = response.header("retry-after");
-  long seconds = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || stop != text.data() + text.size() || seconds < 0) return {};
+  const auto seconds = base::whole_number<long>(response.header("retry-after"));
+  if (!seconds || *seconds < 0) return {};
   constexpr long kLongest = 60;
-  return std::chrono::seconds(std::min(seconds, kLongest));
+  return std::chrono::seconds(std::min(*seconds, kLongest));
 }
 
 /// Whether a refusal may be for the time that the request was signed with; HEAD gives no reason.

@@ -1,7 +1,8 @@
 #include "aws/request.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/number.h"
 
 namespace weir::aws {
 namespace {
@@ -35,11 +36,10 @@ std::string encoded(std::string_view text, bool keeps_slash) {
 bool take_port(std::string& host, std::uint16_t& port) {
   const std::size_t colon = host.rfind(':');
   if (colon == std::string::npos || host.find(']', colon) != std::string::npos) return true;
-  const std::string digits = host.substr(colon + 1);
+  const auto number = base::whole_number<std::uint16_t>(host.substr(colon + 1));
   host.resize(colon);
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, port);
-  return error == std::errc() && stop == end && port != 0;
+  port = number.value_or(0);
+  return port != 0;
 }
 
 }  // namespace

@@ -194,6 +194,15 @@ Result<Response> S3::send(const ObjectName& name, Request request) {
   }
 }
 
+void PutOptions::set_on(Request& request) const {
+  if (!acl.empty()) request.set("x-amz-acl", acl);
+  if (!content_type.empty()) request.set("content-type", content_type);
+  if (!encryption.empty()) request.set("x-amz-server-side-encryption", encryption);
+  if (!kms_key_id.empty()) {
+    request.set("x-amz-server-side-encryption-aws-kms-key-id", kms_key_id);
+  }
+}
+
 Result<std::string> S3::put(const ObjectName& name, std::span<const std::uint8_t> bytes,
                             const PutOptions& options) {
   Request request = request_for("PUT", name, {});
@@ -204,14 +213,7 @@ Result<std::string> S3::put(const ObjectName& name, std::span<const std::uint8_t
   request.body_sha256 = base::hex(hash);
   request.headers = {{"x-amz-checksum-sha256", base64(hash)}};
   if (options.is_new) request.set("if-none-match", "*");
-  if (!options.acl.empty()) request.set("x-amz-acl", options.acl);
-  if (!options.content_type.empty()) request.set("content-type", options.content_type);
-  if (!options.encryption.empty()) {
-    request.set("x-amz-server-side-encryption", options.encryption);
-  }
-  if (!options.kms_key_id.empty()) {
-    request.set("x-amz-server-side-encryption-aws-kms-key-id", options.kms_key_id);
-  }
+  options.set_on(request);
   auto response = send(name, std::move(request));
   if (!response) return tl::unexpected(std::move(response.error()));
   return unquoted(response->header("etag"));

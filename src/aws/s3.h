@@ -44,6 +44,9 @@ struct PutOptions {
   std::string encryption;  ///< "AES256", "aws:kms"; "": as the bucket says
   std::string kms_key_id;  ///< of aws:kms; "": AWS's own key
   std::string content_type;
+
+  /// Puts them on a request, `is_new` apart.
+  void set_on(Request& request) const;
 };
 
 struct ObjectInfo {

@@ -28,14 +28,7 @@ base::Expected<std::vector<std::uint8_t>> read_next(std::ifstream& file, std::ui
 
 Result<std::string> S3::begin_parts(const ObjectName& name, const PutOptions& options) {
   Request request = request_for("POST", name, {{"uploads", ""}});
-  if (!options.acl.empty()) request.set("x-amz-acl", options.acl);
-  if (!options.content_type.empty()) request.set("content-type", options.content_type);
-  if (!options.encryption.empty()) {
-    request.set("x-amz-server-side-encryption", options.encryption);
-  }
-  if (!options.kms_key_id.empty()) {
-    request.set("x-amz-server-side-encryption-aws-kms-key-id", options.kms_key_id);
-  }
+  options.set_on(request);
   auto response = send(name, std::move(request));
   if (!response) return tl::unexpected(std::move(response.error()));
   const auto xml = parse_xml(response->body);

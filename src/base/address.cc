@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
+
+#include "base/number.h"
 
 namespace weir::base {
 namespace {
@@ -91,16 +92,14 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
   if (slash == std::string_view::npos) return std::nullopt;
   auto address = Address::parse(text.substr(0, slash));
   if (!address) return std::nullopt;
-  std::string_view digits = text.substr(slash + 1);
-  unsigned length = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  const auto length = whole_number<unsigned>(text.substr(slash + 1));
+  if (!length) return std::nullopt;
   // ::/0 must stay IPv6 although its bits, and those of a few longer prefixes, are no address's
   // own.
   bool ipv6 = text.substr(0, slash).find(':') != std::string_view::npos;
-  if (length > (ipv6 ? 128U : 32U)) return std::nullopt;
+  if (*length > (ipv6 ? 128U : 32U)) return std::nullopt;
   if (ipv6 && address->family() == Family::ipv4) return std::nullopt;  // ::ffff:a.b.c.d/n
-  return make(*address, length);
+  return make(*address, *length);
 }
 
 bool Prefix::contains(const Address& other) const {

@@ -1,6 +1,6 @@
 #include "cli/logged_record.h"
 
-#include <charconv>
+#include "base/number.h"
 
 namespace weir::cli {
 
@@ -37,15 +37,7 @@ std::string_view LoggedRecord::text(record::FieldId id) const {
 }
 
 std::optional<std::int64_t> LoggedRecord::number(record::FieldId id) const {
-  return whole_number(text(id));
-}
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t number = 0;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  if (error != std::errc{} || end != last) return std::nullopt;
-  return number;
+  return base::whole_number<std::int64_t>(text(id));
 }
 
 }  // namespace weir::cli

@@ -49,6 +49,4 @@ class LoggedRecord {
   std::shared_ptr<const std::string> owned_;
 };
 
-std::optional<std::int64_t> whole_number(std::string_view text);
-
 }  // namespace weir::cli

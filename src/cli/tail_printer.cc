@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/table.h"
 
@@ -152,7 +153,7 @@ class JsonTailPrinter : public TailPrinter {
     if (text == "-") return nullptr;
     const record::Field* field = record::find_field(column);
     if (field != nullptr && field->type != record::ParquetType::string) {
-      if (const auto number = whole_number(text)) return *number;
+      if (const auto number = base::whole_number<std::int64_t>(text)) return *number;
     }
     std::string plain(text);
     std::replace(plain.begin(), plain.end(), '\x7f', '.');

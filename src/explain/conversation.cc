@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
+
+#include "base/number.h"
 
 namespace weir::explain {
 namespace {
@@ -49,14 +50,11 @@ std::string sql_for(Wanted wanted, const std::vector<std::string>& fields) {
       wants_all ? "NULL" : line_of(fields), kIsFlow, refused, kKey);
 }
 
-base::Expected<void> check_fields(const std::vector<std::string>& present) {
-  std::string missing;
-  for (const std::string_view field : kNeeded) {
-    if (std::find(present.begin(), present.end(), field) != present.end()) continue;
-    missing += (missing.empty() ? "" : ", ") + std::string(field);
-  }
-  if (missing.empty()) return {};
-  return base::fail("the logs", "have no " + missing,
+base::Expected<void> check_fields(query::Engine& engine) {
+  const auto lacking = engine.lacking({kNeeded.begin(), kNeeded.end()});
+  if (!lacking) return tl::unexpected(lacking.error());
+  if (lacking->empty()) return {};
+  return base::fail("the logs", fmt::format("have no {}", fmt::join(*lacking, ", ")),
                     "without, nothing can be said of a connection");
 }
 
@@ -88,10 +86,7 @@ using Row = query::ResultSink::Row;
 template <typename T>
 std::optional<T> number(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
-  T value{};
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
-  return value;
+  return base::whole_number<T>(*text);
 }
 
 std::optional<Cause> cause_of(const std::optional<std::string>& reject_reason,
@@ -206,9 +201,9 @@ std::string_view to_string(Certainty certainty) {
 
 base::Expected<std::uint64_t> for_each_conversation(
     query::Engine& engine, Wanted wanted, const std::function<void(const Conversation&)>& each) {
+  if (auto fit = check_fields(engine); !fit) return tl::unexpected(fit.error());
   const auto fields = engine.fields();
   if (!fields) return tl::unexpected(fields.error());
-  if (auto fit = check_fields(*fields); !fit) return tl::unexpected(fit.error());
   Collector collector(each);
   if (auto done = engine.run(sql_for(wanted, *fields), collector); !done) {
     return tl::unexpected(done.error());

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <vector>
+
+#include "base/number.h"
 
 namespace weir::explain {
 namespace {
@@ -77,11 +78,7 @@ std::string acl_traffic(const weir_packet& packet, Direction direction) {
 
 /// The number in "acl-…:egress:100"; nothing for the closing `*`.
 std::optional<std::uint16_t> number_of(std::string_view rule) {
-  const std::string_view text = rule.substr(rule.rfind(':') + 1);
-  std::uint16_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return base::whole_number<std::uint16_t>(rule.substr(rule.rfind(':') + 1));
 }
 
 bool is_used(const std::vector<vpc::NetworkAclEntry>& entries, std::uint16_t number) {

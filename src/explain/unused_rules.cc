@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
+#include "base/number.h"
 #include "explain/icmp.h"
 #include "vpc/show.h"
 
@@ -69,9 +68,7 @@ base::Expected<Span> read_span(query::Engine& engine) {
     void columns(const std::vector<query::ResultColumn>& /*columns*/) override {}
     void row(Row row) override {
       const auto number = [](const std::optional<std::string>& text) {
-        std::int64_t value = 0;
-        if (text) std::from_chars(text->data(), text->data() + text->size(), value);
-        return value;
+        return text ? base::whole_number<std::int64_t>(*text).value_or(0) : 0;
       };
       const auto time = [&](const std::optional<std::string>& text) {
         return text ? std::optional(base::UnixSeconds(std::chrono::seconds(number(text))))

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <set>
+
+#include "base/number.h"
 
 namespace weir::logs {
 namespace {
@@ -15,13 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::optional<int> number(std::string_view text, std::size_t digits, int first, int last) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.size() != digits || error != std::errc{} || end != text.data() + text.size() ||
-      value < first || value > last) {
-    return std::nullopt;
-  }
-  return value;
+  const auto value = base::whole_number<int>(text);
+  return value && text.size() == digits && *value >= first && *value <= last ? value : std::nullopt;
 }
 
 std::optional<std::chrono::sys_days> date_of(std::string_view year, std::string_view month,

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <bit>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <string_view>
+
+#include "base/number.h"
 
 namespace weir::query {
 
@@ -33,16 +34,7 @@ inline std::optional<std::uint32_t> up_to_eight_digits(const char* text, std::si
                                     32U);
 }
 
-template <typename T>
-std::optional<T> number_by_digits(std::string_view text) {
-  T value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-/// What std::from_chars says of the whole text; nothing if it is no number or too large. REQUIRES:
-/// kNumberPadding bytes from the first may be read.
+/// The same as base::whole_number. REQUIRES: kNumberPadding bytes from the first may be read.
 template <typename T>
 std::optional<T> number(std::string_view text) {
   constexpr std::size_t kAtOnce = 8;
@@ -55,7 +47,7 @@ std::optional<T> number(std::string_view text) {
       if (value <= std::numeric_limits<T>::max()) return static_cast<T>(value);
     }
   }
-  return number_by_digits<T>(text);
+  return base::whole_number<T>(text);
 }
 
 }  // namespace weir::query

@@ -1,7 +1,8 @@
 #include "vpc/traffic.h"
 
-#include <charconv>
 #include <map>
+
+#include "base/number.h"
 
 namespace weir::vpc {
 namespace {
@@ -25,14 +26,13 @@ bool read_protocol(const JsonObject& object, const char* key, std::optional<std:
     out = name->second;
     return true;
   }
-  unsigned number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number > kMaxByte) {
+  const auto number = base::whole_number<unsigned>(text);
+  if (!number || *number > kMaxByte) {
     object.fail(key, "'" + text + "' is no protocol",
                 "give tcp, udp, icmp, icmpv6, a number from 0 to 255, or -1 for all");
     return false;
   }
-  out = static_cast<std::uint8_t>(number);
+  out = static_cast<std::uint8_t>(*number);
   return true;
 }
 

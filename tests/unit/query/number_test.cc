@@ -12,7 +12,7 @@ namespace {
 template <typename T>
 void expect_as_from_chars(const std::string& text) {
   const std::string padded = text + std::string(kNumberPadding, '7');  // no part of the number
-  EXPECT_EQ(number<T>(std::string_view(padded).substr(0, text.size())), number_by_digits<T>(text))
+  EXPECT_EQ(number<T>(std::string_view(padded).substr(0, text.size())), base::whole_number<T>(text))
       << text;
 }
 
