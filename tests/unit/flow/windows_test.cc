@@ -131,6 +131,19 @@ TEST(Windows, MoreFlowsThanThereIsRoomForAreHandedOverEarly) {
   EXPECT_EQ(diary.total, 1000U);
 }
 
+TEST(Windows, WhatIsHandedOverEarlyIsHandedOverOnceAndLeavesNoSilence) {
+  Diary diary;
+  Windows windows(kMinute, 1, diary, {});
+  ASSERT_TRUE(packet(windows, 5));
+  (*windows.at(base::UnixMicros(seconds(5))))->has_traffic[0] = true;
+  ASSERT_TRUE(windows.hand_over());
+  ASSERT_TRUE(packet(windows, 6));
+  ASSERT_TRUE(windows.hand_over());
+  ASSERT_TRUE(windows.pass(base::UnixMicros(kMinute)));
+  EXPECT_EQ(diary.total, 2U);
+  EXPECT_EQ(diary.lines, (std::vector<std::string>{"flows 0:1", "flows 0:1", "flows 0:0"}));
+}
+
 TEST(Windows, AnyOrderOfPacketsLosesNone) {
   Diary diary;
   Windows windows(kMinute, 1, diary, {});

@@ -136,6 +136,14 @@ TEST_F(RecorderTest, BothInterfacesRecordWhatPassesBetweenThem) {
   EXPECT_EQ(summary_.recorded, 2U);
 }
 
+TEST_F(RecorderTest, OnlyWhatIsSubscribedIsRecorded) {
+  settings_.subscribed = {false, true, false};
+  packet(1, udp("10.0.1.5", 1000, "10.0.1.7", 53));
+  EXPECT_EQ(record(), (std::vector<std::string>{
+                          "eni-b 10.0.1.5 10.0.1.7 1000 53 1 28 1700000401 1700000401 ACCEPT "
+                          "ingress OK"}));
+}
+
 TEST_F(RecorderTest, WhatTheSendersGroupRefusesNeverReachesTheReceiver) {
   packet(1, udp("10.0.1.9", 1000, "10.0.1.7", 53));
   const auto lines = record();
