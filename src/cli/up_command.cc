@@ -11,7 +11,7 @@
 #include "cli/interruption.h"
 #include "cli/options.h"
 #include "service/config.h"
-#include "service/recorder.h"
+#include "service/service.h"
 
 namespace weir::cli {
 namespace {
@@ -37,13 +37,13 @@ int run(const std::string& path) {
   auto config = service::read_config(path);
   if (!config) return failed(config.error());
   watch_interruption();
-  auto recorder = service::Recorder::start(std::move(*config), now(), say);
-  if (!recorder) return failed(recorder.error());
+  auto service = service::Service::start(std::move(*config), now(), say);
+  if (!service) return failed(service.error());
   while (wait_for_next_second()) {
-    if (auto done = (*recorder)->tick(now()); !done) return failed(done.error());
+    if (auto done = (*service)->tick(now()); !done) return failed(done.error());
   }
-  if (auto done = (*recorder)->stop(now()); !done) return failed(done.error());
-  const service::Status& status = (*recorder)->status();
+  if (auto done = (*service)->stop(now()); !done) return failed(done.error());
+  const service::Status& status = (*service)->status();
   fmt::print(stderr,
              "{} packets seen: {} in flows, {} in SKIPDATA, {} not IP or not logged; {} records in "
              "{} objects\n",

@@ -1,4 +1,4 @@
-#include "service/recorder.h"
+#include "service/service.h"
 
 #include <fmt/format.h>
 
@@ -54,44 +54,64 @@ struct Watched {
   std::string complaint;  ///< why it is not attached, as it was last told
 };
 
-bool is_of(const FlowLogConfig& flow_log, const vpc::Network& network,
-           const vpc::NetworkInterface& interface) {
-  const auto& ids = flow_log.resource_ids;
-  const auto has = [&ids](const std::string& id) {
-    return std::find(ids.begin(), ids.end(), id) != ids.end();
-  };
-  switch (flow_log.resource_type) {
+/// The resource that an interface is in, or is.
+const std::string& resource_of(ResourceType type, const vpc::Network& network,
+                               const vpc::NetworkInterface& interface) {
+  switch (type) {
     case ResourceType::vpc:
-      return has(network[interface.vpc].id);
+      return network[interface.vpc].id;
     case ResourceType::subnet:
-      return has(network[interface.subnet].id);
+      return network[interface.subnet].id;
     default:
-      return has(interface.id);
+      return interface.id;
   }
+}
+
+/// Which interfaces a flow log is of, by index: those of this host. Error: a resource has none.
+base::Expected<std::vector<bool>> subscribed(const FlowLogConfig& config,
+                                             const vpc::Network& network) {
+  std::vector<bool> out(network.interfaces.size());
+  for (const std::string& id : config.resource_ids) {
+    bool has_interface = false;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const vpc::NetworkInterface& interface = network.interfaces[i];
+      if (interface.device.empty()) continue;
+      if (resource_of(config.resource_type, network, interface) != id) continue;
+      out[i] = has_interface = true;
+    }
+    if (!has_interface) {
+      return base::fail("resource-ids", id + " has no interface with a device",
+                        "give the id of a described VPC, subnet or interface of the type that "
+                        "resource-type says, and interfaces the tag weir:device");
+    }
+  }
+  return out;
 }
 
 /// All interfaces of one flow log lie in one account and one region, as their objects' keys say.
 base::Expected<recorder::Settings> settings_of(const FlowLogConfig& config,
                                                const vpc::Network& network) {
   recorder::Settings settings;
+  auto interfaces = subscribed(config, network);
+  if (!interfaces) return tl::unexpected(interfaces.error());
+  settings.subscribed = std::move(*interfaces);
   settings.flow_log = config.settings;
   deliver::FlowLog& flow_log = settings.flow_log;
-  for (const vpc::NetworkInterface& interface : network.interfaces) {
-    const bool is_wanted = is_of(config, network, interface);
-    settings.subscribed.push_back(is_wanted);
-    if (!is_wanted) continue;
+  const bool is_region_given = !flow_log.region.empty();
+  for (std::size_t i = 0; i < settings.subscribed.size(); ++i) {
+    if (!settings.subscribed[i]) continue;
+    const vpc::NetworkInterface& interface = network.interfaces[i];
+    const std::string region = vpc::region_of(network[interface.subnet].availability_zone);
     if (flow_log.account_id.empty()) flow_log.account_id = interface.owner_id;
-    if (flow_log.region.empty()) {
-      flow_log.region = vpc::region_of(network[interface.subnet].availability_zone);
+    if (flow_log.region.empty()) flow_log.region = region;
+    if (interface.owner_id != flow_log.account_id ||
+        (!is_region_given && region != flow_log.region)) {
+      return base::fail(interface.id, "lies in another account or region than the flow log",
+                        "make a flow log for each, or give region");
     }
   }
-  const std::string name = config.resource_ids.front();
-  if (flow_log.account_id.empty()) {
-    return base::fail("the flow log of " + name, "has no interface",
-                      "give the id of a described VPC, subnet or interface");
-  }
   if (flow_log.region.empty()) {
-    return base::fail("the flow log of " + name, "has no region",
+    return base::fail("the flow log of " + config.resource_ids.front(), "has no region",
                       "give region, or AvailabilityZone in the description");
   }
   if (flow_log.id.empty()) {
@@ -108,7 +128,7 @@ constexpr std::chrono::seconds kAwsInterval{300};  // between publications
 
 }  // namespace
 
-struct Recorder::State {
+struct Service::State {
   State(Config the_config, Log the_log) : config(std::move(the_config)), log(std::move(the_log)) {}
 
   base::Expected<void> start(base::UnixMicros now);
@@ -116,6 +136,7 @@ struct Recorder::State {
   void attach(Watched& one);
   base::Expected<void> try_to_attach(Watched& one);
   void let_go(Watched& one);
+  base::Expected<void> skip(vpc::InterfaceIndex interface, base::UnixMicros now);
   base::Expected<void> drain(base::UnixMicros now);
   base::Expected<void> account(const live::PointAccount& point, base::UnixMicros now);
   [[nodiscard]] vpc::InterfaceIndex interface_of(live::Port port) const;
@@ -136,7 +157,7 @@ struct Recorder::State {
   Status status;
 };
 
-base::Expected<void> Recorder::State::start(base::UnixMicros now) {
+base::Expected<void> Service::State::start(base::UnixMicros now) {
   auto read = vpc::read_network(config.vpc);
   if (!read) return tl::unexpected(read.error());
   network = std::move(*read);
@@ -166,11 +187,16 @@ base::Expected<void> Recorder::State::start(base::UnixMicros now) {
                        {},
                        {}});
   }
+  for (const auto& [id, mode] : config.modes) {
+    const auto interface = network.find_interface(id);
+    if (interface && !network[*interface].device.empty()) continue;
+    return base::fail("network-interface-id", id + " is no described interface with a device",
+                      "`weir vpc show` lists the interfaces; weir:device is a tag");
+  }
   if (watched.empty()) {
     return base::fail(config.vpc.string(), "no interface has a device",
                       "give interfaces the tag weir:device, and weir:netns where it lies in one");
   }
-  status.described = watched.size();
   // Every window has its NODATA from the one on that the service began in.
   for (const auto& flow_log : flow_logs) {
     if (auto done = flow_log->recorder->pass(now); !done) return done;
@@ -179,7 +205,7 @@ base::Expected<void> Recorder::State::start(base::UnixMicros now) {
   return {};
 }
 
-base::Expected<void> Recorder::State::open(const FlowLogConfig& asked) {
+base::Expected<void> Service::State::open(const FlowLogConfig& asked) {
   auto settings = settings_of(asked, network);
   if (!settings) return tl::unexpected(settings.error());
   auto publisher = deliver::Publisher::open(asked.log_destination, settings->flow_log);
@@ -195,7 +221,7 @@ base::Expected<void> Recorder::State::open(const FlowLogConfig& asked) {
 }
 
 /// Says why it cannot be, once.
-void Recorder::State::attach(Watched& one) {
+void Service::State::attach(Watched& one) {
   const auto done = try_to_attach(one);
   const std::string complaint = done ? "" : done.error().message();
   if (!complaint.empty() && complaint != one.complaint) {
@@ -204,7 +230,7 @@ void Recorder::State::attach(Watched& one) {
   one.complaint = complaint;
 }
 
-base::Expected<void> Recorder::State::try_to_attach(Watched& one) {
+base::Expected<void> Service::State::try_to_attach(Watched& one) {
   const vpc::NetworkInterface& interface = network[one.interface];
   const auto addresses = live::addresses_of(one.device);
   if (!addresses) return tl::unexpected(addresses.error());
@@ -231,7 +257,6 @@ base::Expected<void> Recorder::State::try_to_attach(Watched& one) {
                                  one.device);
   if (!hook) return tl::unexpected(hook.error());
   one.hook.emplace(std::move(*hook));
-  ++status.attached;
   log(fmt::format("{} is recorded at {}{} ({}, {})", interface.id, one.device.name,
                   one.device.network_namespace.empty() ? "" : " in " + one.device.network_namespace,
                   one.hook->attachment() == live::Attachment::tcx ? "tcx" : "clsact",
@@ -240,17 +265,16 @@ base::Expected<void> Recorder::State::try_to_attach(Watched& one) {
 }
 
 /// What was counted stays with the kernel until the next drain.
-void Recorder::State::let_go(Watched& one) {
+void Service::State::let_go(Watched& one) {
   one.hook.reset();
-  --status.attached;
   log(fmt::format("{}: its device {} is gone", network[one.interface].id, one.device.name));
 }
 
-vpc::InterfaceIndex Recorder::State::interface_of(live::Port port) const {
+vpc::InterfaceIndex Service::State::interface_of(live::Port port) const {
   return interfaces[static_cast<std::size_t>(port)];
 }
 
-base::Expected<void> Recorder::State::drain(base::UnixMicros now) {
+base::Expected<void> Service::State::drain(base::UnixMicros now) {
   base::Expected<void> result;
   const auto points = datapath->drain(now, [&](const live::DrainedFlow& flow) {
     const vpc::InterfaceIndex interface = interface_of(flow.port);
@@ -267,8 +291,8 @@ base::Expected<void> Recorder::State::drain(base::UnixMicros now) {
   return result;
 }
 
-base::Expected<void> Recorder::State::account(const live::PointAccount& point,
-                                              base::UnixMicros now) {
+base::Expected<void> Service::State::account(const live::PointAccount& point,
+                                             base::UnixMicros now) {
   const vpc::InterfaceIndex interface = interface_of(point.port);
   status.seen += point.seen();
   status.recorded += point.recorded;
@@ -284,6 +308,11 @@ base::Expected<void> Recorder::State::account(const live::PointAccount& point,
   if (point.overflow() == 0) return {};
   log(fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more capacity.flows",
                   network[interface].id, to_string(point.direction), point.overflow()));
+  return skip(interface, now);
+}
+
+/// Records of the interface are missing since the last drain.
+base::Expected<void> Service::State::skip(vpc::InterfaceIndex interface, base::UnixMicros now) {
   for (const auto& flow_log : flow_logs) {
     if (!flow_log->settings.subscribed[static_cast<std::size_t>(interface)]) continue;
     if (auto done = flow_log->recorder->skipped(interface, now); !done) return done;
@@ -291,7 +320,7 @@ base::Expected<void> Recorder::State::account(const live::PointAccount& point,
   return {};
 }
 
-base::Expected<void> Recorder::State::turn(base::UnixMicros now, bool publishes_all) {
+base::Expected<void> Service::State::turn(base::UnixMicros now, bool publishes_all) {
   if (auto done = drain(now); !done) return done;
   for (const auto& flow_log : flow_logs) {
     if (auto done = flow_log->recorder->pass(now); !done) return done;
@@ -308,7 +337,7 @@ base::Expected<void> Recorder::State::turn(base::UnixMicros now, bool publishes_
 }
 
 /// Everything that there is, whether its window is over or not.
-base::Expected<void> Recorder::State::publish() {
+base::Expected<void> Service::State::publish() {
   for (const auto& flow_log : flow_logs) {
     if (auto done = flow_log->recorder->hand_over(); !done) return done;
     if (auto done = flow_log->objects->publish_all(); !done) return done;
@@ -316,7 +345,7 @@ base::Expected<void> Recorder::State::publish() {
   return {};
 }
 
-void Recorder::State::tell_published(FlowLog& flow_log) {
+void Service::State::tell_published(FlowLog& flow_log) {
   for (const deliver::PublishedObject& object : flow_log.objects->take_published()) {
     ++status.objects;
     log(fmt::format("{}/{} ({} records, {} bytes)", flow_log.destination, object.key,
@@ -324,35 +353,37 @@ void Recorder::State::tell_published(FlowLog& flow_log) {
   }
 }
 
-base::Expected<std::unique_ptr<Recorder>> Recorder::start(Config config, base::UnixMicros now,
-                                                          Log log) {
+base::Expected<std::unique_ptr<Service>> Service::start(Config config, base::UnixMicros now,
+                                                        Log log) {
   auto state = std::make_unique<State>(std::move(config), std::move(log));
   if (auto started = state->start(now); !started) return tl::unexpected(started.error());
   for (Watched& one : state->watched) state->attach(one);
-  return std::unique_ptr<Recorder>(new Recorder(std::move(state)));
+  return std::unique_ptr<Service>(new Service(std::move(state)));
 }
 
-Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Recorder::~Recorder() = default;
+Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Service::~Service() = default;
 
-base::Expected<void> Recorder::tick(base::UnixMicros now) {
+base::Expected<void> Service::tick(base::UnixMicros now) {
   State& state = *state_;
   for (Watched& one : state.watched) {
     if (one.hook && !one.hook->is_attached()) state.let_go(one);
     if (!one.hook) state.attach(one);
+    if (one.hook) continue;
+    // Nobody can say that it was silent.
+    if (auto done = state.skip(one.interface, now); !done) return done;
   }
   const bool is_due = state.config.publish_interval < kAwsInterval && now >= state.next_publication;
   if (is_due) state.next_publication = now + state.config.publish_interval;
   return state.turn(now, is_due);
 }
 
-base::Expected<void> Recorder::stop(base::UnixMicros now) {
+base::Expected<void> Service::stop(base::UnixMicros now) {
   for (Watched& one : state_->watched) one.hook.reset();  // nothing is counted from here on
-  state_->status.attached = 0;
   return state_->turn(now, true);
 }
 
-const Status& Recorder::status() const {
+const Status& Service::status() const {
   return state_->status;
 }
 

@@ -1,4 +1,4 @@
-// The recorder of `weir up`: what the kernel counts becomes windows, records and objects.
+// `weir up`: what the kernel counts becomes windows, records and objects.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,6 @@ struct Status {
   std::uint64_t mismatches = 0;  ///< packets that are in none of these: a defect
   std::uint64_t records = 0;
   std::uint64_t objects = 0;
-  std::size_t attached = 0;   ///< interfaces
-  std::size_t described = 0;  ///< that have a weir:device
 };
 
 /// Takes what a person who runs the service should know, a line each.
@@ -31,18 +29,20 @@ using Log = std::function<void(const std::string& line)>;
 
 /// Called by one thread. Destroying it detaches from all interfaces; what was not published is lost
 /// unless `stop` was called.
-class Recorder {
+class Service {
  public:
   /// Reads the description, loads the kernel's part, attaches to every device that is there.
-  /// Errors: the description, the kernel, a flow log of a resource that is not described.
-  static base::Expected<std::unique_ptr<Recorder>> start(Config config, base::UnixMicros now,
-                                                         Log log);
-  ~Recorder();
-  Recorder(const Recorder&) = delete;
-  Recorder& operator=(const Recorder&) = delete;
+  /// Errors: the description, the kernel, an id in the configuration that is not described or is
+  /// not recorded here.
+  static base::Expected<std::unique_ptr<Service>> start(Config config, base::UnixMicros now,
+                                                        Log log);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
 
   /// Takes what the kernel has counted, attaches to devices that have come, closes windows that are
-  /// over and publishes their objects. Errors: the kernel's, the destination's.
+  /// over and publishes their objects. An interface whose device is not there gets SKIPDATA, not
+  /// NODATA. Errors: the kernel's, the destination's.
   base::Expected<void> tick(base::UnixMicros now);
   /// The last tick: closes and publishes everything, detaches.
   base::Expected<void> stop(base::UnixMicros now);
@@ -51,7 +51,7 @@ class Recorder {
 
  private:
   struct State;
-  explicit Recorder(std::unique_ptr<State> state);
+  explicit Service(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -25,16 +25,48 @@ build_hosts
 start_servers
 
 fields='${interface-id} ${flow-direction} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${action} ${log-status} ${weir-reject-cause} ${weir-network-acl-rule} ${weir-security-group-rule}'
+# Two interfaces more: one whose device is not there, one of another host.
+python3 - "$work/vpc.json" <<'PY'
+import copy, json, sys
+network = json.load(open("demo/vpc.json"))
+for number, tags in ((1, [("weir:device", "eth9")]), (2, [])):
+    other = copy.deepcopy(network["NetworkInterfaces"][0])
+    other["NetworkInterfaceId"] = f"eni-0c{number:015x}"
+    other["PrivateIpAddress"] = f"10.20.1.{100 + number}"
+    other["PrivateIpAddresses"] = [{"Primary": True, "PrivateIpAddress": other["PrivateIpAddress"]}]
+    other["Ipv6Addresses"] = []
+    other["TagSet"] = [{"Key": key, "Value": value} for key, value in tags]
+    network["NetworkInterfaces"].append(other)
+json.dump(network, open(sys.argv[1], "w"))
+PY
+vpc=$(python3 -c 'import json; print(json.load(open("demo/vpc.json"))["Vpcs"][0]["VpcId"])')
 cat >"$work/weir.toml" <<TOML
-vpc = "$PWD/demo/vpc.json"
+vpc = "vpc.json"
 publish-interval = 1
 [[flow-log]]
-resource-type = "NetworkInterface"
-resource-ids = ["eni-0a10000000000010a", "eni-0a20000000000020a", "eni-0b30000000000030b"]
+resource-type = "VPC"
+resource-ids = ["$vpc"]
 max-aggregation-interval = 60
 log-format = "$fields"
 log-destination = "logs"
+[[flow-log]]
+resource-type = "NetworkInterface"
+resource-ids = ["eni-0a10000000000010a"]
+traffic-type = "REJECT"
+max-aggregation-interval = 60
+log-format = "$fields"
+log-destination = "rejects"
 TOML
+for wrong in 's/"eni-0a1[^"]*"/"eni-0c0000000000002"/' 's/"eni-0a1[^"]*"/"eni-typo"/' 's/"vpc-[^"]*"/"vpc-typo"/'; do
+  sed "$wrong" "$work/weir.toml" >"$work/wrong.toml"
+  status=0
+  "$weir" up --config "$work/wrong.toml" 2>"$work/wrong.log" || status=$?
+  [[ $status == 1 ]] && grep -q 'has no interface with a device' "$work/wrong.log" || {
+    echo "$wrong: status $status"
+    cat "$work/wrong.log"
+    exit 1
+  }
+done
 "$weir" up --config "$work/weir.toml" 2>"$work/up.log" &
 up=$!
 for interface in eni-0a10000000000010a eni-0a20000000000020a eni-0b30000000000030b; do
@@ -59,7 +91,9 @@ for capture in "${captures[@]}"; do wait "$capture" || true; done
 kill "$up"
 wait "$up" || { echo "weir up ended with $?"; cat "$work/up.log"; exit 1; }
 
-find "$work/logs" -name '*.log.gz' -exec gzip -dc {} + | awk '$11 == "OK"' >"$work/records"
+lines_of() { find "$work/$1" -name '*.log.gz' -exec gzip -dc {} + | grep -v '^interface-id ' | sort; }
+lines_of logs >"$work/lines"
+awk '$11 == "OK"' "$work/lines" >"$work/records"
 failures=0
 same() { # WHAT EXPECTED GOT
   [[ $2 == "$3" ]] && return
@@ -98,13 +132,19 @@ done
 # The verdicts, by what the kernel never saw.
 verdicts() { awk '$11 == "OK" { print $1, $2, $3, $4, $5, $6, $7, $10, $12, $13, $14 }' | sort -u; }
 for interface in "${!hosts[@]}"; do
-  "$weir" record --read "$work/${hosts[$interface]}.pcap" --vpc demo/vpc.json --interface "$interface" \
+  "$weir" record --read "$work/${hosts[$interface]}.pcap" --vpc "$work/vpc.json" --interface "$interface" \
     --log-format "$fields" --log-destination "$work/replayed" 2>>"$work/up.log"
 done
 same "verdicts" "$(find "$work/replayed" -name '*.log.gz' -exec gzip -dc {} + | verdicts)" \
   "$(verdicts <"$work/records")"
 refused=$(verdicts <"$work/records" | grep -c REJECT)
 ((refused >= 7)) || same "kinds of refusal" "7" "$refused"
+
+same "the flow log of web's REJECT" "$(awk '/^eni-0a1/ && $10 == "REJECT"' "$work/records")" \
+  "$(lines_of rejects | awk '$11 == "OK"')"
+same "an interface whose device is not there" "SKIPDATA" \
+  "$(awk '$1 == "eni-0c000000000000001" { print $11 }' "$work/lines" | sort -u)"
+same "an interface of another host" "" "$(grep eni-0c000000000000002 "$work/lines" || true)"
 
 if ((failures)); then
   cat "$work/up.log" "$work/flows"
