@@ -40,7 +40,8 @@ struct Capacity {
   std::size_t ports = WEIR_MAX_PORTS;
 };
 
-/// A flow that met one verdict between two drains. ICMP has ports 0 and 0, as its records have.
+/// A flow that met one verdict between two drains, as one processor saw it: of a flow whose packets
+/// came on several, there are several. ICMP has ports 0 and 0, as its records have.
 struct DrainedFlow {
   Port port{};
   vpc::Direction direction{};

@@ -12,6 +12,8 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <thread>
+#include <tuple>
 #include <vector>
 
 #include "integration/live_network.h"
@@ -82,11 +84,28 @@ class Live : public ::testing::Test {
   /// Each packet is accounted for at each point.
   std::vector<PointAccount> drain() {
     flows.clear();
-    const auto points =
-        datapath->drain(now(), [this](const DrainedFlow& flow) { flows.push_back(flow); });
+    parts = 0;
+    const auto points = datapath->drain(now(), [this](const DrainedFlow& flow) { keep(flow); });
     EXPECT_TRUE(points) << points.error().message();
     for (const auto& point : *points) EXPECT_EQ(point.accounted(), point.seen());
     return *points;
+  }
+
+  /// Each processor has its own part of a flow; here they are one.
+  void keep(const DrainedFlow& part) {
+    const auto identity = [](const DrainedFlow& flow) {
+      return std::tuple(flow.port, flow.direction, flow.src, flow.dst, flow.srcport, flow.dstport,
+                        flow.protocol, flow.counters.accept, flow.counters.cause,
+                        flow.counters.group_rule, flow.counters.acl_rule);
+    };
+    ++parts;
+    const auto same = std::find_if(flows.begin(), flows.end(), [&](const DrainedFlow& flow) {
+      return identity(flow) == identity(part);
+    });
+    if (same == flows.end()) return flows.push_back(part);
+    same->first = std::min(same->first, part.first);
+    same->last = std::max(same->last, part.last);
+    same->counters.add(part.counters);
   }
 
   /// "ingress ACCEPT sg-1:ingress:1", of the flows to or from a port.
@@ -109,6 +128,7 @@ class Live : public ::testing::Test {
   std::optional<policy::Policy> policy;
   std::optional<Hook> hook;
   std::vector<DrainedFlow> flows;
+  std::size_t parts = 0;  ///< of them, as they were drained
 };
 
 TEST_F(Live, APingIsRecordedInBothDirections) {
@@ -146,6 +166,30 @@ TEST_F(Live, TheHostsEndOfAVethPairSeesTheDirectionsTurnedRound) {
     EXPECT_EQ((flow.direction == Direction::egress ? flow.src : flow.dst).to_string(), kOwner);
     EXPECT_EQ(flow.counters.accept, 1);
   }
+}
+
+TEST_F(Live, EachProcessorHandsOverItsOwnPartOfAFlow) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "this machine has one processor";
+  load(Mode::observe, network_with("", kEverything));
+  attach();
+  const auto socket = owner->socket(SOCK_DGRAM);
+  const sockaddr_in to = endpoint(kPeer, 5000);  // not connected, or the answer would be an error
+  for (const std::size_t processor : {0U, 1U}) {
+    std::thread([&] {
+      cpu_set_t only;
+      CPU_ZERO(&only);
+      CPU_SET(processor, &only);
+      ASSERT_EQ(sched_setaffinity(0, sizeof(only), &only), 0);
+      ASSERT_EQ(sendto(socket.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
+                1);
+    }).join();
+  }
+  drain();
+  const auto sent = std::find_if(flows.begin(), flows.end(),
+                                 [](const DrainedFlow& flow) { return flow.dstport == 5000; });
+  ASSERT_NE(sent, flows.end());
+  EXPECT_EQ(sent->counters.packets, 2U);
+  EXPECT_GT(parts, flows.size());
 }
 
 TEST_F(Live, EveryDatagramOfAFloodIsCounted) {
