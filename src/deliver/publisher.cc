@@ -4,8 +4,8 @@
 #include <map>
 #include <utility>
 
-#include "deliver/destination.h"
 #include "deliver/file.h"
+#include "deliver/handover.h"
 #include "deliver/object_key.h"
 
 namespace weir::deliver {
@@ -28,8 +28,8 @@ struct Publisher::State {
     auto finished = object->finish();
     if (!finished) return tl::unexpected(finished.error());
     published.push_back({key_folder(flow_log, slot) + finished->name, records, finished->bytes});
-    if (destination == nullptr) return {};
-    return destination->take(published.back(), root / published.back().key);
+    if (handover == nullptr) return {};
+    return handover->take(published.back(), root / published.back().key);
   }
 
   std::filesystem::path root;
@@ -38,7 +38,7 @@ struct Publisher::State {
   std::map<base::UnixSeconds, std::unique_ptr<Object>> open;
   std::map<base::UnixSeconds, unsigned> parts;  ///< objects begun, by slot
   std::vector<PublishedObject> published;
-  Destination* destination = nullptr;
+  Handover* handover = nullptr;
 };
 
 Publisher::Publisher(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -57,8 +57,8 @@ base::Expected<Publisher> Publisher::open(const std::string& folder, FlowLog flo
   return Publisher(std::move(state));
 }
 
-void Publisher::deliver_to(Destination& destination) {
-  state_->destination = &destination;
+void Publisher::deliver_to(Handover& handover) {
+  state_->handover = &handover;
 }
 
 base::Expected<void> Publisher::add(const record::Record& record) {
@@ -86,8 +86,8 @@ base::Expected<void> Publisher::finish() {
     auto done = state_->publish(state_->open.begin()->first);
     if (!done && first) first = done;
   }
-  if (state_->destination != nullptr) {
-    auto delivered = state_->destination->finish();
+  if (state_->handover != nullptr) {
+    auto delivered = state_->handover->finish();
     if (!delivered && first) first = delivered;
   }
   return first;

@@ -21,7 +21,7 @@ struct PublishedObject {
   std::uint64_t bytes = 0;  ///< as stored
 };
 
-class Destination;
+class Handover;
 
 /// Writes objects under a folder. An object is written to a temporary name, synced, and renamed to
 /// the name that its content decides, so that a reader never sees half an object, and the same
@@ -35,8 +35,8 @@ class Publisher {
   static base::Expected<Publisher> open(const std::string& folder, FlowLog flow_log,
                                         ObjectLimits limits = {});
   /// Hands each object on when it is finished; the folder is then only where they are written.
-  /// `destination` outlives the publisher.
-  void deliver_to(Destination& destination);
+  /// `handover` outlives the publisher.
+  void deliver_to(Handover& handover);
 
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;

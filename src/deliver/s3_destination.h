@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "aws/s3.h"
-#include "deliver/destination.h"
+#include "deliver/handover.h"
 
 namespace weir::deliver {
 
@@ -43,7 +43,7 @@ aws::Result<void> probe(aws::S3& s3, const S3Place& place, const std::string& ac
 
 /// Uploads several objects at once, behind the back of who writes them. What cannot be delivered
 /// stays in its file.
-class S3Destination : public Destination {
+class S3Destination : public Handover {
  public:
   /// `s3` outlives it.
   S3Destination(aws::S3& s3, S3Place place, unsigned uploads_at_once = 4);

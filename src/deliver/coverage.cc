@@ -1,0 +1,60 @@
+#include "deliver/coverage.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace weir::deliver {
+namespace {
+
+using Spans = Coverage::Spans;
+
+/// The first span that ends at or after `time`.
+Spans::iterator reaching(Spans& spans, base::UnixSeconds time) {
+  auto at = spans.upper_bound(time);
+  if (at != spans.begin() && std::prev(at)->second >= time) --at;
+  return at;
+}
+
+void add_span(Spans& spans, base::UnixSeconds start, base::UnixSeconds end) {
+  auto at = reaching(spans, start);
+  while (at != spans.end() && at->first <= end) {
+    start = std::min(start, at->first);
+    end = std::max(end, at->second);
+    at = spans.erase(at);
+  }
+  spans.emplace(start, end);
+}
+
+void remove_span(Spans& spans, base::UnixSeconds start, base::UnixSeconds end) {
+  auto at = reaching(spans, start);
+  while (at != spans.end() && at->first < end) {
+    const auto [first, last] = *at;
+    at = spans.erase(at);
+    if (first < start) spans.emplace(first, std::min(last, start));
+    if (last > end) spans.emplace(std::max(first, end), last);
+  }
+}
+
+}  // namespace
+
+void Coverage::add(const std::string& interface_id, base::UnixSeconds start,
+                   base::UnixSeconds end) {
+  if (start < end) add_span(interfaces_[interface_id], start, end);
+}
+
+void Coverage::add(const Coverage& other) {
+  for (const auto& [id, spans] : other.interfaces_) {
+    for (const auto& [start, end] : spans) add(id, start, end);
+  }
+}
+
+void Coverage::remove(const Coverage& other) {
+  for (const auto& [id, spans] : other.interfaces_) {
+    const auto mine = interfaces_.find(id);
+    if (mine == interfaces_.end()) continue;
+    for (const auto& [start, end] : spans) remove_span(mine->second, start, end);
+    if (mine->second.empty()) interfaces_.erase(mine);
+  }
+}
+
+}  // namespace weir::deliver

@@ -1,0 +1,33 @@
+// Which windows of which interfaces records lie in: what SKIPDATA has to stand for if they are
+// lost.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/time.h"
+
+namespace weir::deliver {
+
+class Coverage {
+ public:
+  /// Half-open times by where they begin; they neither overlap nor touch.
+  using Spans = std::map<base::UnixSeconds, base::UnixSeconds>;
+
+  /// Windows of an interface from `start` up to, but not with, `end`.
+  void add(const std::string& interface_id, base::UnixSeconds start, base::UnixSeconds end);
+  void add(const Coverage& other);
+  /// Takes away what `other` covers.
+  void remove(const Coverage& other);
+
+  [[nodiscard]] bool empty() const { return interfaces_.empty(); }
+  [[nodiscard]] const std::map<std::string, Spans>& interfaces() const { return interfaces_; }
+
+  friend bool operator==(const Coverage&, const Coverage&) = default;
+
+ private:
+  std::map<std::string, Spans> interfaces_;  ///< none of them without a span
+};
+
+}  // namespace weir::deliver

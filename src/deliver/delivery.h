@@ -1,0 +1,58 @@
+// The threads that take one flow log's segments from its spool to its destination.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "deliver/destination.h"
+#include "deliver/spool.h"
+
+namespace weir::deliver {
+
+/// Between attempts. The first pause is of `first` length, each further one twice as long, up to
+/// `longest`; what is waited is a random part of it, so that many hosts do not come back at the
+/// same moment. After `access_error` it is all of `longest`.
+struct DeliveryPauses {
+  std::chrono::milliseconds first{1'000};
+  std::chrono::milliseconds longest{60'000};
+};
+
+struct DeliveryStatus {
+  std::uint64_t delivered = 0;  ///< segments
+  std::uint64_t delivered_bytes = 0;
+  std::uint64_t failures = 0;  ///< of attempts
+  /// Of the last attempt; nothing after one that delivered.
+  std::optional<Undelivered> error;
+};
+
+/// Delivers as long as it lives: for days, if the destination is away so long. What waits when it
+/// is destroyed stays in the spool.
+class Delivery {
+ public:
+  using Log = Spool::Log;
+
+  /// `spool` outlives it. Trouble is logged when it begins, changes and ends, not at each attempt.
+  Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses, Log log);
+  /// Cancels what is under way.
+  ~Delivery();
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+
+  /// Says that something was sealed, for those who would find out only after a pause otherwise.
+  void wake();
+  /// Waits until nothing waits any more. False: an attempt has failed, or the time is over.
+  bool drain(std::chrono::milliseconds longest);
+
+  [[nodiscard]] DeliveryStatus status() const;
+  [[nodiscard]] std::string destination() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::deliver
