@@ -49,6 +49,7 @@ format: ## put all C and C++ into form
 
 tidy: ## clang-tidy, on what has changed
 	@tools/setup test
+	@tools/setup python
 	@tools/test tidy
 
 clean: ## remove what was built; what was installed stays

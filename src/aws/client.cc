@@ -53,7 +53,7 @@ void read_json(const std::string& body, Failure& failure) {
   }
 }
 
-std::string hint_for(const Failure& failure) {
+std::string_view hint_for(const Failure& failure) {
   const std::string& code = failure.code;
   if (code == "InvalidAccessKeyId" || code == "UnrecognizedClientException") {
     return "check the access key id, and that the endpoint is the one that it belongs to";
@@ -107,7 +107,7 @@ Clock Clock::of_host(const std::atomic<bool>* is_cancelled) {
     std::minstd_rand engine{std::random_device()()};
   };
   const auto random = [shared = std::make_shared<Random>()] {
-    const std::lock_guard lock(shared->mutex);
+    const std::scoped_lock lock(shared->mutex);
     return std::uniform_real_distribution<double>(0, 1)(shared->engine);
   };
   return {now, sleep, random};

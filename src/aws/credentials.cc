@@ -10,7 +10,7 @@ constexpr std::chrono::seconds kBetweenTries{30};
 
 Result<Credentials> RenewedCredentials::get(base::UnixSeconds now) {
   // Others wait meanwhile: they need the same.
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   if (held_ && (!held_->expires || now < *held_->expires - kRenewBefore)) return *held_;
   const bool is_good = held_ && now < *held_->expires;
   if (is_good && now < next_try_) return *held_;
@@ -22,7 +22,7 @@ Result<Credentials> RenewedCredentials::get(base::UnixSeconds now) {
 }
 
 void RenewedCredentials::forget() {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   held_.reset();
 }
 

@@ -137,7 +137,7 @@ std::string S3::endpoint_url() const {
 }
 
 std::string S3::region_of(const std::string& bucket) const {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   const auto place = regions_.find(bucket);
   return place == regions_.end() ? settings_.region : place->second;
 }
@@ -182,7 +182,7 @@ Result<Response> S3::send(const ObjectName& name, Request request) {
         failure.status == 301 || failure.status == 307 || failure.status == 400;
     if (is_elsewhere && !failure.region.empty() && failure.region != region && !has_moved) {
       region = failure.region;
-      const std::lock_guard lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       regions_[name.bucket] = region;
       continue;
     }

@@ -86,8 +86,7 @@ void add_headers(const Request& request, List& list) {
   const auto add = [&list](const std::string& line) {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
-    static_cast<void>(list.release());
-    list.reset(longer);
+    if (!list) list.reset(longer);  // else it is the same, longer
   };
   for (const Header& header : request.headers) {
     // A header without a value is written with a semicolon, or libcurl leaves it out.
@@ -142,14 +141,14 @@ bool may_come_right(CURLcode code) {
 
 struct CurlTransport::State {
   Handle take() {
-    const std::lock_guard lock(mutex);
+    const std::scoped_lock lock(mutex);
     if (idle.empty()) return Handle(curl_easy_init());
     Handle handle = std::move(idle.back());
     idle.pop_back();
     return handle;
   }
   void give_back(Handle handle) {
-    const std::lock_guard lock(mutex);
+    const std::scoped_lock lock(mutex);
     idle.push_back(std::move(handle));
   }
   void prepare(CURL* curl, Exchange& exchange, curl_slist* headers, char* error_text) const;

@@ -140,7 +140,7 @@ base::Expected<std::vector<std::string>> fields_of_format(const std::string& for
   }
   std::istringstream words(format);
   for (std::string word; words >> word;) {
-    if (word.size() > 3 && word.rfind("${", 0) == 0 && word.back() == '}') {
+    if (word.size() > 3 && word.starts_with("${") && word.back() == '}') {
       word = word.substr(2, word.size() - 3);
     }
     if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
@@ -228,7 +228,7 @@ struct Watch::State {
   }
 
   void stop() {
-    const std::lock_guard lock(mutex);
+    const std::scoped_lock lock(mutex);
     is_over = true;
     over.notify_one();
   }

@@ -33,7 +33,7 @@ int run(int argc, char** argv) {
   weir::cli::add_fields_command(app, exit_code);
   const std::string first = argc > 1 ? argv[1] : "-";
   const auto is_meant = [&](const CLI::App* command) { return command->get_name() == first; };
-  if (first.rfind('-', 0) != 0 && app.get_subcommands(is_meant).empty()) {
+  if (!first.starts_with('-') && app.get_subcommands(is_meant).empty()) {
     return weir::cli::failed(
         {"", "there is no command '" + first + "'", "`weir --help` lists the commands"},
         weir::cli::kUsage);

@@ -19,14 +19,14 @@ constexpr const char* kWriteSid = "AWSLogDeliveryWrite";
 constexpr const char* kAclCheckSid = "AWSLogDeliveryAclCheck";
 constexpr const char* kAcl = "bucket-owner-full-control";
 
-std::string partition_of(const std::string& region) {
+std::string_view partition_of(const std::string& region) {
   if (region.starts_with("cn-")) return "aws-cn";
   if (region.starts_with("us-gov-")) return "aws-us-gov";
   return "aws";
 }
 
 std::string bucket_arn(const BucketNeeds& needs) {
-  return "arn:" + partition_of(needs.region) + ":s3:::" + needs.bucket;
+  return fmt::format("arn:{}:s3:::{}", partition_of(needs.region), needs.bucket);
 }
 
 /// Of the service that delivers: whichever of its deliveries.

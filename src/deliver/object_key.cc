@@ -39,7 +39,7 @@ bool all_of(std::string_view text, int (*is)(int)) {
 bool is_flow_log_id(std::string_view id) {
   constexpr std::size_t kShort = 8;  // of old flow logs
   constexpr std::size_t kLong = 17;
-  if (id.substr(0, 3) != "fl-") return false;
+  if (!id.starts_with("fl-")) return false;
   id.remove_prefix(3);
   return (id.size() == kShort || id.size() == kLong) && all_of(id, std::isxdigit);
 }

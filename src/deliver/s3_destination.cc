@@ -56,7 +56,7 @@ S3Destination::S3Destination(aws::S3& s3, S3Place place, unsigned uploads_at_onc
 
 S3Destination::~S3Destination() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     is_over_ = true;
     waiting_.clear();
   }
@@ -88,7 +88,7 @@ void S3Destination::work() {
 
 base::Expected<void> S3Destination::take(const PublishedObject& object, const fs::path& file) {
   {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     waiting_.push_back({object.key, file});
     if (first_error_) return tl::unexpected(*first_error_);
   }
@@ -105,7 +105,7 @@ base::Expected<void> S3Destination::finish() {
 }
 
 std::uint64_t S3Destination::undelivered() const {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   return failed_ + waiting_.size() + under_way_;
 }
 

@@ -123,7 +123,7 @@ base::Expected<void> LineReader::State::unwrap() {
     read_block();
   };
   constexpr std::string_view kGzip = "\x1f\x8b";
-  if (rest().substr(0, kGzip.size()) == kGzip) {
+  if (rest().starts_with(kGzip)) {
     auto inner = base::unpacked(put_back(rest(), std::move(input)));
     if (!inner) return tl::unexpected(inner.error());
     begin_anew(std::move(*inner));

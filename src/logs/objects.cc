@@ -45,7 +45,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 /// "year=2018" for `key` "year" gives "2018"; without a key the part itself.
 std::string_view value_of(std::string_view part, std::string_view key) {
-  if (part.size() > key.size() && part.substr(0, key.size()) == key && part[key.size()] == '=') {
+  if (part.size() > key.size() && part.starts_with(key) && part[key.size()] == '=') {
     return part.substr(key.size() + 1);
   }
   return {};

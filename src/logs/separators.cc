@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 #include <immintrin.h>
 #endif
 
@@ -22,7 +22,7 @@ SeparatorCount find_separators_simply(std::string_view text, std::uint32_t* plac
   return count;
 }
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 
 namespace {
 
@@ -96,7 +96,7 @@ WEIR_AVX2 SeparatorCount find_with_avx2(std::string_view text, std::uint32_t* pl
 }  // namespace
 
 SeparatorCount find_separators(std::string_view text, std::uint32_t* places) {
-  static const bool has_avx2 = static_cast<bool>(__builtin_cpu_supports("avx2"));
+  static const bool has_avx2 = __builtin_cpu_supports("avx2");
   return has_avx2 ? find_with_avx2(text, places) : find_separators_simply(text, places);
 }
 

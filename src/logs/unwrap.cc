@@ -140,7 +140,7 @@ class MessageFinder {
     while (!message.empty() && (message.back() == '\n' || message.back() == '\r')) {
       message.pop_back();
     }
-    if (message.rfind(kControlMessage, 0) == 0) return;
+    if (message.starts_with(kControlMessage)) return;
     std::replace(message.begin(), message.end(), '\n', ' ');
     lines += message + "\n";
   }

@@ -272,7 +272,7 @@ class Worker {
       if (!is_known) names.push_back(column.field);
     }
     if (names.empty()) return;
-    const std::lock_guard lock(scan_.new_fields_mutex);
+    const std::scoped_lock lock(scan_.new_fields_mutex);
     scan_.new_fields = {object_->name + ":" + std::to_string(reader_->line_number(0)),
                         std::move(names)};
     throw std::runtime_error("an object has fields that were not known of");

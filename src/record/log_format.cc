@@ -94,7 +94,7 @@ base::Expected<LogFormat> LogFormat::parse(std::string_view text) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
     const std::string_view item = text.substr(at, end - at);
     at = end;
-    if (item.size() < 4 || item.substr(0, 2) != "${" || item.back() != '}') {
+    if (item.size() < 4 || !item.starts_with("${") || item.back() != '}') {
       return base::fail("--log-format", "'" + std::string(item) + "' is not of the form ${field}",
                         "write '${version} ${srcaddr} …', in single quotes for the shell");
     }

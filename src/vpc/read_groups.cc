@@ -183,7 +183,7 @@ void read_prefix_lists(Description& description) {
   }
   for (const auto& [stem, object] : description.tops) {
     if (!object.has("Entries")) continue;
-    if (stem.rfind("pl-", 0) != 0) {
+    if (!stem.starts_with("pl-")) {
       object.fail("Entries", "do not tell of which prefix list they are",
                   "name the file by it, as in pl-0123456789abcdef0.json");
       continue;

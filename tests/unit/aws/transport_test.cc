@@ -53,7 +53,7 @@ class Server {
   }
 
   std::vector<std::string> requests() {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     return requests_;
   }
   [[nodiscard]] int connections() const { return connections_; }
@@ -85,7 +85,7 @@ class Server {
     }
     std::string reply;
     {
-      const std::lock_guard lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       if (next_ < answers_.size()) reply = answers_[next_++];
       requests_.push_back(std::move(text));
     }

@@ -94,7 +94,7 @@ TEST(BucketPolicy, IsAddedBehindWhatStandsThereAndOnlyWhereItLacks) {
   ASSERT_THAT(policy["Statement"], SizeIs(3));
   EXPECT_EQ(policy["Statement"][0].dump(), mine);
   EXPECT_EQ(policy["Statement"][1], Json::parse(kOfArticle)["Statement"][0]);
-  const auto again = with_needed(**merged, of_article());
+  const auto again = with_needed(*merged, of_article());
   ASSERT_TRUE(again);
   EXPECT_FALSE(*again) << "nothing is missing";
 }
@@ -245,7 +245,7 @@ TEST(BucketPolicy, DetachingTakesAwayExactlyWhatWasAttached) {
   ASSERT_TRUE(first && *first);
   EXPECT_EQ(checked(**first, other), "allowed:AWSLogDeliveryWrite2 allowed:AWSLogDeliveryAclCheck1")
       << "the other prefix still needs the check of the ACL";
-  const auto second = without_needed(**first, other);
+  const auto second = without_needed(*first, other);
   ASSERT_TRUE(second && *second);
   EXPECT_EQ(**second, "") << "no statement is left";
   EXPECT_FALSE(*without_needed(std::nullopt, other));

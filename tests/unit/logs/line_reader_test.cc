@@ -166,7 +166,7 @@ TEST(LineReader, ReadsWhatANaiveReaderReadsThroughManyBlocks) {
         text += bytes + "\n";
         break;
       case 2:
-        text += "\n";
+        text += '\n';
         break;
       default:
         text += bytes + " ACCEPT\n";

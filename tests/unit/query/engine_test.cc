@@ -118,7 +118,7 @@ TEST_P(ReadBack, EqualsWhatWasWrittenInAnyFormatsAsTextAndParquet) {
       std::string text = record::header_line(format) + "\n";
       for (const Record& record : records) {
         record::append_line(text, record, format);
-        text += "\n";
+        text += '\n';
       }
       put(name + ".log", text);
     } else {
