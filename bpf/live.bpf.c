@@ -253,7 +253,7 @@ WEIR_APART int weir_remember_datagram(const struct weir_sighting* at, weir_u32 r
   struct weir_packet later = at->packet;
   later.fragment = WEIR_LATER_FRAGMENT;
   const struct weir_connection_key key =
-      weir_key_of(settings.port, &later, (int)settings.direction);
+      weir_key_of(settings.owner, &later, (int)settings.direction);
   const weir_u64 hash = weir_hash_key(&key);
   const weir_u64 now = (weir_u64)at->beat * settings.beat_micros;
   weir_u32 index = (weir_u32)(hash >> 16) & settings.set_mask;
@@ -463,7 +463,7 @@ WEIR_INLINE void weir_measure(const struct __sk_buff* skb, struct weir_sighting*
 }
 
 WEIR_INLINE void weir_identify(struct weir_sighting* at) {
-  at->key = weir_key_of(settings.port, &at->packet, (int)settings.direction);
+  at->key = weir_key_of(settings.owner, &at->packet, (int)settings.direction);
   at->hash = weir_hash_key(&at->key);
   at->id = weir_slot_id(settings.port * 2 + settings.direction, &at->packet);
   at->addresses = at->packet.family == WEIR_IPV6

@@ -145,6 +145,7 @@ struct weir_live_policy {
 struct weir_settings {
   weir_u64 seed; /* of the hash; secret, or an attacker could fill one place */
   weir_u32 port;
+  weir_u32 owner;           /* of connections: an interface, also when another has its port */
   weir_u32 direction;       /* enum weir_direction, as the interface's owner sees it */
   weir_u32 enforces;        /* drops what it rejects */
   weir_u32 has_link_header; /* Ethernet's; else packets start with IP */

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/timerfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <memory>
 
 #include "base/printable.h"
@@ -24,22 +25,59 @@ void say(const std::string& line) {
   fmt::print(stderr, "weir: {}\n", base::printable(line));
 }
 
-/// Waits for the wall clock's next second; false: the program is to end.
-bool wait_for_next_second() {
+/// SIGHUP: the configuration is to be read again.
+class ReloadRequests {
+ public:
+  ReloadRequests() {
+    sigset_t hangup{};
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    // In threads that are yet to come too, or it could end the program there.
+    pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
+    descriptor_ = ::signalfd(-1, &hangup, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  ReloadRequests(const ReloadRequests&) = delete;
+  ReloadRequests& operator=(const ReloadRequests&) = delete;
+  ~ReloadRequests() { ::close(descriptor_); }
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  /// Several at once are one.
+  [[nodiscard]] bool take() const {
+    signalfd_siginfo request{};
+    return ::read(descriptor_, &request, sizeof request) == sizeof request;
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// Until the wall clock's next second, a request, or the program's end.
+void wait(const ReloadRequests& requests) {
   const auto time = now();
   const auto rest = std::chrono::seconds(1) - (time - base::second_of(time));
-  pollfd end{interruption_descriptor(), POLLIN, 0};
-  ::poll(&end, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(rest).count()));
-  return !was_interrupted();
+  std::array<pollfd, 2> waited{pollfd{interruption_descriptor(), POLLIN, 0},
+                               pollfd{requests.descriptor(), POLLIN, 0}};
+  ::poll(waited.data(), waited.size(),
+         static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(rest).count()));
+}
+
+/// What is wrong leaves everything as it was.
+void reload(service::Service& service, const std::string& path) {
+  auto config = service::read_config(path);
+  const auto done = config ? service.reload(std::move(*config), now())
+                           : base::Expected<void>(tl::unexpected(config.error()));
+  say(done ? path + " has been read again" : "nothing was changed: " + done.error().message());
 }
 
 int run(const std::string& path) {
   auto config = service::read_config(path);
   if (!config) return failed(config.error());
+  const ReloadRequests requests;
   watch_interruption();
   auto service = service::Service::start(std::move(*config), now(), say);
   if (!service) return failed(service.error());
-  while (wait_for_next_second()) {
+  while (wait(requests), !was_interrupted()) {
+    if (requests.take()) reload(**service, path);
     if (auto done = (*service)->tick(now()); !done) return failed(done.error());
   }
   if (auto done = (*service)->stop(now()); !done) return failed(done.error());

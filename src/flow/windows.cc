@@ -55,6 +55,17 @@ base::Expected<void> Windows::finish() {
   return {};
 }
 
+void Windows::follow(const Windows& before,
+                     std::span<const std::optional<vpc::InterfaceIndex>> now_at) {
+  frontier_ = before.frontier_;
+  for (const Window& old : before.open_) {
+    Window& window = open_.emplace_back(old.start, interfaces_, seed_);
+    for (std::size_t i = 0; i < now_at.size(); ++i) {
+      if (now_at[i]) window.has_traffic[static_cast<std::size_t>(*now_at[i])] = old.has_traffic[i];
+    }
+  }
+}
+
 base::Expected<void> Windows::advance(base::UnixSeconds now, std::chrono::seconds lateness) {
   if (now < *frontier_ + length_ + lateness) return {};
   current_ = nullptr;

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -72,6 +73,11 @@ class Windows {
   base::Expected<void> hand_over();
   /// Hands over everything.
   base::Expected<void> finish();
+
+  /// Goes on after `before`, which has handed over what it had: an interface that had traffic there
+  /// is not called silent here. `now_at` has, by interface of `before`, its index here. REQUIRES:
+  /// windows of the same length; nothing was added yet.
+  void follow(const Windows& before, std::span<const std::optional<vpc::InterfaceIndex>> now_at);
 
   /// Packets that came after their window had closed.
   [[nodiscard]] std::uint64_t late_packets() const { return late_packets_; }

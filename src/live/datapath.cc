@@ -77,6 +77,7 @@ struct Datapath::State {
   base::Expected<void> map_memory();
   base::Expected<void> read_clock(weir_clock& clock) const;
   base::Expected<void> measure_clock();
+  base::Expected<void> load_programs(Port port, Mode mode, bool has_link_header);
   base::Expected<Fd> load_program(Port port, vpc::Direction direction, Mode mode,
                                   bool has_link_header) const;
   base::Expected<void> publish(const weir_live_policy& policy) const;
@@ -86,7 +87,12 @@ struct Datapath::State {
   unsigned hertz = 0;
   Capacity size;
   Variant variant;
-  std::vector<std::array<Fd, 2>> ports;  ///< programs by direction
+  struct Programs {
+    std::array<Fd, 2> by_direction;
+    std::uint32_t owner = 0;  ///< whose connections they know; 0: the port is free
+  };
+  std::vector<Programs> ports;
+  std::uint32_t owners = 0;  ///< so far
   std::uint64_t generation = 0;
 
   MappedMemory<weir_shared> shared_memory;
@@ -194,6 +200,7 @@ base::Expected<Fd> Datapath::State::load_program(Port port, vpc::Direction direc
   }
   weir_settings own = settings;
   own.port = static_cast<std::uint32_t>(port);
+  own.owner = ports[static_cast<std::size_t>(port)].owner;
   own.direction = static_cast<std::uint32_t>(direction);
   own.enforces = mode == Mode::enforce ? 1 : 0;
   own.has_link_header = has_link_header ? 1 : 0;
@@ -209,33 +216,61 @@ base::Expected<Fd> Datapath::State::load_program(Port port, vpc::Direction direc
   return program;
 }
 
-base::Expected<Port> Datapath::add_port(Mode mode, bool has_link_header) {
-  if (state_->ports.size() >= state_->size.ports) {
-    return base::fail("", "more than " + std::to_string(state_->size.ports) + " interfaces");
-  }
-  const auto port = static_cast<Port>(state_->ports.size());
+base::Expected<void> Datapath::State::load_programs(Port port, Mode mode, bool has_link_header) {
   std::array<Fd, 2> programs;
   for (const auto direction : {vpc::Direction::ingress, vpc::Direction::egress}) {
-    auto program = state_->load_program(port, direction, mode, has_link_header);
+    auto program = load_program(port, direction, mode, has_link_header);
     if (!program) return tl::unexpected(program.error());
     programs[static_cast<std::size_t>(direction)] = std::move(*program);
   }
-  state_->ports.push_back(std::move(programs));
+  ports[static_cast<std::size_t>(port)].by_direction = std::move(programs);
+  return {};
+}
+
+base::Expected<Port> Datapath::add_port(Mode mode, bool has_link_header) {
+  auto& ports = state_->ports;
+  const auto free =
+      std::find_if(ports.begin(), ports.end(), [](const auto& port) { return port.owner == 0; });
+  const auto port = static_cast<Port>(free - ports.begin());
+  if (free == ports.end()) {
+    if (ports.size() >= state_->size.ports) {
+      return base::fail("", "more than " + std::to_string(state_->size.ports) + " interfaces");
+    }
+    ports.emplace_back();
+  }
+  ports[static_cast<std::size_t>(port)].owner = ++state_->owners;
+  if (auto loaded = state_->load_programs(port, mode, has_link_header); !loaded) {
+    remove_port(port);
+    return tl::unexpected(loaded.error());
+  }
   return port;
 }
 
+base::Expected<void> Datapath::change_port(Port port, Mode mode, bool has_link_header) {
+  return state_->load_programs(port, mode, has_link_header);
+}
+
+void Datapath::remove_port(Port port) {
+  state_->ports[static_cast<std::size_t>(port)] = {};
+}
+
 int Datapath::program(Port port, vpc::Direction direction) const {
-  return state_->ports[static_cast<std::size_t>(port)][static_cast<std::size_t>(direction)].get();
+  return state_->ports[static_cast<std::size_t>(port)]
+      .by_direction[static_cast<std::size_t>(direction)]
+      .get();
+}
+
+base::Expected<void> Datapath::check(const policy::Policy& policy) {
+  if (policy.arena().size() <= WEIR_ARENA_WORDS) return {};
+  return base::fail("",
+                    "the rules take " + std::to_string(policy.arena().size() * 8) +
+                        " bytes, more than the kernel's " + std::to_string(sizeof(weir_arena)),
+                    "describe only the interfaces of this host");
 }
 
 base::Expected<void> Datapath::publish(const policy::Policy& policy,
                                        std::span<const vpc::InterfaceIndex> interfaces) {
-  if (policy.arena().size() > WEIR_ARENA_WORDS) {
-    return base::fail("",
-                      "the rules take " + std::to_string(policy.arena().size() * 8) +
-                          " bytes, more than the kernel's " + std::to_string(sizeof(weir_arena)),
-                      "describe only the interfaces of this host");
-  }
+  if (auto held = check(policy); !held) return held;
   auto next = std::make_unique<weir_live_policy>();
   next->generation = state_->generation + 1;
   std::copy(policy.arena().begin(), policy.arena().end(), next->arena.words);

@@ -23,7 +23,7 @@ extern "C" {
 
 namespace weir::live {
 
-/// An interface as the kernel knows it: numbered in the order of `add_port`. Unlike its index in a
+/// An interface as the kernel knows it, from `add_port` to `remove_port`. Unlike its index in a
 /// network, the number stays when the description is read again.
 enum class Port : std::uint32_t {};
 
@@ -90,20 +90,27 @@ class Datapath {
 
   /// Loads the programs of one more interface. They run once attached (or by `test_run`).
   base::Expected<Port> add_port(Mode mode, bool has_link_header);
+  /// Loads other programs for the port; those before run for as long as they are attached.
+  base::Expected<void> change_port(Port port, Mode mode, bool has_link_header);
+  /// Frees the number for another interface, which knows nothing of this one's connections.
+  /// REQUIRES: its programs are attached nowhere, and what they counted has been drained.
+  void remove_port(Port port);
   /// `direction` is as the interface's owner sees it: what a device sends is egress, but ingress if
   /// the device is the host's end of a veth pair whose other end the owner has.
   [[nodiscard]] int program(Port port, vpc::Direction direction) const;
 
-  /// Which rules hold from now on: `interfaces` has, by port, the index in `policy`. A packet meets
-  /// the old rules or the new, never some of each; tracked connections go on. REQUIRES: each
-  /// policy is compiled after the one before, so that the numbers of rules stay. Error: more rules
-  /// than the kernel's maps hold.
+  /// Error: more rules than the kernel's maps hold.
+  static base::Expected<void> check(const policy::Policy& policy);
+  /// Which rules hold from now on: `interfaces` has, by port, the index in `policy` (any, for a
+  /// port that was removed). A packet meets the old rules or the new, never some of each; tracked
+  /// connections go on. REQUIRES: each policy is compiled after the one before, so that the numbers
+  /// of rules stay. Errors: those of `check`, the kernel's; the rules before hold on.
   base::Expected<void> publish(const policy::Policy& policy,
                                std::span<const vpc::InterfaceIndex> interfaces);
 
   using Visit = std::function<void(const DrainedFlow&)>;
   /// Hands over all flows since the last drain, in no order, and returns an account of all packets:
-  /// of every port, ingress before egress.
+  /// by port, ingress before egress (of a removed port, nothing was seen).
   /// `now` is the wall clock's time of the call, by which the flows' times are told.
   base::Expected<std::vector<PointAccount>> drain(base::UnixMicros now, const Visit& visit);
 

@@ -1,6 +1,7 @@
 #include "live/hook.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -78,6 +79,11 @@ class Clsact {
     return error != 0 ? error : add(programs.of_sent, egress_);
   }
 
+  int replace(Programs programs) {
+    const int error = replace(programs.of_received, ingress_);
+    return error != 0 ? error : replace(programs.of_sent, egress_);
+  }
+
   void detach() {
     if (is_ours_) {
       bpf_tc_hook both = hook_at(BPF_TC_INGRESS | BPF_TC_EGRESS);
@@ -113,6 +119,17 @@ class Clsact {
     filter.handle = options.handle;
     filter.priority = options.priority;
     return error;
+  }
+
+  int replace(int program, const Filter& filter) const {
+    bpf_tc_hook hook = hook_at(filter.point);
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.prog_fd = program;
+    options.flags = BPF_TC_F_REPLACE;
+    options.handle = filter.handle;
+    options.priority = filter.priority;
+    return bpf_tc_attach(&hook, &options);
   }
 
   void remove(const Filter& filter) const {
@@ -183,6 +200,17 @@ Hook::~Hook() {
     state_->clsact->detach();
     return 0;
   });
+}
+
+base::Expected<void> Hook::replace(Programs programs) {
+  const int error = in_namespace(state_->space.get(), [&] {
+    if (state_->clsact) return state_->clsact->replace(programs);
+    const int received = bpf_link_update(state_->of_received.get(), programs.of_received, nullptr);
+    return received != 0 ? received
+                         : bpf_link_update(state_->of_sent.get(), programs.of_sent, nullptr);
+  });
+  if (error != 0) return refused("changing programs at " + words_for(state_->device), -error);
+  return {};
 }
 
 Attachment Hook::attachment() const {

@@ -14,6 +14,8 @@ namespace weir::live {
 struct Device {
   std::string name;
   std::string network_namespace;  ///< as `ip netns` names it; empty: this process's own
+
+  friend bool operator==(const Device&, const Device&) = default;
 };
 
 /// Programs by what they see of a device's packets.
@@ -35,6 +37,10 @@ class Hook {
   Hook(Hook&&) noexcept;
   Hook& operator=(Hook&&) noexcept;
   ~Hook();
+
+  /// Puts others in the programs' place: each packet meets one or the other. Error: the kernel's;
+  /// one direction may already have the new one.
+  base::Expected<void> replace(Programs programs);
 
   [[nodiscard]] Attachment attachment() const;
   /// Is it still the device of that name? Not if it, or its namespace, is gone, even if another has

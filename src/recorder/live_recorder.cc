@@ -15,6 +15,7 @@ LiveRecorder::LiveRecorder(const vpc::Network& network, const policy::Policy& po
                            const AwsServices& services, const Settings& settings, RecordSink& sink)
     : keys_(network, services, settings.flow_log.log_format),
       maker_(network, policy, services, settings, sink),
+      length_(settings.flow_log.max_aggregation_interval),
       windows_(settings.flow_log.max_aggregation_interval, network.interfaces.size(), maker_,
                {.flows = settings.max_flows, .lateness = kLateness}) {}
 
@@ -51,6 +52,27 @@ base::Expected<void> LiveRecorder::skipped(vpc::InterfaceIndex interface, base::
   const auto index = static_cast<std::size_t>(interface);
   (*open)->has_skipped[index] = (*open)->has_traffic[index] = true;
   return {};
+}
+
+base::Expected<void> LiveRecorder::missed(const std::vector<bool>& interfaces,
+                                          base::UnixMicros from, base::UnixMicros to) {
+  const base::UnixSeconds last = base::aligned(base::second_of(to), length_);
+  base::UnixSeconds start = base::aligned(base::second_of(from), length_);
+  const bool is_long = last - start > flow::Windows::Limits{}.silence;
+  for (; start <= last; start = is_long && start < last ? last : start + length_) {
+    auto open = windows_.at(start);
+    if (!open) return tl::unexpected(open.error());
+    for (std::size_t i = 0; i < interfaces.size(); ++i) {
+      if (interfaces[i]) (*open)->has_skipped[i] = (*open)->has_traffic[i] = true;
+    }
+  }
+  return {};
+}
+
+void LiveRecorder::follow(const LiveRecorder& before,
+                          std::span<const std::optional<vpc::InterfaceIndex>> now_at) {
+  passed_ = before.passed_;
+  windows_.follow(before.windows_, now_at);
 }
 
 base::Expected<void> LiveRecorder::pass(base::UnixMicros now) {

@@ -2,7 +2,10 @@
 // capture's.
 #pragma once
 
+#include <chrono>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "flow/windows.h"
 #include "live/datapath.h"
@@ -25,11 +28,19 @@ class LiveRecorder {
   /// Some of the interface's packets could not be kept, among those that were drained at `time`:
   /// the window gets a SKIPDATA record in which the drained time begins.
   base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time);
+  /// Nobody recorded these interfaces (by index) from `from` up to `to`: each window that this
+  /// touches gets a SKIPDATA record; if it is more than a day, only the first and the last one do.
+  base::Expected<void> missed(const std::vector<bool>& interfaces, base::UnixMicros from,
+                              base::UnixMicros to);
   /// All flows before `now` were added: windows that have ended close, and interfaces without
   /// traffic get their NODATA.
   base::Expected<void> pass(base::UnixMicros now);
   /// Hands over what there is; what follows makes further records of the same windows.
   base::Expected<void> hand_over() { return windows_.hand_over(); }
+  /// Goes on after `before`, of the same windows and other descriptions, which has handed over what
+  /// it had. `now_at` has, by interface of `before`, its index here.
+  void follow(const LiveRecorder& before,
+              std::span<const std::optional<vpc::InterfaceIndex>> now_at);
   /// Closes all windows.
   base::Expected<void> finish() { return windows_.finish(); }
 
@@ -38,6 +49,7 @@ class LiveRecorder {
  private:
   FlowKeys keys_;
   RecordMaker maker_;
+  std::chrono::seconds length_;  ///< of a window
   flow::Windows windows_;
   std::optional<base::UnixMicros> passed_;  ///< nothing drained is older
 };

@@ -2,14 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "base/error.h"
 #include "base/time.h"
 #include "service/config.h"
+#include "service/log.h"
 
 namespace weir::service {
 
@@ -23,9 +21,6 @@ struct Status {
   std::uint64_t records = 0;
   std::uint64_t objects = 0;
 };
-
-/// Takes what a person who runs the service should know, a line each.
-using Log = std::function<void(const std::string& line)>;
 
 /// Called by one thread. Destroying it detaches from all interfaces; what was not published is lost
 /// unless `stop` was called.
@@ -44,6 +39,12 @@ class Service {
   /// over and publishes their objects. An interface whose device is not there gets SKIPDATA, not
   /// NODATA. Errors: the kernel's, the destination's.
   base::Expected<void> tick(base::UnixMicros now);
+  /// From now on records what `config` says, without a packet that is not recorded: tracked
+  /// connections go on, what there is of open windows becomes records under the old description. A
+  /// flow log whose settings are not the same any more ends, and its successor begins. Tables keep
+  /// their capacity. Errors: those of `start`, and then everything stays as it was; the
+  /// destination's.
+  base::Expected<void> reload(Config config, base::UnixMicros now);
   /// The last tick: closes and publishes everything, detaches.
   base::Expected<void> stop(base::UnixMicros now);
 

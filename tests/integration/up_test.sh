@@ -85,7 +85,15 @@ for host in web app db; do
   captures+=($!)
 done
 for host in web app db; do wait_for grep -q listening "$work/$host.log"; done
-talk
+# What is read again, or is wrong and is not, costs no packet: tcpdump counts.
+talk &
+talk=$!
+kill -HUP "$up"
+wait_for grep -q 'has been read again' "$work/up.log"
+cp "$work/wrong.toml" "$work/weir.toml"
+kill -HUP "$up"
+wait_for grep -q 'nothing was changed: .* has no interface with a device' "$work/up.log"
+wait "$talk"
 kill "${captures[@]}"
 for capture in "${captures[@]}"; do wait "$capture" || true; done
 kill "$up"

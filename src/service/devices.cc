@@ -1,0 +1,198 @@
+#include "service/devices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "live/kernel.h"
+
+namespace weir::service {
+namespace {
+
+std::string words_for(const live::Device& device) {
+  return device.network_namespace.empty() ? device.name
+                                          : device.name + " in " + device.network_namespace;
+}
+
+const char* words_for(live::Mode mode) {
+  return mode == live::Mode::enforce ? "enforce" : "observe";
+}
+
+bool has_address(const vpc::NetworkInterface& interface, const base::Address& address) {
+  const auto is_among = [&](const auto& addresses) {
+    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+  };
+  return is_among(interface.ipv4) || is_among(interface.ipv6);
+}
+
+const Place* find_place(const Plan& plan, const std::string& id) {
+  const auto found = std::find_if(plan.places.begin(), plan.places.end(), [&](const Place& place) {
+    return plan.network[place.interface].id == id;
+  });
+  return found == plan.places.end() ? nullptr : &*found;
+}
+
+Watched watch(const Plan& plan, const Place& place) {
+  Watched one;
+  one.place = place;
+  one.id = plan.network[place.interface].id;
+  return one;
+}
+
+}  // namespace
+
+Devices::Devices(live::Datapath& datapath, const Plan& plan, Log log)
+    : datapath_(datapath), plan_(&plan), log_(std::move(log)) {
+  for (const Place& place : plan.places) watched_.push_back(watch(plan, place));
+}
+
+vpc::InterfaceIndex Devices::interface_of(live::Port port) const {
+  return interfaces_[static_cast<std::size_t>(port)];
+}
+
+void Devices::look() {
+  std::vector<Watched*> ready;
+  for (Watched& one : watched_) {
+    if (one.hook) keep(one);
+    if (one.hook) continue;
+    const auto prepared = prepare(one);
+    if (prepared) ready.push_back(&one);
+    complain(one, prepared);
+  }
+  if (ready.empty()) return;
+  const auto published = publish();
+  for (Watched* one : ready) complain(*one, published ? attach(*one) : published);
+}
+
+/// It may be gone, or its mode another.
+void Devices::keep(Watched& one) {
+  if (!one.hook->is_attached()) {
+    one.hook.reset();
+    log_(fmt::format("{}: its device {} is gone", one.id, one.place.device.name));
+  } else if (one.mode != one.place.mode) {
+    complain(one, change_mode(one));
+  }
+}
+
+/// The device is there, and the programs for it.
+base::Expected<void> Devices::prepare(Watched& one) {
+  const vpc::NetworkInterface& interface = plan_->network[one.place.interface];
+  const auto addresses = live::addresses_of(one.place.device);
+  if (!addresses) return tl::unexpected(addresses.error());
+  const auto has_header = live::has_link_header(one.place.device);
+  if (!has_header) return tl::unexpected(has_header.error());
+  // A device without the interface's addresses is the host's end of what leads to it: what the
+  // interface sends is received there.
+  one.is_own = std::any_of(addresses->begin(), addresses->end(),
+                           [&](const auto& address) { return has_address(interface, address); });
+  const live::Mode mode = one.place.mode;
+  if (!one.port) {
+    const auto port = datapath_.add_port(mode, *has_header);
+    if (!port) return tl::unexpected(port.error());
+    one.port = *port;
+    interfaces_.resize(std::max(interfaces_.size(), static_cast<std::size_t>(*port) + 1));
+    interfaces_[static_cast<std::size_t>(*port)] = one.place.interface;
+    has_new_port_ = true;
+  } else if (one.mode != mode || one.has_link_header != *has_header) {
+    auto changed = datapath_.change_port(*one.port, mode, *has_header);
+    if (!changed) return changed;
+  }
+  one.mode = mode;
+  one.has_link_header = *has_header;
+  return {};
+}
+
+base::Expected<void> Devices::publish() {
+  if (!has_new_port_) return {};
+  auto published = datapath_.publish(plan_->policy, interfaces_);
+  if (published) has_new_port_ = false;
+  return published;
+}
+
+live::Programs Devices::programs_of(const Watched& one) const {
+  const auto received = one.is_own ? vpc::Direction::ingress : vpc::Direction::egress;
+  const auto sent = one.is_own ? vpc::Direction::egress : vpc::Direction::ingress;
+  return {.of_received = datapath_.program(*one.port, received),
+          .of_sent = datapath_.program(*one.port, sent)};
+}
+
+base::Expected<void> Devices::attach(Watched& one) {
+  auto hook = live::Hook::attach(programs_of(one), one.place.device);
+  if (!hook) return tl::unexpected(hook.error());
+  one.hook.emplace(std::move(*hook));
+  log_(fmt::format("{} is recorded at {} ({}, {})", one.id, words_for(one.place.device),
+                   one.hook->attachment() == live::Attachment::tcx ? "tcx" : "clsact",
+                   words_for(one.mode)));
+  return {};
+}
+
+/// Without a packet that goes by unseen.
+base::Expected<void> Devices::change_mode(Watched& one) {
+  auto changed = datapath_.change_port(*one.port, one.place.mode, one.has_link_header);
+  if (!changed) return changed;
+  auto replaced = one.hook->replace(programs_of(one));
+  if (!replaced) return replaced;
+  one.mode = one.place.mode;
+  log_(fmt::format("{}: its mode is {} now", one.id, words_for(one.mode)));
+  return {};
+}
+
+/// Says why something cannot be, once.
+void Devices::complain(Watched& one, const base::Expected<void>& done) {
+  const std::string complaint = done ? "" : done.error().message();
+  if (!complaint.empty() && complaint != one.complaint) {
+    log_(one.hook ? fmt::format("{} stays in mode {}: {}", one.id, words_for(one.mode), complaint)
+                  : fmt::format("{} is not recorded: {}", one.id, complaint));
+  }
+  one.complaint = complaint;
+}
+
+base::Expected<void> Devices::release(const Plan& next) {
+  bool has_released = false;
+  for (Watched& one : watched_) {
+    const Place* place = find_place(next, one.id);
+    if (!one.hook || (place != nullptr && place->device == one.place.device)) continue;
+    one.hook.reset();
+    has_released = true;
+    log_(fmt::format("{} is let go of at {}", one.id, words_for(one.place.device)));
+  }
+  return has_released ? live::wait_for_running_programs() : base::Expected<void>();
+}
+
+base::Expected<void> Devices::follow(const Plan& next) {
+  std::vector<vpc::InterfaceIndex> interfaces(interfaces_.size());
+  for (const Watched& one : watched_) {
+    const Place* place = find_place(next, one.id);
+    if (place == nullptr || !one.port) continue;
+    interfaces[static_cast<std::size_t>(*one.port)] = place->interface;
+  }
+  if (auto published = datapath_.publish(next.policy, interfaces); !published) return published;
+  std::vector<Watched> watched;
+  for (const Place& place : next.places) {
+    Watched one = watch(next, place);
+    const auto before = std::find_if(watched_.begin(), watched_.end(),
+                                     [&](const Watched& other) { return other.id == one.id; });
+    if (before != watched_.end()) {
+      one = std::move(*before);
+      one.place = place;
+      watched_.erase(before);
+    }
+    watched.push_back(std::move(one));
+  }
+  for (const Watched& gone : watched_) {
+    if (gone.port) datapath_.remove_port(*gone.port);
+  }
+  watched_ = std::move(watched);
+  interfaces_ = std::move(interfaces);
+  has_new_port_ = false;
+  plan_ = &next;
+  return {};
+}
+
+base::Expected<void> Devices::detach() {
+  for (Watched& one : watched_) one.hook.reset();
+  return live::wait_for_running_programs();
+}
+
+}  // namespace weir::service

@@ -1,0 +1,68 @@
+// The interfaces of a plan at their devices, which come and go.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "live/datapath.h"
+#include "live/hook.h"
+#include "service/log.h"
+#include "service/plan.h"
+
+namespace weir::service {
+
+/// An interface that is to be recorded, and its device while that is there.
+struct Watched {
+  Place place;
+  std::string id;
+  std::optional<live::Port> port;
+  live::Mode mode = live::Mode::observe;  ///< of the port's programs
+  bool has_link_header = false;           ///< the same
+  bool is_own = true;                     ///< the device has the interface's addresses
+  std::optional<live::Hook> hook;
+  std::string complaint;  ///< why it is not attached, as it was last told
+};
+
+/// Called by one thread. Destroying it detaches from all.
+class Devices {
+ public:
+  /// `datapath` and `plan` outlive it, the plan until `follow` gives it another.
+  Devices(live::Datapath& datapath, const Plan& plan, Log log);
+
+  /// Attaches to devices that have come, lets go of those that are gone; what was counted there
+  /// stays with the kernel until the next drain.
+  void look();
+  [[nodiscard]] std::span<const Watched> watched() const { return watched_; }
+  /// REQUIRES: the port is of what was drained last.
+  [[nodiscard]] vpc::InterfaceIndex interface_of(live::Port port) const;
+
+  /// Detaches from what `next` does not have, or at another device. What this counted can be
+  /// drained when it returns.
+  base::Expected<void> release(const Plan& next);
+  /// From now on the rules, modes and interfaces are those of `next`. REQUIRES: `release`, then a
+  /// drain. Error: the kernel's; then nothing has changed.
+  base::Expected<void> follow(const Plan& next);
+  /// From all. What was counted can be drained when it returns.
+  base::Expected<void> detach();
+
+ private:
+  void keep(Watched& one);
+  base::Expected<void> prepare(Watched& one);
+  base::Expected<void> publish();
+  base::Expected<void> attach(Watched& one);
+  base::Expected<void> change_mode(Watched& one);
+  void complain(Watched& one, const base::Expected<void>& done);
+  [[nodiscard]] live::Programs programs_of(const Watched& one) const;
+
+  live::Datapath& datapath_;
+  const Plan* plan_;
+  Log log_;
+  std::vector<Watched> watched_;
+  std::vector<vpc::InterfaceIndex> interfaces_;  ///< by port
+  bool has_new_port_ = false;                    ///< of which the rules published do not know
+};
+
+}  // namespace weir::service

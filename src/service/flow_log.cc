@@ -1,0 +1,59 @@
+#include "service/flow_log.h"
+
+#include <optional>
+#include <utility>
+
+namespace weir::service {
+
+base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destination,
+                                                       const deliver::FlowLog& flow_log) {
+  auto publisher = deliver::Publisher::open(destination, flow_log);
+  if (!publisher) return tl::unexpected(publisher.error());
+  return std::unique_ptr<Objects>(new Objects(std::move(*publisher)));
+}
+
+base::Expected<void> Objects::add(const record::Record& record) {
+  ++records_;
+  return publisher_.add(record);
+}
+
+base::Expected<void> Objects::completed(base::UnixSeconds time) {
+  return publisher_.publish_before(time);
+}
+
+FlowLog::FlowLog(const Plan& plan, std::size_t number, std::unique_ptr<Objects> objects)
+    : plan_(plan),
+      destination_(plan.config.flow_logs[number].log_destination),
+      settings_(plan.flow_logs[number]),
+      objects_(std::move(objects)),
+      recorder_(plan.network, plan.policy, plan.services, settings_, *objects_) {}
+
+bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
+  const deliver::FlowLog& mine = settings_.flow_log;
+  const deliver::FlowLog& other = plan.flow_logs[number].flow_log;
+  return destination_ == plan.config.flow_logs[number].log_destination && mine.id == other.id &&
+         mine.account_id == other.account_id && mine.region == other.region &&
+         mine.traffic_type == other.traffic_type &&
+         mine.max_aggregation_interval == other.max_aggregation_interval &&
+         mine.log_format.fields() == other.log_format.fields() &&
+         mine.file_format == other.file_format &&
+         mine.hive_compatible_partitions == other.hive_compatible_partitions &&
+         mine.per_hour_partition == other.per_hour_partition;
+}
+
+base::Expected<void> FlowLog::publish_all() {
+  if (auto done = recorder_.hand_over(); !done) return done;
+  return objects_->publish_all();
+}
+
+std::unique_ptr<FlowLog> FlowLog::follow(FlowLog& before, const Plan& plan, std::size_t number) {
+  auto next = std::make_unique<FlowLog>(plan, number, std::move(before.objects_));
+  std::vector<std::optional<vpc::InterfaceIndex>> now_at;
+  for (const vpc::NetworkInterface& interface : before.plan_.network.interfaces) {
+    now_at.push_back(plan.network.find_interface(interface.id));
+  }
+  next->recorder_.follow(before.recorder_, now_at);
+  return next;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace weir::service {
+
+/// Takes what a person who runs the service should know, a line each.
+using Log = std::function<void(const std::string& line)>;
+
+}  // namespace weir::service
