@@ -68,6 +68,9 @@ function(weir_test name)
   target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   file(RELATIVE_PATH kind ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   string(REGEX REPLACE "/.*" "" kind ${kind})
+  if(kind STREQUAL "unit")
+    target_compile_options(${name} PRIVATE -O0) # it takes longer to optimise than to run
+  endif()
   # One label, joined: gtest_discover_tests cannot pass a list on, and `ctest -L` searches anyway.
   list(JOIN ARG_LABELS "+" labels)
   gtest_discover_tests(${name} PROPERTIES LABELS "${kind}+${labels}" DISCOVERY_TIMEOUT 60)

@@ -9,9 +9,9 @@
 
 namespace weir::cli {
 
-void add_answer_form_option(CLI::App& command, std::string& form) {
+void add_answer_form_option(Command& command, std::string& form) {
   command.add_option("--output", form, "How to print: table, json, csv, markdown, parquet")
-      ->check(CLI::IsMember({"table", "json", "csv", "markdown", "parquet"}))
+      ->one_of({"table", "json", "csv", "markdown", "parquet"})
       ->type_name("FORM");
 }
 

@@ -1,17 +1,17 @@
 // A query's answer on standard output: what the commands that ask SQL share.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "base/error.h"
+#include "cli/command_line.h"
 #include "cli/log_source.h"
 #include "query/engine.h"
 
 namespace weir::cli {
 
 /// Adds `--output table|json|csv|markdown|parquet`.
-void add_answer_form_option(CLI::App& command, std::string& form);
+void add_answer_form_option(Command& command, std::string& form);
 /// Error: the form is not for a terminal.
 base::Expected<void> check_answer_form(const std::string& form);
 

@@ -131,7 +131,7 @@ int detach(const Asked& asked) {
   return kDone;
 }
 
-CLI::App* add(CLI::App& parent, const char* name, const char* what, Asked& asked) {
+Command* add(Command& parent, const char* name, const char* what, Asked& asked) {
   auto* command = parent.add_subcommand(name, what);
   command->add_option("--log-destination", asked.destination, "s3://bucket/prefix")
       ->required()
@@ -149,13 +149,13 @@ CLI::App* add(CLI::App& parent, const char* name, const char* what, Asked& asked
 
 }  // namespace
 
-void add_bucket_policy_command(CLI::App& weir, int& exit_code) {
+void add_bucket_policy_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("bucket-policy", "The bucket policy that delivery needs");
-  command->require_subcommand(1);
+  command->require_subcommand();
   auto asked = std::make_shared<Asked>();
   add(*command, "print", "Print the policy, as AWS attaches it", *asked)
       ->callback([asked, &exit_code] { exit_code = print(*asked); });
-  CLI::App* checking =
+  Command* checking =
       add(*command, "check", "Say, statement by statement, what the bucket's policy lacks", *asked);
   checking->add_flag("--probe", asked->has_probe, "Put an empty object there to find out");
   add_output_option(*checking, asked->form);

@@ -202,7 +202,7 @@ int run(const Asked& asked) {
 
 }  // namespace
 
-void add_explain_command(CLI::App& weir, int& exit_code) {
+void add_explain_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("explain", "Say why each REJECT happened");
   auto asked = std::make_shared<Asked>();
   add_source_options(*command, asked->source);
@@ -211,13 +211,13 @@ void add_explain_command(CLI::App& weir, int& exit_code) {
                    "File or folder of AWS's describe JSON: the rules are asked")
       ->type_name("PATH");
   command->add_option("--lang", asked->language, "Language of the sentences: en (default) or ja")
-      ->check(CLI::IsMember({"en", "ja"}))
+      ->one_of({"en", "ja"})
       ->type_name("LANGUAGE");
   command->add_option("--limit", asked->limit, "How many groups the text shows (20)")
-      ->check(CLI::Range(std::size_t{1}, kMostGroups))
+      ->range(1, kMostGroups)
       ->type_name("N");
   command->add_option("--output", asked->form, "How to print: text (default), table, json, csv")
-      ->check(CLI::IsMember({"text", "table", "json", "csv"}))
+      ->one_of({"text", "table", "json", "csv"})
       ->type_name("FORM");
   command->callback([asked, &exit_code] { exit_code = run(*asked); });
 }

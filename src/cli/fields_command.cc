@@ -33,7 +33,7 @@ base::Table fields_table() {
 
 }  // namespace
 
-void add_fields_command(CLI::App& weir, int& exit_code) {
+void add_fields_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("fields", "Print the catalogue of fields");
   command->footer("A field that is not recorded is known, accepted, and prints as '-'.");
   auto form = std::make_shared<std::string>("table");

@@ -157,12 +157,12 @@ base::Expected<std::vector<std::string>> fields_of_format(const std::string& for
   return columns;
 }
 
-void add_source_options(CLI::App& command, LogSource& source) {
+void add_source_options(Command& command, LogSource& source) {
   add_optional_source_options(command, source)->required();
 }
 
-CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source) {
-  CLI::Option* from =
+Option* add_optional_source_options(Command& command, LogSource& source) {
+  Option* from =
       command
           .add_option("--from", source.from, "Folders, files or globs with flow logs; - is stdin")
           ->type_name("PATH");
@@ -176,7 +176,7 @@ CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source) {
   command.add_flag("--strict", source.is_strict, "A line that does not fit is an error");
   command.add_flag("--stats", source.shows_statistics, "Say how much was listed, opened and read");
   command.add_option("--threads", source.threads, "Default: as many as processors")
-      ->check(CLI::Range(1, kMostThreads))
+      ->range(1, kMostThreads)
       ->type_name("N");
   return from;
 }

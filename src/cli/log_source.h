@@ -1,13 +1,13 @@
 // What the commands that read flow logs share: which records, and what became of reading them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
 #include "base/error.h"
+#include "cli/command_line.h"
 #include "query/engine.h"
 
 namespace weir::cli {
@@ -25,9 +25,9 @@ struct LogSource {
 };
 
 /// `--from` is required.
-void add_source_options(CLI::App& command, LogSource& source);
+void add_source_options(Command& command, LogSource& source);
 /// The same with `--from` left to the command; returns it.
-CLI::Option* add_optional_source_options(CLI::App& command, LogSource& source);
+Option* add_optional_source_options(Command& command, LogSource& source);
 
 /// The time that an option gives, if it is given.
 base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& option,

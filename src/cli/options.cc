@@ -17,9 +17,9 @@ std::string count_of(std::uint64_t count, std::string_view thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
-void add_output_option(CLI::App& command, std::string& form) {
+void add_output_option(Command& command, std::string& form) {
   command.add_option("--output", form, "How to print: table, json or csv")
-      ->check(CLI::IsMember({"table", "json", "csv"}))
+      ->one_of({"table", "json", "csv"})
       ->type_name("FORM");
 }
 

@@ -1,13 +1,13 @@
 // What the commands of `weir` share: how they end, how they are asked to print.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/table.h"
+#include "cli/command_line.h"
 
 namespace weir::cli {
 
@@ -29,22 +29,22 @@ int failed(const base::Error& error, ExitCode code = kFailed);
 std::string count_of(std::uint64_t count, std::string_view thing);
 
 /// Adds `--output table|json|csv`.
-void add_output_option(CLI::App& command, std::string& form);
+void add_output_option(Command& command, std::string& form);
 /// REQUIRES: a form's name.
 base::OutputForm output_form(const std::string& form);
 
 /// Each adds its command to `weir`. What it was asked to do is done, and its exit code put into
 /// `exit_code`, when the command line has been read.
-void add_record_command(CLI::App& weir, int& exit_code);
-void add_vpc_command(CLI::App& weir, int& exit_code);
-void add_fields_command(CLI::App& weir, int& exit_code);
-void add_query_command(CLI::App& weir, int& exit_code);
-void add_explain_command(CLI::App& weir, int& exit_code);
+void add_record_command(Command& weir, int& exit_code);
+void add_vpc_command(Command& weir, int& exit_code);
+void add_fields_command(Command& weir, int& exit_code);
+void add_query_command(Command& weir, int& exit_code);
+void add_explain_command(Command& weir, int& exit_code);
 /// `what-if` and `unused-rules`.
-void add_what_if_command(CLI::App& weir, int& exit_code);
-void add_report_command(CLI::App& weir, int& exit_code);
-void add_bucket_policy_command(CLI::App& weir, int& exit_code);
-void add_tail_command(CLI::App& weir, int& exit_code);
-void add_up_command(CLI::App& weir, int& exit_code);
+void add_what_if_command(Command& weir, int& exit_code);
+void add_report_command(Command& weir, int& exit_code);
+void add_bucket_policy_command(Command& weir, int& exit_code);
+void add_tail_command(Command& weir, int& exit_code);
+void add_up_command(Command& weir, int& exit_code);
 
 }  // namespace weir::cli

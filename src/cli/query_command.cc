@@ -28,7 +28,7 @@ int run(Asked& asked) {
 
 }  // namespace
 
-void add_query_command(CLI::App& weir, int& exit_code) {
+void add_query_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("query", "Ask flow logs in SQL");
   auto asked = std::make_shared<Asked>();
   add_source_options(*command, asked->source);
@@ -36,7 +36,7 @@ void add_query_command(CLI::App& weir, int& exit_code) {
       ->add_option("--table", asked->source.tables,
                    "A CSV, JSON or Parquet file of yours, to be joined")
       ->type_name("NAME=FILE")
-      ->allow_extra_args(false);
+      ->one_value_each();
   add_answer_form_option(*command, asked->form);
   command->add_option("SQL", asked->sql, "SELECT … FROM flow_logs …");
   command->callback([asked, &exit_code] { exit_code = run(*asked); });

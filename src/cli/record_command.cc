@@ -263,13 +263,9 @@ int run(const Asked& asked) {
   return interruption.has_cut_off() ? interrupted() : kDone;
 }
 
-CLI::Validator is_given() {
-  return {[](const std::string& value) { return value.empty() ? "is empty" : ""; }, ""};
-}
-
 }  // namespace
 
-void add_record_command(CLI::App& weir, int& exit_code) {
+void add_record_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("record", "Judge a capture and write its flow-log records");
   auto asked = std::make_shared<Asked>();
   command->add_option("--read", asked->capture, "pcap or pcapng file; - is standard input")
@@ -285,19 +281,19 @@ void add_record_command(CLI::App& weir, int& exit_code) {
   command->add_option("--interface", asked->interface_id, "The capture is this interface's own")
       ->type_name("eni-…");
   command->add_option("--traffic-type", asked->traffic_type, "ALL, ACCEPT or REJECT")
-      ->check(CLI::IsMember({"ALL", "ACCEPT", "REJECT"}))
+      ->one_of({"ALL", "ACCEPT", "REJECT"})
       ->type_name("TYPE");
   command
       ->add_option("--max-aggregation-interval", asked->max_aggregation_interval,
                    "Seconds of a window: 60 or 600 (default)")
-      ->check(CLI::IsMember({60, 600}))
+      ->one_of({"60", "600"})
       ->type_name("SECONDS");
   command
       ->add_option("--log-format", asked->log_format,
                    "'${field} …', default, or all; `weir fields` lists them")
       ->type_name("FORMAT");
   command->add_option("--file-format", asked->file_format, "plain-text (default) or parquet")
-      ->check(CLI::IsMember({"plain-text", "parquet"}))
+      ->one_of({"plain-text", "parquet"})
       ->type_name("FORMAT");
   command->add_flag("--per-hour-partition", asked->per_hour_partition, "A folder for each hour");
   command->add_flag("--hive-compatible-partitions", asked->hive_compatible_partitions,
@@ -311,18 +307,14 @@ void add_record_command(CLI::App& weir, int& exit_code) {
   command->add_flag("!--no-attach-bucket-policy", asked->attaches_policy,
                     "Leave the bucket's policy as it is");
   command->add_option("--sse", asked->s3.encryption, "Encryption of the objects in S3")
-      ->check(CLI::IsMember({"AES256", "aws:kms"}))
+      ->one_of({"AES256", "aws:kms"})
       ->type_name("TYPE");
   command->add_option("--sse-kms-key-id", asked->s3.kms_key_id, "ARN of the key, for aws:kms")
       ->type_name("ARN");
   add_principal_option(*command, asked->s3);
   add_s3_options(*command, asked->s3);
   add_output_option(*command, asked->form);
-  for (CLI::Option* option : command->get_options()) {
-    // As an unset variable of the shell makes them: --interface "$ENI" would mean the whole
-    // network.
-    if (option->get_expected_max() > 0) option->check(is_given());
-  }
+  command->refuse_empty_values();
   command->callback([asked, &exit_code] { exit_code = run(*asked); });
 }
 

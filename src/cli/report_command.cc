@@ -140,7 +140,7 @@ int run(Asked& asked) {
 
 }  // namespace
 
-void add_report_command(CLI::App& weir, int& exit_code) {
+void add_report_command(Command& weir, int& exit_code) {
   auto* command =
       weir.add_subcommand("report", "Named questions: AWS's sixteen and ours; lists them");
   auto asked = std::make_shared<Asked>();
@@ -148,11 +148,9 @@ void add_report_command(CLI::App& weir, int& exit_code) {
   add_optional_source_options(*command, asked->source);
   command->add_option("--address", asked->address, "The address that the report is about")
       ->type_name("ADDRESS");
-  command->add_option("--limit", asked->limit, "Rows at most")
-      ->check(CLI::Range(std::uint64_t{1}, kMostRows))
-      ->type_name("N");
+  command->add_option("--limit", asked->limit, "Rows at most")->range(1, kMostRows)->type_name("N");
   command->add_option("--at-least", asked->at_least, "How many make a scanner")
-      ->check(CLI::Range(std::uint64_t{1}, kMostRows))
+      ->range(1, kMostRows)
       ->type_name("N");
   command->add_option("--per", asked->per, "Width of a bucket of time: 30s, 5m, 1h, 1d")
       ->type_name("TIME");

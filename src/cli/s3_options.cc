@@ -4,7 +4,7 @@
 
 namespace weir::cli {
 
-void add_s3_options(CLI::App& command, S3Asked& asked) {
+void add_s3_options(Command& command, S3Asked& asked) {
   command
       .add_option("--endpoint-url", asked.options.endpoint_url,
                   "S3's endpoint, where it is not AWS's; or AWS_ENDPOINT_URL")
@@ -16,7 +16,7 @@ void add_s3_options(CLI::App& command, S3Asked& asked) {
       ->type_name("FILE");
 }
 
-void add_principal_option(CLI::App& command, S3Asked& asked) {
+void add_principal_option(Command& command, S3Asked& asked) {
   command
       .add_option("--delivery-principal", asked.delivery_principal,
                   "ARN of who delivers, for servers that know no service principals")

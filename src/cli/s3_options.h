@@ -1,11 +1,11 @@
 // The options of commands that speak to S3, and the session that they make.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
 #include "aws/session.h"
+#include "cli/command_line.h"
 #include "deliver/bucket_policy.h"
 #include "deliver/s3_destination.h"
 
@@ -19,9 +19,9 @@ struct S3Asked {
 };
 
 /// --endpoint-url, --profile, --ca-bundle, as the AWS CLI has them.
-void add_s3_options(CLI::App& command, S3Asked& asked);
+void add_s3_options(Command& command, S3Asked& asked);
 /// --delivery-principal.
-void add_principal_option(CLI::App& command, S3Asked& asked);
+void add_principal_option(Command& command, S3Asked& asked);
 
 /// Opens a session; secrets stay out of core dumps from here on.
 base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked);

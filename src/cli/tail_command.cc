@@ -224,21 +224,21 @@ int run(const Asked& asked) {
 
 }  // namespace
 
-void add_tail_command(CLI::App& weir, int& exit_code) {
+void add_tail_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("tail", "Follow flow logs, each record in words");
   auto asked = std::make_shared<Asked>();
   command->add_option("--from", asked->from, "Folders, files or globs with flow logs")
       ->required()
       ->type_name("PATH");
   command->add_option("--lines", asked->lines, "So many of the last records first (10)")
-      ->check(CLI::Range(std::size_t{0}, kMostLines))
+      ->range(0, kMostLines)
       ->type_name("N");
   command->add_flag("--no-follow", asked->does_not_follow, "End after them");
   command->add_option("--action", asked->action, "Only ACCEPT or only REJECT")
-      ->check(CLI::IsMember({"ACCEPT", "REJECT"}))
+      ->one_of({"ACCEPT", "REJECT"})
       ->type_name("ACTION");
   command->add_option("--port", asked->port, "Only from or to this port")
-      ->check(CLI::Range(0, kLastPort))
+      ->range(0, kLastPort)
       ->type_name("N");
   command->add_option("--address", asked->address, "Only from or to these addresses")
       ->type_name("CIDR");
@@ -250,7 +250,7 @@ void add_tail_command(CLI::App& weir, int& exit_code) {
                    "Of files without a header line: '${field} …' or default")
       ->type_name("FORMAT");
   command->add_option("--output", asked->form, "How to print: sentence, table, json or csv")
-      ->check(CLI::IsMember({"sentence", "table", "json", "csv"}))
+      ->one_of({"sentence", "table", "json", "csv"})
       ->type_name("FORM");
   command->callback([asked, &exit_code] { exit_code = run(*asked); });
 }

@@ -92,7 +92,7 @@ int run(const std::string& path) {
 
 }  // namespace
 
-void add_up_command(CLI::App& weir, int& exit_code) {
+void add_up_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("up", "Record live interfaces, until it is told to end");
   auto config = std::make_shared<std::string>();
   command->add_option("--config", *config, "weir.toml: what to record, and where to")

@@ -59,7 +59,7 @@ int show(const Asked& asked) {
   return kDone;
 }
 
-void add(CLI::App& vpc, const char* name, const char* description, int (*run)(const Asked&),
+void add(Command& vpc, const char* name, const char* description, int (*run)(const Asked&),
          bool prints_data, int& exit_code) {
   auto* command = vpc.add_subcommand(name, description);
   auto asked = std::make_shared<Asked>();
@@ -72,9 +72,9 @@ void add(CLI::App& vpc, const char* name, const char* description, int (*run)(co
 
 }  // namespace
 
-void add_vpc_command(CLI::App& weir, int& exit_code) {
+void add_vpc_command(Command& weir, int& exit_code) {
   auto* vpc = weir.add_subcommand("vpc", "Check or print the description of a network");
-  vpc->require_subcommand(1);
+  vpc->require_subcommand();
   add(*vpc, "check", "Say what is wrong with a description, all of it", check, false, exit_code);
   add(*vpc, "show", "Print each interface and its rules", show, true, exit_code);
 }

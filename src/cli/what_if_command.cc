@@ -162,21 +162,21 @@ int run_unused_rules(const Asked& asked) {
   return code;
 }
 
-CLI::App* add(CLI::App& weir, const char* name, const char* description, Asked& asked) {
+Command* add(Command& weir, const char* name, const char* description, Asked& asked) {
   auto* command = weir.add_subcommand(name, description);
   add_source_options(*command, asked.source);
   command->add_option("--vpc", asked.description, "The rules of the time of the logs")
       ->required()
       ->type_name("PATH");
   command->add_option("--output", asked.form, "How to print: table (default), json, csv")
-      ->check(CLI::IsMember({"table", "json", "csv"}))
+      ->one_of({"table", "json", "csv"})
       ->type_name("FORM");
   return command;
 }
 
 }  // namespace
 
-void add_what_if_command(CLI::App& weir, int& exit_code) {
+void add_what_if_command(Command& weir, int& exit_code) {
   auto asked = std::make_shared<Asked>();
   auto* what_if = add(weir, "what-if",
                       "Say what would become of recorded flows under other rules; exit status 4 if "
