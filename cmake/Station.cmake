@@ -71,9 +71,14 @@ function(weir_test name)
   if(kind STREQUAL "unit")
     target_compile_options(${name} PRIVATE -O0) # it takes longer to optimise than to run
   endif()
+  set(cost 0)
+  if(kind STREQUAL "property")
+    set(cost 100) # these take longest: ctest has them start first
+  endif()
   # One label, joined: gtest_discover_tests cannot pass a list on, and `ctest -L` searches anyway.
   list(JOIN ARG_LABELS "+" labels)
-  gtest_discover_tests(${name} PROPERTIES LABELS "${kind}+${labels}" DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(${name}
+    PROPERTIES LABELS "${kind}+${labels}" COST ${cost} DISCOVERY_TIMEOUT 60)
   if("threads" IN_LIST ARG_LABELS)
     add_dependencies(threads_tests ${name})
   endif()
