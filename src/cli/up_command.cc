@@ -87,6 +87,10 @@ int run(const std::string& path) {
              "{} objects\n",
              status.seen, status.recorded, status.overflow, status.exceptions, status.records,
              status.objects);
+  if (status.lost_records != 0) {
+    fmt::print(stderr, "{} records could not be written; SKIPDATA stands for them\n",
+               status.lost_records);
+  }
   return status.mismatches == 0 ? kDone : kFailed;
 }
 

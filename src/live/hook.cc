@@ -69,19 +69,29 @@ int create_tcx_link(int program, int device, std::uint32_t type) {
 class Clsact {
  public:
   explicit Clsact(int device) : device_(device) {}
+  explicit Clsact(const Remains& remains)
+      : device_(remains.index),
+        is_ours_(remains.has_made_clsact),
+        ingress_{BPF_TC_INGRESS, remains.ingress},
+        egress_{BPF_TC_EGRESS, remains.egress} {}
 
   int attach(Programs programs) {
     bpf_tc_hook hook = hook_at(BPF_TC_INGRESS);
     const int created = bpf_tc_hook_create(&hook);
     if (created != 0 && created != -EEXIST) return created;
     is_ours_ = created == 0;
-    const int error = add(programs.of_received, ingress_);
-    return error != 0 ? error : add(programs.of_sent, egress_);
+    return put(programs);
   }
 
-  int replace(Programs programs) {
-    const int error = replace(programs.of_received, ingress_);
-    return error != 0 ? error : replace(programs.of_sent, egress_);
+  [[nodiscard]] Remains remains(const Device& device) const {
+    return {device, device_, is_ours_, ingress_.known, egress_.known};
+  }
+  /// Is one of the filters there, with our program?
+  [[nodiscard]] bool is_there() const { return is_there(ingress_) || is_there(egress_); }
+
+  int put(Programs programs) {
+    const int error = put(programs.of_received, ingress_);
+    return error != 0 ? error : put(programs.of_sent, egress_);
   }
 
   void detach() {
@@ -98,8 +108,7 @@ class Clsact {
   /// By the numbers that the kernel gave it.
   struct Filter {
     int point;
-    std::uint32_t handle = 0;
-    std::uint32_t priority = 0;
+    Remains::Filter known;
   };
 
   [[nodiscard]] bpf_tc_hook hook_at(int point) const {
@@ -110,42 +119,43 @@ class Clsact {
     return hook;
   }
 
-  int add(int program, Filter& filter) const {
-    bpf_tc_hook hook = hook_at(filter.point);
+  static bpf_tc_opts options_of(const Filter& filter) {
     bpf_tc_opts options{};
     options.sz = sizeof(options);
+    options.handle = filter.known.handle;
+    options.priority = filter.known.priority;
+    return options;
+  }
+
+  /// A new filter, or another program for the one that is known.
+  int put(int program, Filter& filter) const {
+    bpf_tc_hook hook = hook_at(filter.point);
+    bpf_tc_opts options = options_of(filter);
     options.prog_fd = program;
+    options.flags = filter.known.handle == 0 ? 0 : BPF_TC_F_REPLACE;
     const int error = bpf_tc_attach(&hook, &options);
-    filter.handle = options.handle;
-    filter.priority = options.priority;
+    if (error == 0) filter.known = {options.handle, options.priority, options.prog_id};
     return error;
   }
 
-  int replace(int program, const Filter& filter) const {
+  [[nodiscard]] bool is_there(const Filter& filter) const {
+    if (filter.known.handle == 0) return false;
     bpf_tc_hook hook = hook_at(filter.point);
-    bpf_tc_opts options{};
-    options.sz = sizeof(options);
-    options.prog_fd = program;
-    options.flags = BPF_TC_F_REPLACE;
-    options.handle = filter.handle;
-    options.priority = filter.priority;
-    return bpf_tc_attach(&hook, &options);
+    bpf_tc_opts options = options_of(filter);
+    return bpf_tc_query(&hook, &options) == 0 && options.prog_id == filter.known.program;
   }
 
   void remove(const Filter& filter) const {
-    if (filter.handle == 0) return;
+    if (!is_there(filter)) return;
     bpf_tc_hook hook = hook_at(filter.point);
-    bpf_tc_opts options{};
-    options.sz = sizeof(options);
-    options.handle = filter.handle;
-    options.priority = filter.priority;
+    const bpf_tc_opts options = options_of(filter);
     bpf_tc_detach(&hook, &options);
   }
 
   int device_;
   bool is_ours_ = false;
-  Filter ingress_{BPF_TC_INGRESS};
-  Filter egress_{BPF_TC_EGRESS};
+  Filter ingress_{BPF_TC_INGRESS, {}};
+  Filter egress_{BPF_TC_EGRESS, {}};
 };
 
 }  // namespace
@@ -204,7 +214,7 @@ Hook::~Hook() {
 
 base::Expected<void> Hook::replace(Programs programs) {
   const int error = in_namespace(state_->space.get(), [&] {
-    if (state_->clsact) return state_->clsact->replace(programs);
+    if (state_->clsact) return state_->clsact->put(programs);
     const int received = bpf_link_update(state_->of_received.get(), programs.of_received, nullptr);
     return received != 0 ? received
                          : bpf_link_update(state_->of_sent.get(), programs.of_sent, nullptr);
@@ -215,6 +225,23 @@ base::Expected<void> Hook::replace(Programs programs) {
 
 Attachment Hook::attachment() const {
   return state_->clsact ? Attachment::clsact : Attachment::tcx;
+}
+
+std::optional<Remains> Hook::remains() const {
+  if (!state_->clsact) return std::nullopt;
+  return state_->clsact->remains(state_->device);
+}
+
+bool remove(const Remains& remains) {
+  const auto space = open_namespace(remains.device);
+  if (!space) return false;
+  return in_namespace(space->get(), [&] {
+           const int index = static_cast<int>(if_nametoindex(remains.device.name.c_str()));
+           Clsact clsact(remains);
+           if (index != remains.index || !clsact.is_there()) return 0;
+           clsact.detach();
+           return 1;
+         }) == 1;
 }
 
 bool Hook::is_attached() const {

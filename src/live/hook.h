@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,28 @@ struct Programs {
 /// way, filters of a queueing discipline.
 enum class Attachment : std::uint8_t { any, tcx, clsact };
 
+/// What a hook has made that does not go with its process, if that is killed: filters of a clsact.
+/// (The kernel itself takes away what hangs on tcx.)
+struct Remains {
+  struct Filter {
+    std::uint32_t handle = 0;
+    std::uint32_t priority = 0;
+    std::uint32_t program = 0;  ///< the kernel's number of it, which no other program gets
+
+    friend bool operator==(const Filter&, const Filter&) = default;
+  };
+  Device device;
+  int index = 0;                 ///< the device's
+  bool has_made_clsact = false;  ///< so that it goes too
+  Filter ingress;
+  Filter egress;
+
+  friend bool operator==(const Remains&, const Remains&) = default;
+};
+
+/// Takes away what is still there of a hook whose process is gone. False: nothing was.
+bool remove(const Remains& remains);
+
 /// Detaches when it goes, and leaves nothing: a clsact that it made itself goes too, with what
 /// others have since hung there. Of a device that is gone nothing is left anyway.
 class Hook {
@@ -43,6 +66,8 @@ class Hook {
   base::Expected<void> replace(Programs programs);
 
   [[nodiscard]] Attachment attachment() const;
+  /// Nothing at tcx.
+  [[nodiscard]] std::optional<Remains> remains() const;
   /// Is it still the device of that name? Not if it, or its namespace, is gone, even if another has
   /// come.
   [[nodiscard]] bool is_attached() const;

@@ -35,6 +35,8 @@ class LiveRecorder {
   /// All flows before `now` were added: windows that have ended close, and interfaces without
   /// traffic get their NODATA.
   base::Expected<void> pass(base::UnixMicros now);
+  /// The same, but windows that have ended wait, for an hour at most.
+  void hold(base::UnixMicros now) { passed_ = now; }
   /// Hands over what there is; what follows makes further records of the same windows.
   base::Expected<void> hand_over() { return windows_.hand_over(); }
   /// Goes on after `before`, of the same windows and other descriptions, which has handed over what

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "record/log_format.h"
@@ -158,6 +159,8 @@ Config config_of(const toml::table& table, const fs::path& path, base::Expected<
   Config config;
   config.vpc = base / keys.needed_text("vpc");
   if (const auto file = keys.text("ip-ranges")) config.ip_ranges = base / *file;
+  const auto state = keys.text("state");
+  config.state = state ? base / *state : default_state(path);
   config.publish_interval =
       std::chrono::seconds(keys.number("publish-interval", 1, 300).value_or(300));
   if (const toml::table* capacity = keys.table("capacity")) {
@@ -187,6 +190,13 @@ Config config_of(const toml::table& table, const fs::path& path, base::Expected<
 }
 
 }  // namespace
+
+fs::path default_state(const fs::path& config) {
+  std::error_code ignored;
+  const fs::path whole = fs::absolute(config, ignored).lexically_normal();
+  if (whole.string().starts_with("/etc/")) return "/var/lib/weir";
+  return config.parent_path() / (config.stem().string() + ".state");
+}
 
 base::Expected<Config> read_config(const fs::path& path) {
   toml::table table;

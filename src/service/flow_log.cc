@@ -1,25 +1,10 @@
 #include "service/flow_log.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 namespace weir::service {
-
-base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destination,
-                                                       const deliver::FlowLog& flow_log) {
-  auto publisher = deliver::Publisher::open(destination, flow_log);
-  if (!publisher) return tl::unexpected(publisher.error());
-  return std::unique_ptr<Objects>(new Objects(std::move(*publisher)));
-}
-
-base::Expected<void> Objects::add(const record::Record& record) {
-  ++records_;
-  return publisher_.add(record);
-}
-
-base::Expected<void> Objects::completed(base::UnixSeconds time) {
-  return publisher_.publish_before(time);
-}
 
 FlowLog::FlowLog(const Plan& plan, std::size_t number, std::unique_ptr<Objects> objects)
     : plan_(plan),
@@ -41,9 +26,25 @@ bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
          mine.per_hour_partition == other.per_hour_partition;
 }
 
-base::Expected<void> FlowLog::publish_all() {
+base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
+  if (!objects_->has_room()) {
+    recorder_.hold(now);
+    return {};
+  }
+  if (const auto loss = objects_->take_loss()) {
+    const base::UnixMicros last = loss->to - std::chrono::seconds(1);
+    if (auto done = missed(loss->from, std::min(last, now)); !done) return done;
+    if (auto done = recorder_.hand_over(); !done) return done;
+  }
+  if (!publishes_all) return pass(now);
+  return finish(now);
+}
+
+base::Expected<void> FlowLog::finish(base::UnixMicros now) {
+  if (auto done = pass(now); !done) return done;
   if (auto done = recorder_.hand_over(); !done) return done;
-  return objects_->publish_all();
+  objects_->publish_all(base::second_of(now));
+  return {};
 }
 
 std::unique_ptr<FlowLog> FlowLog::follow(FlowLog& before, const Plan& plan, std::size_t number) {

@@ -8,31 +8,12 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "deliver/publisher.h"
 #include "live/datapath.h"
 #include "recorder/live_recorder.h"
+#include "service/objects.h"
 #include "service/plan.h"
 
 namespace weir::service {
-
-/// The records of one flow log, on their way to objects.
-class Objects : public recorder::RecordSink {
- public:
-  /// Error: the destination cannot be written to.
-  static base::Expected<std::unique_ptr<Objects>> open(const std::string& destination,
-                                                       const deliver::FlowLog& flow_log);
-
-  base::Expected<void> add(const record::Record& record) override;
-  base::Expected<void> completed(base::UnixSeconds time) override;
-  base::Expected<void> publish_all() { return publisher_.finish(); }
-  std::vector<deliver::PublishedObject> take_published() { return publisher_.take_published(); }
-  [[nodiscard]] std::uint64_t records() const { return records_; }
-
- private:
-  explicit Objects(deliver::Publisher publisher) : publisher_(std::move(publisher)) {}
-  deliver::Publisher publisher_;
-  std::uint64_t records_ = 0;
-};
 
 /// Called by one thread.
 class FlowLog {
@@ -58,13 +39,22 @@ class FlowLog {
   base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time) {
     return recorder_.skipped(interface, time);
   }
+  base::Expected<void> missed(base::UnixMicros from, base::UnixMicros to) {
+    return recorder_.missed(settings_.subscribed, from, to);
+  }
   base::Expected<void> pass(base::UnixMicros now) { return recorder_.pass(now); }
   base::Expected<void> hand_over() { return recorder_.hand_over(); }
 
-  /// Publishes everything that there is, whether its window is over or not.
-  base::Expected<void> publish_all();
+  /// All that was seen before `now` has been added: closes windows that are over, and publishes
+  /// what is due, or everything. Where there is no room for it, windows wait in memory, at most an
+  /// hour and as many flows as `recorder::Settings` says.
+  base::Expected<void> turn(base::UnixMicros now, bool publishes_all);
+  /// The last turn: publishes everything, room or not.
+  base::Expected<void> finish(base::UnixMicros now);
+  [[nodiscard]] base::UnixSeconds whole_until() const { return objects_->whole_until(); }
   std::vector<deliver::PublishedObject> take_published() { return objects_->take_published(); }
   [[nodiscard]] std::uint64_t records() const { return objects_->records(); }
+  [[nodiscard]] std::uint64_t lost_records() const { return objects_->lost_records(); }
 
   /// Takes the objects of `before`, which has handed over its records and is not used any more, and
   /// goes on where it stopped. Both plans still exist.

@@ -1,5 +1,6 @@
 #include "service/service.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,11 +12,15 @@
 #include "service/devices.h"
 #include "service/flow_log.h"
 #include "service/plan.h"
+#include "service/state_folder.h"
 
 namespace weir::service {
 namespace {
 
 constexpr std::chrono::seconds kAwsInterval{300};  // between publications
+
+/// What of the records of a turn is published.
+enum class Publishing : std::uint8_t { what_is_due, everything, last };
 
 }  // namespace
 
@@ -23,22 +28,29 @@ struct Service::State {
   explicit State(Log the_log) : log(std::move(the_log)) {}
 
   base::Expected<void> start(Config config, base::UnixMicros now);
+  base::Expected<void> resume(const Remembered& before, base::UnixMicros now);
+  void remember();
   base::Expected<void> drain(base::UnixMicros now);
   base::Expected<void> account(const live::PointAccount& point, base::UnixMicros now);
   base::Expected<void> skip(vpc::InterfaceIndex interface, base::UnixMicros now);
   base::Expected<void> skip_unattached(base::UnixMicros now);
-  base::Expected<void> turn(base::UnixMicros now, bool publishes_all);
+  base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
+  void count_records();
   base::Expected<void> reload(std::unique_ptr<const Plan> next, base::UnixMicros now);
-  base::Expected<void> change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh);
+  base::Expected<void> change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh,
+                                        base::UnixMicros now);
   void tell_published(FlowLog& flow_log);
 
   Log log;
+  std::optional<StateFolder> folder;
+  std::string complaint;  // about the folder, as it was last told
   std::unique_ptr<const Plan> plan;
   std::optional<live::Datapath> datapath;
   std::optional<Devices> devices;
   std::vector<std::unique_ptr<FlowLog>> flow_logs;
   base::UnixMicros next_publication;  // where that is more often than windows end
-  std::uint64_t ended_records = 0;    // of flow logs that have ended
+  std::uint64_t ended_lost_records = 0;
+  std::uint64_t ended_records = 0;  // of flow logs that have ended
   Status status;
 };
 
@@ -46,15 +58,16 @@ namespace {
 
 /// What a plan's flow logs need that do not go on from `running`: by number.
 base::Expected<std::vector<std::unique_ptr<Objects>>> open_objects(
-    const Plan& plan, const std::vector<std::unique_ptr<FlowLog>>& running) {
+    const Plan& plan, const std::vector<std::unique_ptr<FlowLog>>& running, base::UnixMicros now,
+    const Log& log) {
   std::vector<std::unique_ptr<Objects>> out(plan.flow_logs.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool goes_on = std::any_of(running.begin(), running.end(), [&](const auto& flow_log) {
       return flow_log->is_same(plan, i);
     });
     if (goes_on) continue;
-    auto opened =
-        Objects::open(plan.config.flow_logs[i].log_destination, plan.flow_logs[i].flow_log);
+    auto opened = Objects::open(plan.config.flow_logs[i].log_destination,
+                                plan.flow_logs[i].flow_log, base::second_of(now), log);
     if (!opened) return tl::unexpected(opened.error());
     out[i] = std::move(*opened);
   }
@@ -67,20 +80,62 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   auto made = Plan::make(std::move(config), nullptr);
   if (!made) return tl::unexpected(made.error());
   plan = std::move(*made);
-  auto fresh = open_objects(*plan, {});
+  auto opened = StateFolder::open(plan->config.state);
+  if (!opened) return tl::unexpected(opened.error());
+  folder.emplace(std::move(*opened));
+  const auto before = folder->read();
+  if (!before) return tl::unexpected(before.error());
+  auto fresh = open_objects(*plan, {}, now, log);
   if (!fresh) return tl::unexpected(fresh.error());
   auto loaded = live::Datapath::load(plan->config.capacity);
   if (!loaded) return tl::unexpected(loaded.error());
   datapath.emplace(std::move(*loaded));
   devices.emplace(*datapath, *plan, log);
-  // Every window has its NODATA from the one on that the service began in.
   for (std::size_t i = 0; i < fresh->size(); ++i) {
     flow_logs.push_back(std::make_unique<FlowLog>(*plan, i, std::move((*fresh)[i])));
-    if (auto done = flow_logs.back()->pass(now); !done) return done;
   }
+  if (auto done = resume(*before, now); !done) return done;
   next_publication = now + plan->config.publish_interval;
   devices->look();
+  remember();
   return {};
+}
+
+/// Whoever was here before has stopped, or was killed: nobody has recorded since, and what it had
+/// not published is lost.
+base::Expected<void> Service::State::resume(const Remembered& before, base::UnixMicros now) {
+  for (const live::Remains& remains : before.remains) {
+    if (live::remove(remains)) {
+      log(fmt::format("what a killed weir had left at {} was removed", remains.device.name));
+    }
+  }
+  for (const auto& flow_log : flow_logs) {
+    const auto whole = before.whole_until.find(flow_log->id());
+    if (whole != before.whole_until.end() && whole->second <= now) {
+      log(fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for the time since",
+                      flow_log->id(), whole->second));
+      if (auto done = flow_log->missed(whole->second, now); !done) return done;
+    }
+    // Every window has its NODATA from the one on that the service began in.
+    if (auto done = flow_log->pass(now); !done) return done;
+  }
+  return {};
+}
+
+/// For the next one, should this one be killed.
+void Service::State::remember() {
+  Remembered now;
+  for (const auto& flow_log : flow_logs) now.whole_until[flow_log->id()] = flow_log->whole_until();
+  for (const Watched& one : devices->watched()) {
+    const auto remains = one.hook ? one.hook->remains() : std::nullopt;
+    if (remains) now.remains.push_back(*remains);
+  }
+  const auto done = folder->write(now);
+  const std::string said = done ? "" : done.error().message();
+  if (!said.empty() && said != complaint) {
+    log("after a crash more than is missing will be told as SKIPDATA: " + said);
+  }
+  complaint = said;
 }
 
 base::Expected<void> Service::State::drain(base::UnixMicros now) {
@@ -136,22 +191,27 @@ base::Expected<void> Service::State::skip_unattached(base::UnixMicros now) {
   return {};
 }
 
-base::Expected<void> Service::State::turn(base::UnixMicros now, bool publishes_all) {
+base::Expected<void> Service::State::turn(base::UnixMicros now, Publishing publishing) {
   if (auto done = drain(now); !done) return done;
   for (const auto& flow_log : flow_logs) {
-    if (auto done = flow_log->pass(now); !done) return done;
+    auto done = publishing == Publishing::last
+                    ? flow_log->finish(now)
+                    : flow_log->turn(now, publishing == Publishing::everything);
+    if (!done) return done;
   }
-  if (publishes_all) {
-    for (const auto& flow_log : flow_logs) {
-      if (auto done = flow_log->publish_all(); !done) return done;
-    }
-  }
+  count_records();
+  remember();
+  return {};
+}
+
+void Service::State::count_records() {
   status.records = ended_records;
+  status.lost_records = ended_lost_records;
   for (const auto& flow_log : flow_logs) {
     tell_published(*flow_log);
     status.records += flow_log->records();
+    status.lost_records += flow_log->lost_records();
   }
-  return {};
 }
 
 void Service::State::tell_published(FlowLog& flow_log) {
@@ -166,26 +226,28 @@ void Service::State::tell_published(FlowLog& flow_log) {
 /// new rules hold.
 base::Expected<void> Service::State::reload(std::unique_ptr<const Plan> next,
                                             base::UnixMicros now) {
-  auto fresh = open_objects(*next, flow_logs);
+  auto fresh = open_objects(*next, flow_logs, now, log);
   if (!fresh) return tl::unexpected(fresh.error());
   if (auto done = devices->release(*next); !done) return done;
-  if (auto done = turn(now, false); !done) return done;
+  if (auto done = turn(now, Publishing::what_is_due); !done) return done;
   if (auto done = devices->follow(*next); !done) {
     devices->look();
     if (auto skipped = skip_unattached(now); !skipped) return skipped;
     return done;
   }
   const auto before = std::exchange(plan, std::move(next));
-  if (auto done = change_flow_logs(std::move(*fresh)); !done) return done;
+  if (auto done = change_flow_logs(std::move(*fresh), now); !done) return done;
   for (const auto& flow_log : flow_logs) {
     if (auto done = flow_log->pass(now); !done) return done;
   }
   next_publication = std::min(next_publication, now + plan->config.publish_interval);
   devices->look();
+  remember();
   return skip_unattached(now);
 }
 
-base::Expected<void> Service::State::change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh) {
+base::Expected<void> Service::State::change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh,
+                                                      base::UnixMicros now) {
   std::vector<std::unique_ptr<FlowLog>> changed;
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     const auto before = std::find_if(flow_logs.begin(), flow_logs.end(), [&](const auto& flow_log) {
@@ -201,9 +263,10 @@ base::Expected<void> Service::State::change_flow_logs(std::vector<std::unique_pt
   }
   for (const auto& ended : flow_logs) {
     if (ended == nullptr) continue;
-    if (auto done = ended->publish_all(); !done) return done;
+    if (auto done = ended->finish(now); !done) return done;
     tell_published(*ended);
     ended_records += ended->records();
+    ended_lost_records += ended->lost_records();
     log(fmt::format("flow log {} has ended", ended->id()));
   }
   flow_logs = std::move(changed);
@@ -229,7 +292,7 @@ base::Expected<void> Service::tick(base::UnixMicros now) {
   const bool is_due =
       state.plan->config.publish_interval < kAwsInterval && now >= state.next_publication;
   if (is_due) state.next_publication = now + state.plan->config.publish_interval;
-  return state.turn(now, is_due);
+  return state.turn(now, is_due ? Publishing::everything : Publishing::what_is_due);
 }
 
 base::Expected<void> Service::reload(Config config, base::UnixMicros now) {
@@ -241,7 +304,7 @@ base::Expected<void> Service::reload(Config config, base::UnixMicros now) {
 base::Expected<void> Service::stop(base::UnixMicros now) {
   // Nothing is counted from here on.
   if (auto done = state_->devices->detach(); !done) return done;
-  return state_->turn(now, true);
+  return state_->turn(now, Publishing::last);
 }
 
 const Status& Service::status() const {

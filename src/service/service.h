@@ -20,6 +20,7 @@ struct Status {
   std::uint64_t mismatches = 0;  ///< packets that are in none of these: a defect
   std::uint64_t records = 0;
   std::uint64_t objects = 0;
+  std::uint64_t lost_records = 0;  ///< could not be written; SKIPDATA stands for them
 };
 
 /// Called by one thread. Destroying it detaches from all interfaces; what was not published is lost
@@ -37,13 +38,13 @@ class Service {
 
   /// Takes what the kernel has counted, attaches to devices that have come, closes windows that are
   /// over and publishes their objects. An interface whose device is not there gets SKIPDATA, not
-  /// NODATA. Errors: the kernel's, the destination's.
+  /// NODATA. A destination that takes nothing is no error: records wait in memory, and what has to
+  /// be given up becomes SKIPDATA. Errors: the kernel's.
   base::Expected<void> tick(base::UnixMicros now);
   /// From now on records what `config` says, without a packet that is not recorded: tracked
   /// connections go on, what there is of open windows becomes records under the old description. A
   /// flow log whose settings are not the same any more ends, and its successor begins. Tables keep
-  /// their capacity. Errors: those of `start`, and then everything stays as it was; the
-  /// destination's.
+  /// their capacity. Errors: those of `start`, and then everything stays as it was.
   base::Expected<void> reload(Config config, base::UnixMicros now);
   /// The last tick: closes and publishes everything, detaches.
   base::Expected<void> stop(base::UnixMicros now);

@@ -119,7 +119,9 @@ class Recorded : public ::testing::Test {
   [[nodiscard]] base::Expected<Config> config(const std::string& more = "") const {
     std::ofstream(folder / "weir.toml")
         << "vpc = 'vpc.json'\n"
-        << more << "\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n"
+        << more
+        << "\n[capacity]\nflows = 4096\nipv6-flows = 1024\nconnections = "
+           "8192\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n"
         << "max-aggregation-interval = 60\nlog-format = '" << kFormat
         << "'\nlog-destination = 'logs'\n";
     return read_config(folder / "weir.toml");

@@ -37,6 +37,7 @@ TEST_F(ConfigFile, HasAwssDefaults) {
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->vpc, path_.parent_path() / "vpc.json");
   EXPECT_EQ(config->publish_interval, std::chrono::minutes(5));
+  EXPECT_EQ(config->state, path_.parent_path() / (path_.stem().string() + ".state"));
   ASSERT_EQ(config->flow_logs.size(), 1U);
   const FlowLogConfig& flow_log = config->flow_logs.front();
   EXPECT_EQ(flow_log.resource_type, ResourceType::vpc);
@@ -49,7 +50,7 @@ TEST_F(ConfigFile, HasAwssDefaults) {
 
 TEST_F(ConfigFile, TakesEveryKey) {
   const auto config = read(
-      "vpc = '/etc/net'\nip-ranges = 'ranges.json'\npublish-interval = 1\n"
+      "vpc = '/etc/net'\nip-ranges = 'ranges.json'\nstate = '/var/weir'\npublish-interval = 1\n"
       "[capacity]\nflows = 4096\nipv6-flows = 2048\nconnections = 8192\n"
       "[[interface]]\nnetwork-interface-id = 'eni-1'\nmode = 'enforce'\n"
       "[[flow-log]]\nresource-type = 'NetworkInterface'\nresource-ids = ['eni-1', 'eni-2']\n"
@@ -59,6 +60,7 @@ TEST_F(ConfigFile, TakesEveryKey) {
       "hive-compatible-partitions = true\nper-hour-partition = true\n");
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->vpc, "/etc/net");
+  EXPECT_EQ(config->state, "/var/weir");
   EXPECT_EQ(config->capacity.connections, 8192U);
   EXPECT_EQ(config->modes.at("eni-1"), live::Mode::enforce);
   const deliver::FlowLog& settings = config->flow_logs.front().settings;

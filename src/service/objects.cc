@@ -1,0 +1,124 @@
+#include "service/objects.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+
+#include "deliver/file.h"
+#include "deliver/object_key.h"
+
+namespace weir::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Of a disk with less nothing is taken: room for an object of each of a few flow logs, so that
+/// none of them is caught halfway.
+constexpr std::uintmax_t kReserve = std::uintmax_t{16} << 20U;
+
+}  // namespace
+
+base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destination,
+                                                       const deliver::FlowLog& flow_log,
+                                                       base::UnixSeconds since, Log log) {
+  auto publisher = deliver::Publisher::open(destination, flow_log);
+  if (!publisher) return tl::unexpected(publisher.error());
+  return std::unique_ptr<Objects>(
+      new Objects(std::move(*publisher), destination, flow_log.id, since, std::move(log)));
+}
+
+Objects::Objects(deliver::Publisher publisher, std::string destination, std::string id,
+                 base::UnixSeconds since, Log log)
+    : publisher_(std::move(publisher)),
+      destination_(std::move(destination)),
+      id_(std::move(id)),
+      log_(std::move(log)),
+      whole_until_(since) {}
+
+bool Objects::has_room() {
+  const auto room = try_out();
+  const std::string complaint = room ? "" : room.error().message();
+  if (complaint != complaint_) {
+    log_(room ? fmt::format("flow log {}: {} can be written to again", id_, destination_)
+              : fmt::format("flow log {}: records wait in memory: {}", id_, complaint));
+  }
+  complaint_ = complaint;
+  if (room) has_failed_ = false;
+  return room.has_value();
+}
+
+base::Expected<void> Objects::try_out() const {
+  std::error_code error;
+  const fs::space_info space = fs::space(destination_, error);
+  if (!error && space.available < kReserve) {
+    return base::fail(destination_,
+                      fmt::format("its disk has less than {} MB left", kReserve >> 20U),
+                      "free some space");
+  }
+  if (!has_failed_) return {};
+  auto file = deliver::TemporaryFile::create(fs::path(destination_) / ".weir-trial.tmp");
+  if (!file) return tl::unexpected(file.error());
+  return file->write(std::array<std::uint8_t, 65'536>{});
+}
+
+base::Expected<void> Objects::add(const record::Record& record) {
+  ++records_;
+  const base::UnixSeconds slot = base::aligned(record.end, deliver::kSlot);
+  ++held_[slot];
+  const std::size_t published = publisher_.published().size();
+  if (auto added = publisher_.add(record); !added) {
+    lose(slot, added.error());
+  } else if (publisher_.published().size() != published) {
+    held_[slot] = 0;  // the object was full
+  }
+  return {};
+}
+
+base::Expected<void> Objects::completed(base::UnixSeconds time) {
+  const base::UnixSeconds whole = base::aligned(time, deliver::kSlot);
+  publish(whole);
+  if (!loss_) whole_until_ = std::max(whole_until_, whole);
+  return {};
+}
+
+void Objects::publish_all(base::UnixSeconds now) {
+  if (!held_.empty()) publish(held_.rbegin()->first + deliver::kSlot);
+  if (!loss_) whole_until_ = std::max(whole_until_, now);
+}
+
+/// Slot by slot, so that it is known which one fails.
+void Objects::publish(base::UnixSeconds before) {
+  while (!held_.empty() && held_.begin()->first + deliver::kSlot <= before) {
+    const base::UnixSeconds slot = held_.begin()->first;
+    if (auto done = publisher_.publish_before(slot + deliver::kSlot); done) {
+      held_.erase(slot);
+    } else {
+      lose(slot, done.error());
+    }
+  }
+}
+
+/// The publisher has dropped what it had of the slot.
+void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
+  const std::uint64_t records = held_[slot];
+  held_.erase(slot);
+  lost_records_ += records;
+  has_failed_ = true;
+  const base::UnixSeconds end = slot + deliver::kSlot;
+  if (!loss_) loss_ = {slot, end};
+  loss_ = {std::min(loss_->from, slot), std::max(loss_->to, end)};
+  log_(
+      fmt::format("flow log {}: {} records of {:%F %T} UTC and the five minutes since are lost, "
+                  "and SKIPDATA will stand for them: {}",
+                  id_, records, slot, why.message()));
+}
+
+std::optional<Loss> Objects::take_loss() {
+  return std::exchange(loss_, std::nullopt);
+}
+
+}  // namespace weir::service

@@ -1,0 +1,71 @@
+// The records of one flow log, on their way to objects in a folder, whose disk may be full.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "deliver/publisher.h"
+#include "recorder/recorder.h"
+#include "service/log.h"
+
+namespace weir::service {
+
+/// Records that end in `from` up to, but not with, `to` are gone: SKIPDATA has to stand for them.
+struct Loss {
+  base::UnixSeconds from;
+  base::UnixSeconds to;
+};
+
+/// As a sink it never fails: what cannot be written is lost, said and counted. Who asks `has_room`
+/// first, and waits, loses nothing.
+class Objects : public recorder::RecordSink {
+ public:
+  /// There is nothing to publish before `since`. Error: the destination cannot be written to.
+  static base::Expected<std::unique_ptr<Objects>> open(const std::string& destination,
+                                                       const deliver::FlowLog& flow_log,
+                                                       base::UnixSeconds since, Log log);
+
+  /// Will the destination take what is written next, as far as can be told? When that changes, it
+  /// is said.
+  bool has_room();
+  base::Expected<void> add(const record::Record& record) override;
+  base::Expected<void> completed(base::UnixSeconds time) override;
+  /// Publishes what there is: all records of what was seen before `now`.
+  void publish_all(base::UnixSeconds now);
+
+  std::vector<deliver::PublishedObject> take_published() { return publisher_.take_published(); }
+  /// What was lost since it was asked last.
+  std::optional<Loss> take_loss();
+
+  [[nodiscard]] std::uint64_t records() const { return records_; }
+  [[nodiscard]] std::uint64_t lost_records() const { return lost_records_; }
+  /// Records of all that was seen before, or SKIPDATA for it, are published.
+  [[nodiscard]] base::UnixSeconds whole_until() const { return whole_until_; }
+
+ private:
+  Objects(deliver::Publisher publisher, std::string destination, std::string id,
+          base::UnixSeconds since, Log log);
+  void publish(base::UnixSeconds before);
+  void lose(base::UnixSeconds slot, const base::Error& why);
+  [[nodiscard]] base::Expected<void> try_out() const;
+
+  deliver::Publisher publisher_;
+  std::string destination_;
+  std::string id_;
+  Log log_;
+  base::UnixSeconds whole_until_;
+  std::map<base::UnixSeconds, std::uint64_t> held_;  ///< records that are not published, by slot
+  std::optional<Loss> loss_;
+  bool has_failed_ = false;  ///< nothing could be written since
+  std::string complaint_;    ///< why there is no room, as it was last told
+  std::uint64_t records_ = 0;
+  std::uint64_t lost_records_ = 0;
+};
+
+}  // namespace weir::service

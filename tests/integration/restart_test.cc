@@ -1,0 +1,185 @@
+// A service that was killed, and the next one.
+#include <bpf/bpf.h>
+#include <gmock/gmock.h>
+#include <net/if.h>
+#include <sys/prctl.h>
+
+#include <csignal>
+#include <map>
+#include <set>
+
+#include "integration/recorded_network.h"
+#include "service/state_folder.h"
+
+namespace weir::service {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+class Restart : public Recorded {
+ protected:
+  const Described one{"eni-1", "10.0.0.10", "eth0"};
+  const Described two{"eni-2", "10.0.1.11", "eth1"};
+
+  /// How many programs hang at a device's tcx, in both directions.
+  [[nodiscard]] unsigned attached_to(const char* device) const {
+    constexpr auto kIngress = static_cast<bpf_attach_type>(46);
+    constexpr auto kEgress = static_cast<bpf_attach_type>(47);
+    unsigned sum = 0;
+    std::thread([&] {
+      const Fd space(open(("/run/netns/" + owner->name()).c_str(), O_RDONLY | O_CLOEXEC));
+      ASSERT_EQ(setns(space.get(), CLONE_NEWNET), 0);
+      const int index = static_cast<int>(if_nametoindex(device));
+      for (const auto where : {kIngress, kEgress}) {
+        std::array<std::uint32_t, 16> programs{};
+        std::uint32_t count = programs.size();
+        const int error = bpf_prog_query(index, where, 0, nullptr, programs.data(), &count);
+        if (error == 0) sum += count;
+      }
+    }).join();
+    return sum;
+  }
+
+  /// A service in a process of its own that publishes what a test lets it see, and is killed with
+  /// SIGKILL with more under way.
+  void kill_one(int published, int lost) {
+    std::array<int, 2> to_child{-1, -1};
+    std::array<int, 2> from_child{-1, -1};
+    ASSERT_EQ(pipe2(to_child.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(pipe2(from_child.data(), O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      start("publish-interval = 1");
+      for (char order = 's'; service != nullptr; tick()) {
+        if (write(from_child[1], &order, 1) != 1 || read(to_child[0], &order, 1) != 1) break;
+      }
+      _exit(1);
+    }
+    const Fd orders(to_child[1]);
+    const Fd answers(from_child[0]);
+    close(to_child[0]);
+    close(from_child[1]);
+    char answer = 0;
+    ASSERT_EQ(read(answers.get(), &answer, 1), 1) << "the service did not start";
+    send(published);
+    ASSERT_EQ(write(orders.get(), "t", 1), 1);
+    ASSERT_EQ(read(answers.get(), &answer, 1), 1);
+    now += seconds(1);
+    send(lost);
+    attached = attached_to("eth0");
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+  }
+
+  void send(int datagrams) const {
+    const auto sender = peer->socket(SOCK_DGRAM);
+    for (int i = 0; i < datagrams; ++i) {
+      ASSERT_TRUE(live::send_to(sender, endpoint("10.0.0.10", 9), 10));
+    }
+  }
+
+  /// By interface, when the windows begin that have a record of this status, in seconds since
+  /// `since`.
+  [[nodiscard]] std::map<std::string, std::set<std::int64_t>> told(const std::string& status,
+                                                                   base::UnixMicros since) const {
+    std::map<std::string, std::set<std::int64_t>> out;
+    for (const Line& line : lines()) {
+      if (line.status != status) continue;
+      out[line.interface].insert(std::stoll(line.start) -
+                                 base::second_of(since).time_since_epoch().count());
+    }
+    return out;
+  }
+
+  unsigned attached = 0;  ///< programs at eth0, before the kill
+};
+
+TEST_F(Restart, AfterAKillTheGapIsToldAndNothingIsLeftInTheKernel) {
+  describe({one, two});
+  const auto window = now - seconds(30);
+  kill_one(5, 3);
+  ASSERT_FALSE(HasFatalFailure());
+  if (attached == 0) GTEST_SKIP() << "this kernel has no tcx";
+  EXPECT_EQ(attached, 2U);
+  EXPECT_TRUE(live::eventually([&] { return attached_to("eth0") == 0; }));
+  EXPECT_EQ(recorded("eni-1", "ingress"), 5U) << "what was published is there";
+
+  now += seconds(130);
+  start();
+  EXPECT_THAT(said, HasSubstr("SKIPDATA stands for the time since"));
+  send(2);
+  tick();
+  tick(minutes(2));
+  tick(minutes(5));
+  stop();
+  EXPECT_EQ(recorded("eni-1", "ingress"), 7U);
+  // It was killed in the first window and started in the third; the fourth has nothing.
+  EXPECT_THAT(told("SKIPDATA", window), ElementsAre(Pair("eni-1", ElementsAre(0, 60, 120)),
+                                                    Pair("eni-2", ElementsAre(0, 60, 120))));
+  for (const auto& [interface, starts] : told("NODATA", window)) {
+    EXPECT_GE(*starts.begin(), 180) << interface << " was called silent while nobody looked";
+  }
+  EXPECT_THAT(live::run_program("find " + folder.string() + " -name *.tmp").output, IsEmpty());
+}
+
+TEST_F(Restart, AStopIsAGapTooAndAfterMoreThanADayOnlyItsEndsAreTold) {
+  describe({one});
+  start();
+  const auto window = now - seconds(30);
+  tick();
+  stop();
+  now += std::chrono::days(3);
+  start();
+  tick(minutes(6));
+  stop();
+  constexpr std::int64_t kThreeDays = 3 * 86400;
+  const auto skipped = told("SKIPDATA", window);
+  EXPECT_THAT(skipped, ElementsAre(Pair("eni-1", ElementsAre(0, kThreeDays))));
+}
+
+TEST_F(Restart, ASecondServiceIsRefusedWhileOneIsAtWork) {
+  describe({one});
+  start();
+  auto second = Service::start(*config(), now, [](const std::string&) {});
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), HasSubstr("another `weir up` is at work there"));
+}
+
+TEST_F(Restart, FiltersOfClsactThatAKilledServiceLeftAreRemoved) {
+  describe({one});
+  start();
+  stop();
+  // What a killed one leaves: a hook that nobody lets go of, and its traces in the state folder.
+  auto datapath = live::Datapath::load({.flows = 1024, .ipv6_flows = 1024, .connections = 1024});
+  ASSERT_TRUE(datapath) << datapath.error().message();
+  const auto port = datapath->add_port(live::Mode::observe, true);
+  ASSERT_TRUE(port) << port.error().message();
+  auto hook = live::Hook::attach({datapath->program(*port, vpc::Direction::ingress),
+                                  datapath->program(*port, vpc::Direction::egress)},
+                                 {"eth0", owner->name()}, live::Attachment::clsact);
+  ASSERT_TRUE(hook) << hook.error().message();
+  {
+    auto state = StateFolder::open(config()->state);
+    ASSERT_TRUE(state) << state.error().message();
+    auto remembered = state->read();
+    ASSERT_TRUE(remembered) << remembered.error().message();
+    remembered->remains.push_back(*hook->remains());
+    ASSERT_TRUE(state->write(*remembered));
+  }
+  EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), HasSubstr("weir_live"));
+  start();
+  EXPECT_THAT(said, HasSubstr("what a killed weir had left at eth0 was removed"));
+  EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), IsEmpty());
+  EXPECT_THAT(owner->ask("tc qdisc show dev eth0"), ::testing::Not(HasSubstr("clsact")));
+}
+
+}  // namespace
+}  // namespace weir::service
