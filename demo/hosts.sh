@@ -46,7 +46,7 @@ add_host() { # NAME IPV4 IPV6
 }
 
 wait_for() { # what must become true
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do # 30 s: a busy machine verifies programs slowly
     "$@" >/dev/null 2>&1 && return 0
     sleep 0.05
   done

@@ -29,6 +29,16 @@ Option* Option::range(std::uint64_t least, std::uint64_t most) {
   return this;
 }
 
+Option* Option::excludes(const Option& other) {
+  option_->excludes(other.option_);
+  return this;
+}
+
+Option* Option::needs(const Option& other) {
+  option_->needs(other.option_);
+  return this;
+}
+
 Option* Option::one_value_each() {
   option_->allow_extra_args(false);
   return this;

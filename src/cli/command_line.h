@@ -28,6 +28,10 @@ class Option {
   Option* type_name(const std::string& name);
   Option* one_of(std::initializer_list<const char*> values);
   Option* range(std::uint64_t least, std::uint64_t most);
+  /// Only one of the two may be given.
+  Option* excludes(const Option& other);
+  /// It may only be given with the other.
+  Option* needs(const Option& other);
   /// Each use takes one value; otherwise a list takes all that follow.
   Option* one_value_each();
 

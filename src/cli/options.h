@@ -46,5 +46,6 @@ void add_report_command(Command& weir, int& exit_code);
 void add_bucket_policy_command(Command& weir, int& exit_code);
 void add_tail_command(Command& weir, int& exit_code);
 void add_up_command(Command& weir, int& exit_code);
+void add_status_command(Command& weir, int& exit_code);
 
 }  // namespace weir::cli

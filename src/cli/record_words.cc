@@ -2,9 +2,11 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 
 #include "base/iana.h"
@@ -114,6 +116,13 @@ std::string acceptance_words(const LoggedRecord& record) {
 
 Palette terminal_palette() {
   return {"\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"};
+}
+
+Palette output_palette() {
+  // https://no-color.org: any value but an empty one.
+  const char* refused = std::getenv("NO_COLOR");
+  const bool is_wanted = isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
+  return is_wanted ? terminal_palette() : Palette{};
 }
 
 std::string RecordWords::time(const LoggedRecord& record) const {

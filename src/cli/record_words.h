@@ -18,6 +18,8 @@ struct Palette {
   std::string_view end;
 };
 Palette terminal_palette();
+/// On a terminal, unless NO_COLOR forbids it: what standard output is to be coloured with.
+Palette output_palette();
 
 class RecordWords {
  public:

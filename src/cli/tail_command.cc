@@ -1,9 +1,9 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "base/address.h"
+#include "cli/flow_feed.h"
 #include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/record_words.h"
+#include "cli/service_source.h"
 #include "cli/tail_printer.h"
 #include "logs/follow.h"
 #include "vpc/read.h"
@@ -30,6 +32,7 @@ constexpr int kLastPort = 65'535;
 
 struct Asked {
   std::vector<std::string> from;
+  ServiceSource service;
   std::string log_format;
   std::string vpc;
   std::string action;
@@ -144,6 +147,32 @@ class Tail : public logs::LineSink {
   bool has_damage_ = false;
 };
 
+/// Prints what is wanted of what a running service drains.
+class ServiceTail : public FlowSink {
+ public:
+  ServiceTail(const Filter& filter, TailPrinter& printer) : filter_(filter), printer_(printer) {}
+
+  void flow(const LoggedRecord& record) override {
+    if (filter_.wants(record)) printer_.print(record);
+  }
+  void drained(std::uint64_t left_out) override {
+    std::cout.flush();
+    if (left_out == 0) return;
+    fmt::print(stderr, "weir: {} not shown; they are in the records\n",
+               count_of(left_out, "more flow"));
+  }
+  void missed(std::uint64_t lines) override {
+    fmt::print(stderr,
+               "weir: {} not shown, since they are printed too slowly; they are in the "
+               "records\n",
+               count_of(lines, "flow"));
+  }
+
+ private:
+  const Filter& filter_;
+  TailPrinter& printer_;
+};
+
 base::Expected<Filter> filter_of(const Asked& asked) {
   Filter filter{asked.action, asked.port, std::nullopt, asked.interface};
   if (asked.address.empty()) return filter;
@@ -168,13 +197,51 @@ TailForm form_of(const std::string& form) {
   return form == "csv" ? TailForm::csv : TailForm::sentence;
 }
 
-/// https://no-color.org: any value but an empty one.
-bool wants_colours() {
-  const char* refused = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
+/// Says each record in words, from `vpc` on where there is a description.
+struct Words {
+  std::optional<vpc::Network> network;
+  std::optional<RecordWords> words;
+  std::unique_ptr<TailPrinter> printer;
+
+  base::Expected<void> begin(const std::filesystem::path& vpc, const std::string& form) {
+    if (!vpc.empty()) {
+      auto read = vpc::read_network(vpc);
+      if (!read) return tl::unexpected(read.error());
+      network = std::move(*read);
+    }
+    words.emplace(network ? &*network : nullptr, output_palette());
+    printer = make_tail_printer(std::cout, *words, form_of(form), network.has_value());
+    return {};
+  }
+};
+
+int run_on_service(const Asked& asked) {
+  const auto filter = filter_of(asked);
+  if (!filter) return failed(filter.error(), kUsage);
+  const auto place = place_of(asked.service);
+  if (!place) return failed(place.error());
+  Words words;
+  std::filesystem::path vpc = asked.vpc;
+  if (vpc.empty()) vpc = place->vpc;
+  if (auto begun = words.begin(vpc, asked.form); !begun) return failed(begun.error());
+  watch_interruption();
+  auto client = http::Client::open(place->socket);
+  if (!client) return failed(client.error());
+  ServiceTail tail(*filter, *words.printer);
+  FlowFeed feed(std::move(*client), tail);
+  while (!was_interrupted() && std::cout.good()) {
+    const auto goes_on = feed.wait(interruption_descriptor(), std::chrono::minutes(1));
+    if (!goes_on) return failed(goes_on.error());
+    if (!*goes_on) {
+      fmt::print(stderr, "weir: weir up has ended\n");
+      break;
+    }
+  }
+  return kDone;
 }
 
 int run(const Asked& asked) {
+  if (asked.from.empty()) return run_on_service(asked);
   if (std::find(asked.from.begin(), asked.from.end(), "-") != asked.from.end()) {
     return failed({"--from -", "cannot be followed", "ask it with weir query"}, kUsage);
   }
@@ -182,12 +249,8 @@ int run(const Asked& asked) {
   if (!filter) return failed(filter.error(), kUsage);
   auto columns = columns_without_header(asked);
   if (!columns) return failed(columns.error(), kUsage);
-  std::optional<vpc::Network> network;
-  if (!asked.vpc.empty()) {
-    auto read = vpc::read_network(asked.vpc);
-    if (!read) return failed(read.error());
-    network = std::move(*read);
-  }
+  Words words;
+  if (auto begun = words.begin(asked.vpc, asked.form); !begun) return failed(begun.error());
   watch_interruption();
   const auto mode =
       asked.does_not_follow ? logs::Follower::Mode::once : logs::Follower::Mode::follow;
@@ -201,11 +264,7 @@ int run(const Asked& asked) {
     return failed({asked.from.front(), "has no flow-log object in text",
                    "objects are named *.log or *.log.gz"});
   }
-  const RecordWords words(network ? &*network : nullptr,
-                          wants_colours() ? terminal_palette() : Palette{});
-  const auto printer =
-      make_tail_printer(std::cout, words, form_of(asked.form), network.has_value());
-  Tail tail(*filter, *printer);
+  Tail tail(*filter, *words.printer);
   tail.print_last(asked.lines, **follower);
   base::Expected<void> done;
   if (!asked.does_not_follow && !was_interrupted()) {
@@ -225,15 +284,18 @@ int run(const Asked& asked) {
 }  // namespace
 
 void add_tail_command(Command& weir, int& exit_code) {
-  auto* command = weir.add_subcommand("tail", "Follow flow logs, each record in words");
+  auto* command =
+      weir.add_subcommand("tail", "Follow flow logs, or a running weir up, each record in words");
   auto asked = std::make_shared<Asked>();
-  command->add_option("--from", asked->from, "Folders, files or globs with flow logs")
-      ->required()
-      ->type_name("PATH");
+  const Option* from =
+      command->add_option("--from", asked->from, "Folders, files or globs with flow logs")
+          ->type_name("PATH");
+  add_service_options(*command, asked->service, from);
   command->add_option("--lines", asked->lines, "So many of the last records first (10)")
+      ->needs(*from)
       ->range(0, kMostLines)
       ->type_name("N");
-  command->add_flag("--no-follow", asked->does_not_follow, "End after them");
+  command->add_flag("--no-follow", asked->does_not_follow, "End after them")->needs(*from);
   command->add_option("--action", asked->action, "Only ACCEPT or only REJECT")
       ->one_of({"ACCEPT", "REJECT"})
       ->type_name("ACTION");
@@ -248,6 +310,7 @@ void add_tail_command(Command& weir, int& exit_code) {
   command
       ->add_option("--log-format", asked->log_format,
                    "Of files without a header line: '${field} …' or default")
+      ->needs(*from)
       ->type_name("FORMAT");
   command->add_option("--output", asked->form, "How to print: sentence, table, json or csv")
       ->one_of({"sentence", "table", "json", "csv"})

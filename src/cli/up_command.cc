@@ -3,6 +3,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -11,8 +12,10 @@
 #include "base/printable.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
+#include "http/unix_socket.h"
 #include "service/config.h"
 #include "service/service.h"
+#include "telemetry/telemetry.h"
 
 namespace weir::cli {
 namespace {
@@ -51,14 +54,23 @@ class ReloadRequests {
   int descriptor_ = -1;
 };
 
-/// Until the wall clock's next second, a request, or the program's end.
-void wait(const ReloadRequests& requests) {
-  const auto time = now();
-  const auto rest = std::chrono::seconds(1) - (time - base::second_of(time));
-  std::array<pollfd, 2> waited{pollfd{interruption_descriptor(), POLLIN, 0},
-                               pollfd{requests.descriptor(), POLLIN, 0}};
-  ::poll(waited.data(), waited.size(),
-         static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(rest).count()));
+/// Until the wall clock's next second, a request, or the program's end; until then who asks is
+/// answered.
+void wait(const ReloadRequests& requests, telemetry::Telemetry& telemetry) {
+  using std::chrono::milliseconds;
+  const base::UnixMicros begin = now();
+  const base::UnixMicros end = base::second_of(begin) + std::chrono::seconds(1);
+  std::array<pollfd, 3> waited{pollfd{interruption_descriptor(), POLLIN, 0},
+                               pollfd{requests.descriptor(), POLLIN, 0},
+                               pollfd{telemetry.descriptor(), POLLIN, 0}};
+  // A clock that is set back does not make it wait longer.
+  for (auto time = begin; time < end && time >= begin; time = now()) {
+    const auto rest = std::chrono::ceil<milliseconds>(end - time);
+    const auto patience = std::min(rest, telemetry.patience().value_or(rest));
+    ::poll(waited.data(), waited.size(), static_cast<int>(patience.count()));
+    telemetry.run();
+    if (waited[0].revents != 0 || waited[1].revents != 0) return;
+  }
 }
 
 /// What is wrong leaves everything as it was.
@@ -74,13 +86,22 @@ int run(const std::string& path) {
   if (!config) return failed(config.error());
   const ReloadRequests requests;
   watch_interruption();
+  // Two services of one socket would record everything twice.
+  const auto listener = http::UnixListener::open(config->socket);
+  if (!listener) return failed(listener.error());
   auto service = service::Service::start(std::move(*config), now(), say);
   if (!service) return failed(service.error());
-  while (wait(requests), !was_interrupted()) {
+  auto telemetry = telemetry::Telemetry::open(*listener, **service);
+  if (!telemetry) return failed(telemetry.error());
+  while (wait(requests, *telemetry), !was_interrupted()) {
     if (requests.take()) reload(**service, path);
-    if (auto done = (*service)->tick(now()); !done) return failed(done.error());
+    const base::UnixMicros time = now();
+    if (auto done = (*service)->tick(time); !done) return failed(done.error());
+    telemetry->ticked(time);
   }
-  if (auto done = (*service)->stop(now()); !done) return failed(done.error());
+  const base::UnixMicros end = now();
+  if (auto done = (*service)->stop(end); !done) return failed(done.error());
+  telemetry->ticked(end);
   const service::Status& status = (*service)->status();
   fmt::print(stderr,
              "{} packets seen: {} in flows, {} in SKIPDATA, {} not IP or not logged; {} records in "

@@ -321,6 +321,11 @@ base::Expected<std::vector<PointAccount>> Datapath::drain(base::UnixMicros now,
   return points;
 }
 
+Room Datapath::room() const {
+  return {state_->slots.get().size() / 2, state_->wide_slots.get().size() / 2,
+          (std::size_t{state_->settings.set_mask} + 1) * WEIR_SET_CONNECTIONS};
+}
+
 void Datapath::set_test_clock(std::uint64_t beat) {
   state_->shared().test_clock = beat << state_->settings.beat_shift;
 }

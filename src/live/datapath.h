@@ -40,6 +40,14 @@ struct Capacity {
   std::size_t ports = WEIR_MAX_PORTS;
 };
 
+/// How much there is room for between two drains, of all processors together; rounding included.
+/// One processor, or one place of its table, may be full before.
+struct Room {
+  std::size_t flows = 0;
+  std::size_t ipv6_flows = 0;
+  std::size_t connections = 0;
+};
+
 /// A flow that met one verdict between two drains, as one processor saw it: of a flow whose packets
 /// came on several, there are several. ICMP has ports 0 and 0, as its records have.
 struct DrainedFlow {
@@ -113,6 +121,8 @@ class Datapath {
   /// by port, ingress before egress (of a removed port, nothing was seen).
   /// `now` is the wall clock's time of the call, by which the flows' times are told.
   base::Expected<std::vector<PointAccount>> drain(base::UnixMicros now, const Visit& visit);
+
+  [[nodiscard]] Room room() const;
 
   /// In ticks of the tracking clock. REQUIRES: a test clock.
   void set_test_clock(std::uint64_t beat);

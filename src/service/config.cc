@@ -161,6 +161,8 @@ Config config_of(const toml::table& table, const fs::path& path, base::Expected<
   if (const auto file = keys.text("ip-ranges")) config.ip_ranges = base / *file;
   const auto state = keys.text("state");
   config.state = state ? base / *state : default_state(path);
+  const auto socket = keys.text("socket");
+  config.socket = socket ? base / *socket : default_socket(path);
   config.publish_interval =
       std::chrono::seconds(keys.number("publish-interval", 1, 300).value_or(300));
   if (const toml::table* capacity = keys.table("capacity")) {
@@ -196,6 +198,14 @@ fs::path default_state(const fs::path& config) {
   const fs::path whole = fs::absolute(config, ignored).lexically_normal();
   if (whole.string().starts_with("/etc/")) return "/var/lib/weir";
   return config.parent_path() / (config.stem().string() + ".state");
+}
+
+fs::path default_socket(const fs::path& config) {
+  std::error_code ignored;
+  const fs::path whole = fs::absolute(config, ignored).lexically_normal();
+  const fs::path name = config.stem().string() + ".sock";
+  const bool is_of_the_system = whole.string().starts_with("/etc/");
+  return is_of_the_system ? "/run/weir" / name : config.parent_path() / name;
 }
 
 base::Expected<Config> read_config(const fs::path& path) {

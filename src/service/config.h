@@ -28,6 +28,7 @@ struct Config {
   std::filesystem::path vpc;        ///< file or folder of AWS's describe JSON
   std::filesystem::path ip_ranges;  ///< empty: none
   std::filesystem::path state;      ///< folder of what outlives the process
+  std::filesystem::path socket;     ///< where the running service can be asked
   /// How often objects are published; less than five minutes is for labs.
   std::chrono::seconds publish_interval{300};
   live::Capacity capacity;
@@ -38,6 +39,10 @@ struct Config {
 /// Of a service whose file does not name one: beside the file, `weir.toml` → `weir.state`; but
 /// /var/lib/weir if the file lies in /etc.
 std::filesystem::path default_state(const std::filesystem::path& config);
+
+/// Of a service whose file does not name one: beside the file, `weir.toml` → `weir.sock`; but in
+/// /run/weir if the file lies in /etc.
+std::filesystem::path default_socket(const std::filesystem::path& config);
 
 /// Relative paths are relative to the file's folder. Errors name file, key and what it may be;
 /// unknown keys are errors.

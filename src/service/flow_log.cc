@@ -26,6 +26,11 @@ bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
          mine.per_hour_partition == other.per_hour_partition;
 }
 
+FlowLogReport FlowLog::report() const {
+  return {id(),           destination_,          objects_->complaint(),  records(),
+          lost_records(), objects_->published(), objects_->last_object()};
+}
+
 base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
   if (!objects_->has_room()) {
     recorder_.hold(now);

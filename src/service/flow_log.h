@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "recorder/live_recorder.h"
 #include "service/objects.h"
 #include "service/plan.h"
+#include "service/report.h"
 
 namespace weir::service {
 
@@ -52,9 +54,12 @@ class FlowLog {
   /// The last turn: publishes everything, room or not.
   base::Expected<void> finish(base::UnixMicros now);
   [[nodiscard]] base::UnixSeconds whole_until() const { return objects_->whole_until(); }
-  std::vector<deliver::PublishedObject> take_published() { return objects_->take_published(); }
+  std::vector<deliver::PublishedObject> take_published(base::UnixMicros now) {
+    return objects_->take_published(now);
+  }
   [[nodiscard]] std::uint64_t records() const { return objects_->records(); }
   [[nodiscard]] std::uint64_t lost_records() const { return objects_->lost_records(); }
+  [[nodiscard]] FlowLogReport report() const;
 
   /// Takes the objects of `before`, which has handed over its records and is not used any more, and
   /// goes on where it stopped. Both plans still exist.

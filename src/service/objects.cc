@@ -117,6 +117,16 @@ void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
                   id_, records, slot, why.message()));
 }
 
+std::vector<deliver::PublishedObject> Objects::take_published(base::UnixMicros now) {
+  std::vector<deliver::PublishedObject> objects = publisher_.take_published();
+  published_ += objects.size();
+  if (!objects.empty()) {
+    const deliver::PublishedObject& last = objects.back();
+    last_object_ = {last.key, last.records, last.bytes, now};
+  }
+  return objects;
+}
+
 std::optional<Loss> Objects::take_loss() {
   return std::exchange(loss_, std::nullopt);
 }

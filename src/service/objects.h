@@ -13,6 +13,7 @@
 #include "deliver/publisher.h"
 #include "recorder/recorder.h"
 #include "service/log.h"
+#include "service/report.h"
 
 namespace weir::service {
 
@@ -39,12 +40,17 @@ class Objects : public recorder::RecordSink {
   /// Publishes what there is: all records of what was seen before `now`.
   void publish_all(base::UnixSeconds now);
 
-  std::vector<deliver::PublishedObject> take_published() { return publisher_.take_published(); }
+  /// What was published since the last call, at about `now`.
+  std::vector<deliver::PublishedObject> take_published(base::UnixMicros now);
   /// What was lost since it was asked last.
   std::optional<Loss> take_loss();
 
   [[nodiscard]] std::uint64_t records() const { return records_; }
   [[nodiscard]] std::uint64_t lost_records() const { return lost_records_; }
+  [[nodiscard]] std::uint64_t published() const { return published_; }
+  [[nodiscard]] const std::optional<ObjectReport>& last_object() const { return last_object_; }
+  /// Why there is no room; empty while there is.
+  [[nodiscard]] const std::string& complaint() const { return complaint_; }
   /// Records of all that was seen before, or SKIPDATA for it, are published.
   [[nodiscard]] base::UnixSeconds whole_until() const { return whole_until_; }
 
@@ -66,6 +72,8 @@ class Objects : public recorder::RecordSink {
   std::string complaint_;    ///< why there is no room, as it was last told
   std::uint64_t records_ = 0;
   std::uint64_t lost_records_ = 0;
+  std::uint64_t published_ = 0;  ///< objects
+  std::optional<ObjectReport> last_object_;
 };
 
 }  // namespace weir::service

@@ -13,6 +13,7 @@
 #include "service/flow_log.h"
 #include "service/plan.h"
 #include "service/state_folder.h"
+#include "service/tally.h"
 
 namespace weir::service {
 namespace {
@@ -35,11 +36,11 @@ struct Service::State {
   base::Expected<void> skip(vpc::InterfaceIndex interface, base::UnixMicros now);
   base::Expected<void> skip_unattached(base::UnixMicros now);
   base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
-  void count_records();
+  void count_records(base::UnixMicros now);
   base::Expected<void> reload(std::unique_ptr<const Plan> next, base::UnixMicros now);
   base::Expected<void> change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh,
                                         base::UnixMicros now);
-  void tell_published(FlowLog& flow_log);
+  void tell_published(FlowLog& flow_log, base::UnixMicros now);
 
   Log log;
   std::optional<StateFolder> folder;
@@ -52,6 +53,10 @@ struct Service::State {
   std::uint64_t ended_lost_records = 0;
   std::uint64_t ended_records = 0;  // of flow logs that have ended
   Status status;
+  base::UnixMicros started;
+  Tally tally;
+  std::unique_ptr<FlowStream> stream;  // while somebody looks on
+  FlowLines flow_lines;                // of drains that it has not been shown yet
 };
 
 namespace {
@@ -77,6 +82,7 @@ base::Expected<std::vector<std::unique_ptr<Objects>>> open_objects(
 }  // namespace
 
 base::Expected<void> Service::State::start(Config config, base::UnixMicros now) {
+  started = now;
   auto made = Plan::make(std::move(config), nullptr);
   if (!made) return tl::unexpected(made.error());
   plan = std::move(*made);
@@ -140,8 +146,11 @@ void Service::State::remember() {
 
 base::Expected<void> Service::State::drain(base::UnixMicros now) {
   base::Expected<void> result;
+  tally.begin_drain(Tally::Clock::now(), datapath->room());
   const auto points = datapath->drain(now, [&](const live::DrainedFlow& flow) {
     const vpc::InterfaceIndex interface = devices->interface_of(flow.port);
+    tally.add(flow, plan->network[interface].id);
+    if (stream) stream->add(flow, interface);
     for (const auto& flow_log : flow_logs) {
       if (result && flow_log->has(interface)) result = flow_log->add(flow, interface);
     }
@@ -150,12 +159,15 @@ base::Expected<void> Service::State::drain(base::UnixMicros now) {
   for (const live::PointAccount& point : *points) {
     if (result) result = account(point, now);
   }
+  tally.end_drain(Tally::Clock::now(), now);
+  if (stream) flow_lines.append(stream->take(now));
   return result;
 }
 
 base::Expected<void> Service::State::account(const live::PointAccount& point,
                                              base::UnixMicros now) {
   const vpc::InterfaceIndex interface = devices->interface_of(point.port);
+  tally.add(point, plan->network[interface].id);
   status.seen += point.seen();
   status.recorded += point.recorded;
   status.overflow += point.overflow();
@@ -170,6 +182,7 @@ base::Expected<void> Service::State::account(const live::PointAccount& point,
   if (point.overflow() == 0) return {};
   log(fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more capacity.flows",
                   plan->network[interface].id, to_string(point.direction), point.overflow()));
+  if (stream) stream->skipped(interface, now);
   return skip(interface, now);
 }
 
@@ -199,23 +212,23 @@ base::Expected<void> Service::State::turn(base::UnixMicros now, Publishing publi
                     : flow_log->turn(now, publishing == Publishing::everything);
     if (!done) return done;
   }
-  count_records();
+  count_records(now);
   remember();
   return {};
 }
 
-void Service::State::count_records() {
+void Service::State::count_records(base::UnixMicros now) {
   status.records = ended_records;
   status.lost_records = ended_lost_records;
   for (const auto& flow_log : flow_logs) {
-    tell_published(*flow_log);
+    tell_published(*flow_log, now);
     status.records += flow_log->records();
     status.lost_records += flow_log->lost_records();
   }
 }
 
-void Service::State::tell_published(FlowLog& flow_log) {
-  for (const deliver::PublishedObject& object : flow_log.take_published()) {
+void Service::State::tell_published(FlowLog& flow_log, base::UnixMicros now) {
+  for (const deliver::PublishedObject& object : flow_log.take_published(now)) {
     ++status.objects;
     log(fmt::format("{}/{} ({} records, {} bytes)", flow_log.destination(), object.key,
                     object.records, object.bytes));
@@ -236,6 +249,7 @@ base::Expected<void> Service::State::reload(std::unique_ptr<const Plan> next,
     return done;
   }
   const auto before = std::exchange(plan, std::move(next));
+  if (stream) stream = std::make_unique<FlowStream>(*plan);
   if (auto done = change_flow_logs(std::move(*fresh), now); !done) return done;
   for (const auto& flow_log : flow_logs) {
     if (auto done = flow_log->pass(now); !done) return done;
@@ -264,7 +278,7 @@ base::Expected<void> Service::State::change_flow_logs(std::vector<std::unique_pt
   for (const auto& ended : flow_logs) {
     if (ended == nullptr) continue;
     if (auto done = ended->finish(now); !done) return done;
-    tell_published(*ended);
+    tell_published(*ended, now);
     ended_records += ended->records();
     ended_lost_records += ended->lost_records();
     log(fmt::format("flow log {} has ended", ended->id()));
@@ -309,6 +323,35 @@ base::Expected<void> Service::stop(base::UnixMicros now) {
 
 const Status& Service::status() const {
   return state_->status;
+}
+
+Report Service::report() const {
+  const State& state = *state_;
+  Report report;
+  report.started = state.started;
+  report.drains = state.tally.drains();
+  for (const Watched& one : state.devices->watched()) {
+    InterfaceReport& out = report.interfaces.emplace_back();
+    out.id = one.id;
+    out.name = state.plan->network[one.place.interface].name;
+    out.device = one.place.device;
+    out.mode = one.place.mode;
+    if (one.hook) out.attachment = one.hook->attachment();
+    out.complaint = one.complaint;
+    out.directions = state.tally.at(one.id);
+  }
+  for (const auto& flow_log : state.flow_logs) report.flow_logs.push_back(flow_log->report());
+  return report;
+}
+
+void Service::show_flows(bool is_shown) {
+  if (is_shown == (state_->stream != nullptr)) return;
+  state_->stream = is_shown ? std::make_unique<FlowStream>(*state_->plan) : nullptr;
+  state_->flow_lines = {};
+}
+
+FlowLines Service::take_flow_lines() {
+  return std::exchange(state_->flow_lines, {});
 }
 
 }  // namespace weir::service

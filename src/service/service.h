@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/config.h"
+#include "service/flow_stream.h"
 #include "service/log.h"
+#include "service/report.h"
 
 namespace weir::service {
 
@@ -50,6 +52,13 @@ class Service {
   base::Expected<void> stop(base::UnixMicros now);
 
   [[nodiscard]] const Status& status() const;
+  /// As of the last drain.
+  [[nodiscard]] Report report() const;
+
+  /// From the next drain on each is kept as lines, too, or no longer.
+  void show_flows(bool is_shown);
+  /// Of the drains since the last call; empty if flows are not shown.
+  [[nodiscard]] FlowLines take_flow_lines();
 
  private:
   struct State;

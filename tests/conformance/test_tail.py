@@ -380,7 +380,10 @@ def test_damage_is_told_and_what_could_be_read_is_there(weir, tmp_path):
     (["--from", ".", "--address", "10.0.0.0/33"], 2, "is no address and no CIDR block"),
     (["--from", ".", "--action", "DROP"], 2, "DROP"), (["--from", ".", "--port", "70000"], 2, "70000"),
     (["--no-follow", "--from", ".", "--log-format", "${srcadr}"], 1, "did you mean ${srcaddr}?"),
-    (["--no-follow", "--from", "."], 1, "has no flow-log object"), ([], 2, "--from")])
+    (["--no-follow", "--from", "."], 1, "has no flow-log object"), (["--lines", "3"], 2, "--from"),
+    (["--socket", "no/weir.sock"], 1, "is weir up running there?"),
+    (["--socket", "weir.sock"], 1, "no weir up answers there"),
+    (["--config", "weir.toml", "--from", "."], 2, "excludes")])
 def test_errors_say_what_to_do(weir, tmp_path, monkeypatch, options, status, message):
     monkeypatch.chdir(tmp_path)
     done = weir("tail", *options, status=status)

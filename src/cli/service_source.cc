@@ -1,0 +1,31 @@
+#include "cli/service_source.h"
+
+#include "service/config.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr const char* kSystemConfig = "/etc/weir/weir.toml";
+
+}  // namespace
+
+void add_service_options(Command& command, ServiceSource& source, const Option* or_else) {
+  Option* config = command.add_option("--config", source.config,
+                                      "The weir.toml of the running weir up (/etc/weir/weir.toml)");
+  Option* socket = command.add_option("--socket", source.socket, "Or the socket it listens at");
+  config->type_name("FILE");
+  socket->type_name("PATH")->excludes(*config);
+  if (or_else == nullptr) return;
+  config->excludes(*or_else);
+  socket->excludes(*or_else);
+}
+
+base::Expected<ServicePlace> place_of(const ServiceSource& source) {
+  if (!source.socket.empty()) return ServicePlace{source.socket, {}};
+  if (source.config.empty()) return ServicePlace{service::default_socket(kSystemConfig), {}};
+  auto config = service::read_config(source.config);
+  if (!config) return tl::unexpected(config.error());
+  return ServicePlace{config->socket, config->vpc};
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,178 @@
+#include "telemetry/metrics.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string_view>
+
+#include "vpc/network.h"
+
+namespace weir::telemetry {
+namespace {
+
+using service::PointFigures;
+using service::Report;
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  return fmt::format("{}=\"{}\"", name, escaped(value));
+}
+
+class Exposition {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+  }
+  template <typename Value>
+  void sample(std::string_view labels, Value value, std::string_view suffix = "") {
+    const bool has_labels = !labels.empty();
+    fmt::format_to(std::back_inserter(text_), "{}{}{}{}{} {}\n", name_, suffix,
+                   has_labels ? "{" : "", labels, has_labels ? "}" : "", value);
+  }
+  [[nodiscard]] std::string text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string_view name_;
+};
+
+/// `visit(labels, figures)` for both directions of each interface.
+template <typename Visit>
+void for_each_point(const Report& report, Visit visit) {
+  for (const service::InterfaceReport& interface : report.interfaces) {
+    for (const auto direction : {vpc::Direction::ingress, vpc::Direction::egress}) {
+      visit(label("network_interface_id", interface.id) + "," +
+                label("direction", to_string(direction)),
+            interface.directions[static_cast<std::size_t>(direction)]);
+    }
+  }
+}
+
+template <typename Value>
+void add_points(const Report& report, Exposition& out, Value value) {
+  for_each_point(report, [&](const std::string& labels, const PointFigures& point) {
+    out.sample(labels, value(point));
+  });
+}
+
+void add_packets(const Report& report, Exposition& out) {
+  out.family("weir_packets_total", "counter", "Packets seen, as they are on the wire.");
+  add_points(report, out, [](const PointFigures& point) { return point.seen; });
+  out.family("weir_packets_rejected_total", "counter", "Packets that the rules refuse.");
+  add_points(report, out, [](const PointFigures& point) { return point.rejected_packets(); });
+  out.family("weir_packets_recorded_total", "counter", "Packets in flow-log records.");
+  for_each_point(report, [&](const std::string& labels, const PointFigures& point) {
+    out.sample(labels + R"(,action="ACCEPT")", point.accepted.packets);
+    out.sample(labels + R"(,action="REJECT")", point.rejected.packets);
+  });
+  out.family("weir_bytes_recorded_total", "counter", "Layer-3 bytes in flow-log records.");
+  for_each_point(report, [&](const std::string& labels, const PointFigures& point) {
+    out.sample(labels + R"(,action="ACCEPT")", point.accepted.bytes);
+    out.sample(labels + R"(,action="REJECT")", point.rejected.bytes);
+  });
+  out.family("weir_packets_overflow_total", "counter",
+             "Packets that found no room in the flow table; SKIPDATA stands for them.");
+  add_points(report, out, [](const PointFigures& point) { return point.skipped(); });
+  out.family("weir_packets_exceptions_total", "counter", "Packets that flow logs do not record.");
+  for_each_point(report, [&](const std::string& labels, const PointFigures& point) {
+    out.sample(labels + R"(,reason="not_ip")", point.not_ip);
+    out.sample(labels + R"(,reason="not_logged")", point.not_logged + point.overflow_not_logged);
+    out.sample(labels + R"(,reason="truncated")", point.truncated);
+    out.sample(labels + R"(,reason="malformed")", point.malformed);
+    out.sample(labels + R"(,reason="not_judged")", point.not_judged);
+  });
+  out.family("weir_packets_mismatch", "gauge",
+             "Packets seen and not accounted for; anything but 0 is a defect of weir.");
+  add_points(report, out, [](const PointFigures& point) { return point.mismatch; });
+}
+
+void add_interfaces(const Report& report, Exposition& out) {
+  out.family("weir_interface_attached", "gauge", "1 if the interface is being recorded.");
+  for (const service::InterfaceReport& interface : report.interfaces) {
+    out.sample(label("network_interface_id", interface.id), interface.attachment ? 1 : 0);
+  }
+  out.family("weir_connections_untracked_total", "counter",
+             "Connections that found no place in the tracking table.");
+  add_points(report, out, [](const PointFigures& point) { return point.not_tracked; });
+  out.family("weir_connections_forgotten_total", "counter",
+             "Closed connections that gave up their place in the tracking table early.");
+  add_points(report, out, [](const PointFigures& point) { return point.forgotten_closed; });
+}
+
+void add_drains(const service::DrainFigures& drains, Exposition& out) {
+  out.family("weir_drain_duration_seconds", "histogram",
+             "Time to empty the kernel's flow tables and take over what they held.");
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < service::DrainFigures::kBounds.size(); ++i) {
+    sum += drains.buckets[i];
+    out.sample(label("le", fmt::format("{}", service::DrainFigures::kBounds[i])), sum, "_bucket");
+  }
+  out.sample(R"(le="+Inf")", drains.count(), "_bucket");
+  out.sample("", drains.sum, "_sum");
+  out.sample("", drains.count(), "_count");
+  out.family("weir_flow_table_flows", "gauge", "Flows in the kernel's table at the last drain.");
+  out.sample(R"(family="ipv4")", drains.flows);
+  out.sample(R"(family="ipv6")", drains.ipv6_flows);
+  out.family("weir_flow_table_capacity", "gauge",
+             "Flows that the kernel's table holds, of all processors.");
+  out.sample(R"(family="ipv4")", drains.room.flows);
+  out.sample(R"(family="ipv6")", drains.room.ipv6_flows);
+  out.family("weir_connection_table_capacity", "gauge", "Connections that can be tracked.");
+  out.sample("", drains.room.connections);
+}
+
+double seconds_of(base::UnixMicros time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+void add_flow_logs(const Report& report, Exposition& out) {
+  const auto of_each = [&](auto value) {
+    for (const service::FlowLogReport& flow_log : report.flow_logs) {
+      out.sample(label("flow_log_id", flow_log.id), value(flow_log));
+    }
+  };
+  out.family("weir_records_total", "counter", "Records of a flow log, NODATA and SKIPDATA too.");
+  of_each([](const auto& flow_log) { return flow_log.records; });
+  out.family("weir_records_lost_total", "counter",
+             "Records that the destination had no room for; SKIPDATA stands for them.");
+  of_each([](const auto& flow_log) { return flow_log.lost_records; });
+  out.family("weir_delivery_failing", "gauge", "1 if a flow log cannot be delivered now.");
+  of_each([](const auto& flow_log) { return flow_log.complaint.empty() ? 0 : 1; });
+  out.family("weir_objects_total", "counter", "Objects of a flow log that were published.");
+  of_each([](const auto& flow_log) { return flow_log.objects; });
+  out.family("weir_last_object_timestamp_seconds", "gauge",
+             "When a flow log's last object was published.");
+  for (const service::FlowLogReport& flow_log : report.flow_logs) {
+    if (!flow_log.last_object) continue;
+    out.sample(label("flow_log_id", flow_log.id),
+               fmt::format("{:.6f}", seconds_of(flow_log.last_object->published)));
+  }
+  out.family("weir_start_time_seconds", "gauge", "When the service began.");
+  out.sample("", fmt::format("{:.6f}", seconds_of(report.started)));
+}
+
+}  // namespace
+
+std::string metrics(const Report& report) {
+  Exposition out;
+  add_packets(report, out);
+  add_interfaces(report, out);
+  add_drains(report.drains, out);
+  add_flow_logs(report, out);
+  return std::move(out).text();
+}
+
+}  // namespace weir::telemetry

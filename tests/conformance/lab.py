@@ -1,0 +1,175 @@
+"""A real `weir up` that records one interface: two network namespaces, a link between them, and sockets
+whose owner counts what they send and receive. What needs root is skipped without it."""
+
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from network import ALL4, description
+
+SECONDS = 60  # before a test gives up
+ETH = "eth0"
+INTERFACE, SENDER, RECEIVER = "eni-1235b8ca123456789", "10.99.0.5", "10.99.0.10"  # not AWS's own
+OPEN_PORT, CLOSED_PORT = 5000, 5001
+RULE = "sgr-0123456789abcdef0"
+HEADERS = 28  # IPv4 and UDP
+
+numbers = itertools.count()
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def until(condition, what):
+    """What the condition returns, once that is true."""
+    end = time.monotonic() + SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < end, f"gave up waiting for {what}"
+        time.sleep(0.02)
+    return value
+
+
+def in_namespace(name, make):
+    """What `make` returns in a network namespace: a socket stays where it was made."""
+    made = []
+
+    def enter():
+        with open(f"/run/netns/{name}", "rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) == 0:
+                made.append(make())
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert made, f"entering {name}"
+    return made[0]
+
+
+class Lab:
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+        prefix = f"weir-look-{os.getpid()}-{next(numbers)}"
+        self.sender, self.receiver = prefix + "-a", prefix + "-b"
+        self.sockets, self.service = [], None
+
+    def make_network(self):
+        for name in (self.sender, self.receiver):
+            status, said = run("ip", "netns", "add", name)
+            if status != 0:
+                pytest.skip(f"network namespaces are not permitted: {said.strip()}")
+        steps = [f"link add {ETH} netns {self.sender} type veth peer name {ETH} netns {self.receiver}"]
+        for name, address in ((self.sender, SENDER), (self.receiver, RECEIVER)):
+            steps += [f"-n {name} link set lo up", f"-n {name} addr add {address}/24 dev {ETH}",
+                      f"-n {name} link set {ETH} up"]
+        for step in steps:
+            status, said = run("ip", *step.split())
+            assert status == 0, f"ip {step}: {said}"
+
+    def write_config(self, mode="observe", more=""):
+        network = description(RECEIVER, "10.99.0.0/24", more=[("eni-0c0000000000000ff", "10.99.0.9")])
+        group = network["SecurityGroups"][0]
+        del group["IpPermissions"]
+        rule = {"GroupId": "sg-1", "SecurityGroupRuleId": RULE, "IsEgress": False, "IpProtocol": "udp",
+                "FromPort": OPEN_PORT, "ToPort": OPEN_PORT, "CidrIpv4": f"{SENDER}/32"}
+        out = {"GroupId": "sg-1", "SecurityGroupRuleId": "sgr-0fedcba9876543210", "IsEgress": True,
+               "IpProtocol": "-1", "CidrIpv4": ALL4["CidrIp"]}
+        del group["IpPermissionsEgress"]
+        network["SecurityGroupRules"] = [rule, out]
+        tags = [[("weir:device", ETH), ("weir:netns", self.receiver), ("Name", "web")],
+                [("weir:device", "weir-absent")]]
+        for interface, own in zip(network["NetworkInterfaces"], tags):
+            interface["TagSet"] = [{"Key": key, "Value": value} for key, value in own]
+        (self.folder / "vpc.json").write_text(json.dumps(network))
+        self.config = self.folder / "weir.toml"
+        self.config.write_text(
+            f'vpc = "vpc.json"\npublish-interval = 1\n{more}\n[[interface]]\nnetwork-interface-id = "{INTERFACE}"\n'
+            f'mode = "{mode}"\n[[flow-log]]\nresource-type = "NetworkInterface"\n'
+            f'resource-ids = ["{INTERFACE}"]\nmax-aggregation-interval = 60\nlog-destination = "logs"\n')
+        self.socket = self.folder / "weir.sock"
+
+    def start(self):
+        self.log = open(self.folder / "up.log", "a+", encoding="utf-8")
+        self.service = subprocess.Popen([self.program, "up", "--config", self.config], stderr=self.log)
+        mark = f"{INTERFACE} is recorded"
+
+        def is_recorded():
+            if self.service.poll() is not None:
+                if "not permitted" in self.said():
+                    pytest.skip(self.said().strip())
+                raise AssertionError(self.said())
+            return mark in self.said()
+        until(is_recorded, mark)
+        return self
+
+    def said(self):
+        return (self.folder / "up.log").read_text()
+
+    def stop(self, number=signal.SIGTERM):
+        if self.service is None:
+            return None
+        self.service.send_signal(number)
+        try:
+            return self.service.wait(timeout=SECONDS)
+        finally:
+            self.service = None
+
+    def listen(self, port):
+        def make():
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+            made.bind((RECEIVER, port))
+            return made
+        self.sockets.append(in_namespace(self.receiver, make))
+        return self.sockets[-1]
+
+    def send(self, port, count, size=100, source=0):
+        """Sends datagrams of this size from one socket; returns its port."""
+        def make():
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.bind((SENDER, source))
+            return made
+        self.sockets.append(in_namespace(self.sender, make))
+        for _ in range(count):
+            self.sockets[-1].sendto(bytes(size), (RECEIVER, port))
+        return self.sockets[-1].getsockname()[1]
+
+    def scan(self, count):
+        """A datagram to each of so many closed ports: so many refused flows."""
+        def make():
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.bind((SENDER, 0))
+            return made
+        with in_namespace(self.sender, make) as scanner:
+            for port in range(10_000, 10_000 + count):
+                scanner.sendto(b"weir", (RECEIVER, port))
+
+    def close(self):
+        if self.service is not None:
+            self.service.kill()
+            self.service.wait()
+        for one in self.sockets:
+            one.close()
+        for name in (self.sender, self.receiver):
+            run("ip", "netns", "del", name)
+
+
+@contextlib.contextmanager
+def running_lab(program, folder, **settings):
+    if os.geteuid() != 0:
+        pytest.skip("recording live interfaces needs root")
+    lab = Lab(program, folder)
+    try:
+        lab.make_network()
+        lab.write_config(**settings)
+        yield lab.start()
+    finally:
+        lab.close()
