@@ -274,6 +274,47 @@ def test_the_socket_of_a_killed_service_is_taken_over_and_that_of_a_living_one_i
     assert status(lab)["NetworkInterfaces"][0]["Attachment"] in ("tcx", "clsact")
 
 
+def test_figures_and_followers_outlive_a_reload_of_the_description(lab):
+    talk(lab)
+    follower = Follower(lab)
+    network = json.loads((lab.folder / "vpc.json").read_text())
+    network["SecurityGroupRules"][0] |= {"FromPort": CLOSED_PORT, "ToPort": CLOSED_PORT}
+    network["NetworkInterfaces"][0]["TagSet"][-1]["Value"] = "renamed"
+    network["NetworkInterfaces"].reverse()  # their indices change, too
+    (lab.folder / "vpc.json").write_text(json.dumps(network))
+    lab.service.send_signal(signal.SIGHUP)
+    until(lambda: "has been read again" in lab.said(), "the reload")
+    port = str(lab.send(CLOSED_PORT, 5, SIZE))
+    shown = list(follower.records(lambda record: isinstance(record, dict) and record["srcport"] == port))[-1]
+    assert (shown["interface-id"], shown["action"], shown["packets"]) == (INTERFACE, "ACCEPT", "5")
+    assert shown["weir-security-group-rule"] == f"sg-1:ingress:{RULE}"
+    interfaces = {one["NetworkInterfaceId"]: one for one in status(lab)["NetworkInterfaces"]}
+    assert interfaces[INTERFACE]["Name"] == "renamed"
+    assert interfaces[INTERFACE]["Ingress"]["Accepted"]["Packets"] == ACCEPTED + 5
+    assert interfaces[INTERFACE]["Ingress"]["Rejected"]["Packets"] == REFUSED
+    assert interfaces[ABSENT]["Ingress"]["PacketsSeen"] == 0
+    follower.close()
+
+
+def test_a_destination_without_room_is_told_in_aws_s_words(lab, weir):
+    logs = lab.folder / "logs"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", logs], capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no file system of a test's own: {done.stderr.strip()}")
+    try:
+        (logs / "full").write_bytes(bytes(64 << 20))
+        flow_log = until(lambda: [one for one in status(lab)["FlowLogs"] if one["DeliverLogsStatus"] == "FAILED"],
+                         "the failure")[0]
+        assert flow_log["DeliverLogsErrorMessage"]
+        assert f"FAILED: {flow_log['DeliverLogsErrorMessage']}" in weir("status", "--config", lab.config).stdout
+        assert 'weir_delivery_failing{flow_log_id="' in http(lab, "/metrics")
+        (logs / "full").unlink()
+        until(lambda: status(lab)["FlowLogs"][0]["DeliverLogsStatus"] == "SUCCESS", "the recovery")
+    finally:
+        subprocess.run(["umount", "-l", logs], check=False)
+
+
 def test_an_idle_service_costs_less_than_a_hundredth_of_a_processor_and_100_mb(lab):
     def used():
         with open(f"/proc/{lab.service.pid}/schedstat", encoding="ascii") as file:
