@@ -12,8 +12,10 @@
 #include "base/printable.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
+#include "cli/service_manager.h"
 #include "http/unix_socket.h"
 #include "service/config.h"
+#include "service/privileges.h"
 #include "service/service.h"
 #include "telemetry/telemetry.h"
 
@@ -86,6 +88,9 @@ int run(const std::string& path) {
   if (!config) return failed(config.error());
   const ReloadRequests requests;
   watch_interruption();
+  if (!config->user.empty()) {
+    if (auto done = service::become(config->user); !done) return failed(done.error());
+  }
   // Two services of one socket would record everything twice.
   const auto listener = http::UnixListener::open(config->socket);
   if (!listener) return failed(listener.error());
@@ -93,12 +98,20 @@ int run(const std::string& path) {
   if (!service) return failed(service.error());
   auto telemetry = telemetry::Telemetry::open(*listener, **service);
   if (!telemetry) return failed(telemetry.error());
+  const ServiceManager manager;
+  manager.ready();
   while (wait(requests, *telemetry), !was_interrupted()) {
-    if (requests.take()) reload(**service, path);
+    if (requests.take()) {
+      manager.reloading();
+      reload(**service, path);
+      manager.ready();
+    }
     const base::UnixMicros time = now();
     if (auto done = (*service)->tick(time); !done) return failed(done.error());
     telemetry->ticked(time);
+    manager.alive();
   }
+  manager.stopping();
   const base::UnixMicros end = now();
   if (auto done = (*service)->stop(end); !done) return failed(done.error());
   telemetry->ticked(end);

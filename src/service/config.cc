@@ -163,6 +163,7 @@ Config config_of(const toml::table& table, const fs::path& path, base::Expected<
   config.state = state ? base / *state : default_state(path);
   const auto socket = keys.text("socket");
   config.socket = socket ? base / *socket : default_socket(path);
+  config.user = keys.text("user").value_or("");
   config.publish_interval =
       std::chrono::seconds(keys.number("publish-interval", 1, 300).value_or(300));
   if (const toml::table* capacity = keys.table("capacity")) {

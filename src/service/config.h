@@ -29,6 +29,7 @@ struct Config {
   std::filesystem::path ip_ranges;  ///< empty: none
   std::filesystem::path state;      ///< folder of what outlives the process
   std::filesystem::path socket;     ///< where the running service can be asked
+  std::string user;                 ///< who it becomes at the start; empty: it stays who started it
   /// How often objects are published; less than five minutes is for labs.
   std::chrono::seconds publish_interval{300};
   live::Capacity capacity;

@@ -134,4 +134,9 @@ base::Expected<std::unique_ptr<const Plan>> Plan::make(Config config, const Plan
                                               std::move(*places), std::move(flow_logs)});
 }
 
+bool Plan::enters_namespaces() const {
+  return std::any_of(places.begin(), places.end(),
+                     [](const Place& place) { return !place.device.network_namespace.empty(); });
+}
+
 }  // namespace weir::service

@@ -33,6 +33,8 @@ struct Plan {
   policy::Policy policy;
   recorder::AwsServices services;
   std::vector<Place> places;
+  /// Does a device lie in a network namespace of its own?
+  [[nodiscard]] bool enters_namespaces() const;
   std::vector<recorder::Settings> flow_logs;  ///< as in `config`, with what that leaves open
 };
 

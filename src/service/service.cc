@@ -12,6 +12,7 @@
 #include "service/devices.h"
 #include "service/flow_log.h"
 #include "service/plan.h"
+#include "service/privileges.h"
 #include "service/state_folder.h"
 #include "service/tally.h"
 
@@ -86,6 +87,9 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   auto made = Plan::make(std::move(config), nullptr);
   if (!made) return tl::unexpected(made.error());
   plan = std::move(*made);
+  if (!plan->config.user.empty() && !plan->enters_namespaces()) {
+    if (auto done = stay_in_namespace(); !done) return done;
+  }
   auto opened = StateFolder::open(plan->config.state);
   if (!opened) return tl::unexpected(opened.error());
   folder.emplace(std::move(*opened));

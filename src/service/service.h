@@ -29,9 +29,9 @@ struct Status {
 /// unless `stop` was called.
 class Service {
  public:
-  /// Reads the description, loads the kernel's part, attaches to every device that is there.
-  /// Errors: the description, the kernel, an id in the configuration that is not described or is
-  /// not recorded here.
+  /// Reads the description, loads the kernel's part, attaches to every
+  /// device that is there. Errors: the description, the kernel, an id in the configuration that is
+  /// not described or is not recorded here.
   static base::Expected<std::unique_ptr<Service>> start(Config config, base::UnixMicros now,
                                                         Log log);
   ~Service();

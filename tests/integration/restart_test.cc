@@ -140,7 +140,7 @@ TEST_F(Restart, AStopIsAGapTooAndAfterMoreThanADayOnlyItsEndsAreTold) {
   start();
   tick(minutes(6));
   stop();
-  constexpr std::int64_t kThreeDays = 3 * 86400;
+  constexpr std::int64_t kThreeDays = 3 * std::int64_t{86'400};
   const auto skipped = told("SKIPDATA", window);
   EXPECT_THAT(skipped, ElementsAre(Pair("eni-1", ElementsAre(0, kThreeDays))));
 }

@@ -50,7 +50,8 @@ TEST_F(ConfigFile, HasAwssDefaults) {
 
 TEST_F(ConfigFile, TakesEveryKey) {
   const auto config = read(
-      "vpc = '/etc/net'\nip-ranges = 'ranges.json'\nstate = '/var/weir'\npublish-interval = 1\n"
+      "vpc = '/etc/net'\nip-ranges = 'ranges.json'\nstate = '/var/weir'\nuser = "
+      "'weir'\npublish-interval = 1\n"
       "[capacity]\nflows = 4096\nipv6-flows = 2048\nconnections = 8192\n"
       "[[interface]]\nnetwork-interface-id = 'eni-1'\nmode = 'enforce'\n"
       "[[flow-log]]\nresource-type = 'NetworkInterface'\nresource-ids = ['eni-1', 'eni-2']\n"
@@ -61,6 +62,7 @@ TEST_F(ConfigFile, TakesEveryKey) {
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->vpc, "/etc/net");
   EXPECT_EQ(config->state, "/var/weir");
+  EXPECT_EQ(config->user, "weir");
   EXPECT_EQ(config->capacity.connections, 8192U);
   EXPECT_EQ(config->modes.at("eni-1"), live::Mode::enforce);
   const deliver::FlowLog& settings = config->flow_logs.front().settings;

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# tests/integration/weir_service_test.sh: `weir up` as a service manager has it: started as root it becomes
+# another user, keeps three capabilities, and with these attaches, also to a device that comes later; it says
+# when it is ready, reloads, lives and stops. The unit exposes as little as it promises. $WEIR is the program.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+private=(unshare --mount --net --pid --fork --kill-child --mount-proc)
+
+if [[ ${1:-} != inside ]]; then
+  refused=$("${private[@]}" true 2>&1) || { echo "network namespaces need root: $refused"; exit 77; }
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 1' HUP INT TERM
+  "${private[@]}" "$0" inside "$work"
+  exit
+fi
+
+work=$2
+weir=$(realpath "${WEIR:-build/weir}")
+source demo/hosts.sh
+need capsh
+fail() { echo "$*"; cat "$work/up.log" "$work/told"; exit 1; }
+
+if command -v systemd-analyze >/dev/null; then
+  systemd-analyze security --offline=true --no-pager --threshold=25 packaging/weir.service >"$work/exposure" ||
+    { grep '✗' "$work/exposure"; tail -1 "$work/exposure"; exit 1; }
+  tail -1 "$work/exposure"
+fi
+
+# Another host, at the other end of a veth pair.
+unshare --net sleep infinity &
+other=$!
+add_device() {
+  ip link add eth0 type veth peer name eth0 netns "$other"
+  ip addr add 10.20.1.10/24 dev eth0
+  ip link set eth0 up
+  nsenter --net --target "$other" ip addr add 10.20.1.20/24 dev eth0
+  nsenter --net --target "$other" ip link set eth0 up
+}
+wait_for nsenter --net --target "$other" ip link set lo up
+add_device
+
+python3 - "$work" <<'PY'
+import json, sys
+network = json.load(open("demo/vpc.json"))
+network["NetworkInterfaces"] = network["NetworkInterfaces"][:1]
+network["NetworkInterfaces"][0]["TagSet"] = [{"Key": "weir:device", "Value": "eth0"}]
+json.dump(network, open(sys.argv[1] + "/vpc.json", "w"))
+PY
+cat >"$work/weir.toml" <<TOML
+vpc = "vpc.json"
+user = "nobody"
+publish-interval = 1
+[[flow-log]]
+resource-type = "VPC"
+resource-ids = ["$(python3 -c 'import json; print(json.load(open("demo/vpc.json"))["Vpcs"][0]["VpcId"])')"]
+log-destination = "logs"
+TOML
+python3 - "$work" <<'PY' &
+import os, socket, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(sys.argv[1] + "/notify")
+os.chmod(sys.argv[1] + "/notify", 0o666)
+with open(sys.argv[1] + "/told", "w", buffering=1) as told:
+    while True:
+        print(manager.recv(4096).decode(), file=told)
+PY
+wait_for test -S "$work/notify"
+chown -R nobody "$work"
+
+NOTIFY_SOCKET="$work/notify" "$weir" up --config "$work/weir.toml" 2>"$work/up.log" &
+up=$!
+wait_for grep -qx READY=1 "$work/told" || {
+  cat "$work/up.log"
+  kill -0 "$up" 2>/dev/null && exit 1
+  exit 77
+}
+of_status() { awk -v key="$1:" '$1 == key { print $2, $3 == "" ? "" : $3 $4 $5 }' "/proc/$up/status"; }
+nobody=$(id -u nobody)
+[[ $(of_status Uid) == "$nobody $nobody$nobody$nobody" ]] || fail "it is $(of_status Uid)"
+[[ $(of_status NoNewPrivs) == 1* ]] || fail "it may become more"
+for set in CapPrm CapEff; do
+  kept=$(capsh --decode="$(of_status $set | tr -d ' ')")
+  [[ $kept == *=cap_net_admin,cap_perfmon,cap_bpf ]] || fail "$set: $kept"
+done
+
+nsenter --net --target "$other" ping -qc 1 -W 5 10.20.1.10 >/dev/null || true
+ip link del eth0
+wait_for grep -q 'its device eth0 is gone' "$work/up.log" || fail "it does not see that the device is gone"
+add_device
+wait_for sh -c "[ \$(grep -c 'is recorded at eth0' '$work/up.log') = 2 ]" || fail "it cannot attach again"
+kill -HUP "$up"
+wait_for sh -c "[ \$(grep -cx READY=1 '$work/told') = 2 ]" || fail "it did not reload"
+wait_for grep -qx WATCHDOG=1 "$work/told" || fail "it does not say that it lives"
+kill "$up"
+wait "$up" || fail "it ended with $?"
+grep -qx STOPPING=1 "$work/told" || fail "it does not say that it stops"
+grep -qx RELOADING=1 "$work/told" || fail "it does not say that it reloads"
+[[ -n $(find "$work/logs" -name '*.log.gz' -user nobody) ]] || fail "there are no objects of its own"
+echo "as nobody with $kept"
