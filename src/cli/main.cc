@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
   weir::cli::add_up_command(line.weir(), exit_code);
   weir::cli::add_status_command(line.weir(), exit_code);
   weir::cli::add_top_command(line.weir(), exit_code);
+  weir::cli::add_doctor_command(line.weir(), exit_code);
   weir::cli::add_vpc_command(line.weir(), exit_code);
   weir::cli::add_bucket_policy_command(line.weir(), exit_code);
   weir::cli::add_fields_command(line.weir(), exit_code);

@@ -48,5 +48,6 @@ void add_tail_command(Command& weir, int& exit_code);
 void add_up_command(Command& weir, int& exit_code);
 void add_status_command(Command& weir, int& exit_code);
 void add_top_command(Command& weir, int& exit_code);
+void add_doctor_command(Command& weir, int& exit_code);
 
 }  // namespace weir::cli

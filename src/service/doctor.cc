@@ -1,0 +1,233 @@
+#include "service/doctor.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/capability.h>
+#include <sys/resource.h>
+#include <sys/timex.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "live/datapath.h"
+#include "live/hook.h"
+#include "live/kernel.h"
+#include "service/plan.h"
+
+namespace weir::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+Finding ok(std::string subject, std::string found) {
+  return {std::move(subject), Health::ok, std::move(found), {}};
+}
+
+Finding lacking(std::string subject, const base::Error& error) {
+  return {std::move(subject), Health::lacking,
+          error.where.empty() ? error.what : error.where + ": " + error.what, error.hint};
+}
+
+struct KernelVersion {
+  int major = 0;
+  int minor = 0;
+  friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
+};
+
+/// bpf_jiffies64 is of 5.6; from 5.11 on memory of maps is not limited by RLIMIT_MEMLOCK.
+constexpr KernelVersion kOldest{5, 6};
+constexpr KernelVersion kWithoutMemlock{5, 11};
+
+/// "6.1.0-13-amd64"
+KernelVersion version_of(std::string_view release) {
+  KernelVersion version;
+  const char* const end = release.data() + release.size();
+  const auto [rest, error] = std::from_chars(release.data(), end, version.major);
+  if (error == std::errc() && rest != end) std::from_chars(rest + 1, end, version.minor);
+  return version;
+}
+
+KernelVersion examine_kernel(std::vector<Finding>& findings) {
+  utsname names{};
+  uname(&names);
+  const std::string release = static_cast<const char*>(names.release);
+  const KernelVersion version = version_of(release);
+  if (version < kOldest) {
+    findings.push_back({"kernel", Health::lacking, release, "run Linux 5.6 or newer"});
+  } else {
+    findings.push_back(ok("kernel", release));
+  }
+  return version;
+}
+
+void examine_memlock(KernelVersion kernel, std::vector<Finding>& findings) {
+  rlimit limit{};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  if (kernel >= kWithoutMemlock) {
+    findings.push_back(ok("memlock", "this kernel does not count it"));
+  } else if (limit.rlim_cur == RLIM_INFINITY) {
+    findings.push_back(ok("memlock", "unlimited"));
+  } else {
+    findings.push_back({"memlock", Health::lacking, fmt::format("{} bytes", limit.rlim_cur),
+                        "ulimit -l unlimited, or LimitMEMLOCK=infinity in the unit"});
+  }
+}
+
+void examine_capabilities(bool enters_namespaces, std::vector<Finding>& findings) {
+  struct Free {
+    void operator()(cap_t capabilities) const { cap_free(capabilities); }
+  };
+  const std::unique_ptr<std::remove_pointer_t<cap_t>, Free> own(cap_get_proc());
+  std::vector<std::pair<cap_value_t, const char*>> needed{
+      {CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
+  if (enters_namespaces) needed.emplace_back(CAP_SYS_ADMIN, "CAP_SYS_ADMIN (for weir:netns)");
+  std::string missing;
+  for (const auto& [capability, name] : needed) {
+    cap_flag_value_t is_set = CAP_CLEAR;
+    if (own) cap_get_flag(own.get(), capability, CAP_EFFECTIVE, &is_set);
+    if (is_set == CAP_CLEAR) missing += (missing.empty() ? "" : ", ") + std::string(name);
+  }
+  findings.push_back(missing.empty()
+                         ? ok("capabilities", "all that it takes")
+                         : Finding{"capabilities", Health::lacking, "without " + missing,
+                                   "run it as root, or by packaging/weir.service"});
+}
+
+void examine_jit(std::vector<Finding>& findings) {
+  std::string value;
+  std::ifstream("/proc/sys/net/core/bpf_jit_enable") >> value;
+  if (value == "0") {
+    findings.push_back({"JIT", Health::warning, "is off: programs are slow",
+                        "sysctl -w net.core.bpf_jit_enable=1"});
+  } else {
+    findings.push_back(ok("JIT", value.empty() ? "cannot be seen from here" : "is on"));
+  }
+}
+
+void examine_clock(std::vector<Finding>& findings) {
+  timex clock{};
+  const bool is_synchronised = adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC) == 0;
+  findings.push_back(is_synchronised ? ok("clock", "is synchronised")
+                                     : Finding{"clock", Health::warning,
+                                               "is not synchronised: records may have wrong times",
+                                               "run chrony or systemd-timesyncd"});
+}
+
+/// In a network namespace that goes with its thread, at a device that is nobody's.
+Finding try_attaching(const live::Programs& programs) {
+  Finding finding;
+  std::thread([&] {
+    if (unshare(CLONE_NEWNET) != 0) {
+      finding = {"attachment", Health::warning, "cannot be tried without CAP_SYS_ADMIN", ""};
+    } else if (live::Hook::attach(programs, {"lo", ""}, live::Attachment::tcx)) {
+      finding = ok("attachment", "tcx");
+    } else if (auto hook = live::Hook::attach(programs, {"lo", ""}, live::Attachment::clsact)) {
+      finding = ok("attachment", "clsact (tcx needs Linux 6.6)");
+    } else {
+      finding = lacking("attachment", hook.error());
+    }
+  }).join();
+  return finding;
+}
+
+void try_programs(std::vector<Finding>& findings) {
+  auto datapath = live::Datapath::load({.flows = 1024, .ipv6_flows = 1024, .connections = 1024});
+  if (!datapath) return findings.push_back(lacking("programs", datapath.error()));
+  const auto port = datapath->add_port(live::Mode::observe, true);
+  if (!port) return findings.push_back(lacking("programs", port.error()));
+  findings.push_back(ok("programs", "the kernel accepts them"));
+  findings.push_back(
+      try_attaching({.of_received = datapath->program(*port, vpc::Direction::ingress),
+                     .of_sent = datapath->program(*port, vpc::Direction::egress)}));
+  const auto waited = live::wait_for_running_programs();
+  findings.push_back(waited ? ok("membarrier", "works") : lacking("membarrier", waited.error()));
+}
+
+/// The folder, or the nearest above it that is there.
+fs::path nearest_of(fs::path path) {
+  std::error_code error;
+  while (!fs::exists(path, error) && path.has_relative_path()) path = path.parent_path();
+  return path.empty() ? fs::path(".") : path;
+}
+
+void examine_folder(const std::string& subject, const fs::path& path,
+                    std::vector<Finding>& findings) {
+  constexpr std::uintmax_t kLittle = std::uintmax_t{1} << 30U;
+  const fs::path nearest = nearest_of(path);
+  std::error_code error;
+  const fs::space_info space = fs::space(nearest, error);
+  Finding finding{subject, Health::ok,
+                  fmt::format("{}: {} MB are free", path.string(), space.available >> 20U), ""};
+  if (error || !fs::is_directory(nearest, error) || access(nearest.c_str(), W_OK) != 0) {
+    finding = {subject, Health::lacking, path.string() + ": cannot be written to",
+               "make it, for the user that weir becomes"};
+  } else if (space.available < kLittle) {
+    finding.health = Health::warning;
+    finding.advice = "free some space: records wait in memory while a disk is full";
+  }
+  findings.push_back(std::move(finding));
+}
+
+void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
+  for (const Place& place : plan.places) {
+    const live::Device& device = place.device;
+    const std::string subject =
+        "device " + device.name +
+        (device.network_namespace.empty() ? "" : " in " + device.network_namespace);
+    const std::string& id = plan.network[place.interface].id;
+    // A device without addresses is there too: the header's kind is asked for.
+    const auto has_header = live::has_link_header(device);
+    findings.push_back(
+        has_header ? ok(subject, "is there, for " + id)
+                   : Finding{subject, Health::warning,
+                             has_header.error().what + ": " + id + " gets SKIPDATA until it comes",
+                             "see to its tags weir:device and weir:netns"});
+  }
+  examine_folder("state", plan.config.state, findings);
+  std::set<std::string> seen;
+  for (const FlowLogConfig& flow_log : plan.config.flow_logs) {
+    const std::string& destination = flow_log.log_destination;
+    if (destination.find("://") != std::string::npos || !seen.insert(destination).second) continue;
+    examine_folder("log-destination", destination, findings);
+  }
+}
+
+}  // namespace
+
+std::vector<Finding> examine(const std::optional<fs::path>& config) {
+  std::vector<Finding> findings;
+  std::unique_ptr<const Plan> plan;
+  base::Expected<void> read;
+  if (config) {
+    auto settings = read_config(*config);
+    auto made =
+        settings ? Plan::make(std::move(*settings), nullptr) : tl::unexpected(settings.error());
+    if (made) {
+      plan = std::move(*made);
+    } else {
+      read = tl::unexpected(made.error());
+    }
+  }
+  const KernelVersion kernel = examine_kernel(findings);
+  examine_capabilities(plan != nullptr && plan->enters_namespaces(), findings);
+  examine_memlock(kernel, findings);
+  examine_jit(findings);
+  examine_clock(findings);
+  try_programs(findings);
+  if (!config) return findings;
+  findings.push_back(read ? ok("configuration", config->string())
+                          : lacking("configuration", read.error()));
+  if (plan != nullptr) examine_plan(*plan, findings);
+  return findings;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# tests/integration/doctor_test.sh: `weir doctor` says what is lacking where `weir up` does not run, and nothing
+# where it does. $WEIR is the program.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+weir=$(realpath "${WEIR:-build/weir}")
+[[ $(id -u) == 0 ]] || { echo "programs in the kernel need root"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+describe() { # TAGS: one interface, as AWS describes it
+  python3 - "$work/vpc.json" "$1" <<'PY'
+import json, sys
+network = json.load(open("demo/vpc.json"))
+network["NetworkInterfaces"] = network["NetworkInterfaces"][:1]
+network["NetworkInterfaces"][0]["TagSet"] = json.loads(sys.argv[2])
+json.dump(network, open(sys.argv[1], "w"))
+PY
+}
+configure() { # DESTINATION
+  cat >"$work/weir.toml" <<TOML
+vpc = "vpc.json"
+[[flow-log]]
+resource-type = "VPC"
+resource-ids = ["$(python3 -c 'import json; print(json.load(open("demo/vpc.json"))["Vpcs"][0]["VpcId"])')"]
+log-destination = "$1"
+TOML
+}
+failures=0
+expect() { # STATUS PATTERN COMMAND…: how it ends, and a line of its CSV
+  local status=0
+  "${@:3}" --output csv >"$work/out" 2>&1 || status=$?
+  [[ $status == "$1" ]] && grep -qE "$2" "$work/out" && return
+  echo "${*:3}: status $status, expected $1 and /$2/:"
+  cat "$work/out"
+  failures=$((failures + 1))
+}
+
+describe '[{"Key": "weir:device", "Value": "lo"}]'
+configure logs
+"$weir" doctor --config "$work/weir.toml" >"$work/doctor" || { cat "$work/doctor"; grep -E ' lacking ' "$work/doctor" | tail -1; exit 77; }
+expect 0 '^attachment,ok,(tcx|clsact)' "$weir" doctor
+expect 0 '^device lo,ok,' "$weir" doctor --config "$work/weir.toml"
+expect 0 '^log-destination,(ok|warning),.* MB are free' "$weir" doctor --config "$work/weir.toml"
+powerless=(setpriv --bounding-set=-all "$weir")
+expect 1 '^capabilities,lacking,"?without CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN' "${powerless[@]}" doctor
+expect 1 '^programs,lacking,.*Operation not permitted' "${powerless[@]}" doctor
+status=0
+"${powerless[@]}" up --config "$work/weir.toml" >"$work/out" 2>&1 || status=$?
+[[ $status == 1 ]] || { echo "it says that weir up cannot run, and it does"; failures=$((failures + 1)); }
+
+describe '[{"Key": "weir:device", "Value": "eth77"}, {"Key": "weir:netns", "Value": "nowhere"}]'
+expect 0 '^device eth77 in nowhere,warning,.*SKIPDATA until it comes' "$weir" doctor --config "$work/weir.toml"
+describe '[]'
+expect 1 '^configuration,lacking,.*has no interface with a device' "$weir" doctor --config "$work/weir.toml"
+describe '[{"Key": "weir:device", "Value": "lo"}]'
+configure vpc.json
+expect 1 '^log-destination,lacking,.*/vpc.json: cannot be written to' "$weir" doctor --config "$work/weir.toml"
+
+((failures)) && exit 1
+echo "$(wc -l <"$work/doctor") lines about this host"
