@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace weir::logs {
 
-/// How many bytes beyond the text are read.
+/// How many bytes beyond the text are read, and places beyond the last written.
 inline constexpr std::size_t kSeparatorPadding = 64;
 
 struct SeparatorCount {
@@ -18,12 +19,14 @@ struct SeparatorCount {
 };
 
 /// Writes the place of each space and newline of `text` to `places`, in order. REQUIRES: `places`
-/// has room for text.size() + 8 entries, kSeparatorPadding bytes after the text may be read, and
-/// the text is shorter than 4 GB.
+/// has room for text.size() + kSeparatorPadding entries, kSeparatorPadding bytes after the text may
+/// be read, and the text is shorter than 4 GB.
 SeparatorCount find_separators(std::string_view text, std::uint32_t* places);
 
-/// The same, byte by byte: what the other must equal, and for processors without AVX2.
-SeparatorCount find_separators_simply(std::string_view text, std::uint32_t* places);
+using SeparatorFinder = SeparatorCount (*)(std::string_view text, std::uint32_t* places);
+/// The ways of finding them that this processor has, all alike but for speed: first the one byte by
+/// byte, last the fastest, which is find_separators.
+std::vector<SeparatorFinder> separator_finders();
 
 bool is_utf8(std::string_view text);
 
