@@ -14,7 +14,6 @@
 namespace weir::base {
 namespace {
 
-constexpr std::size_t kPackedBytes = std::size_t{256} << 10U;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20U;
 
 std::string reason() {
@@ -76,8 +75,8 @@ class Memory : public Input {
 /// The packed bytes in front of an unpacker.
 class Packed : public Input {
  public:
-  Packed(std::unique_ptr<Input> input, std::vector<std::uint8_t> first)
-      : input_(std::move(input)), bytes_(std::move(first)) {
+  Packed(std::unique_ptr<Input> input, std::vector<std::uint8_t> first, std::size_t at_once)
+      : input_(std::move(input)), bytes_(std::move(first)), at_once_(at_once) {
     left_ = bytes_;
   }
   [[nodiscard]] std::uint64_t consumed() const override { return input_->consumed(); }
@@ -87,7 +86,7 @@ class Packed : public Input {
   /// Reads on once all is used up; false at the end.
   Expected<bool> refill() {
     if (!left_.empty()) return true;
-    bytes_.resize(kPackedBytes);
+    bytes_.resize(at_once_);
     auto count = input_->read(bytes_);
     if (!count) return tl::unexpected(count.error());
     left_ = std::span(bytes_).first(*count);
@@ -99,6 +98,7 @@ class Packed : public Input {
  private:
   std::unique_ptr<Input> input_;
   std::vector<std::uint8_t> bytes_;
+  std::size_t at_once_;
   std::span<std::uint8_t> left_;
 };
 
@@ -119,8 +119,9 @@ class Plain : public Packed {
 /// gzip with ISA-L; members may follow each other.
 class Gzip : public Packed {
  public:
-  Gzip(std::unique_ptr<Input> input, std::vector<std::uint8_t> first)
-      : Packed(std::move(input), std::move(first)), state_(std::make_unique<inflate_state>()) {
+  Gzip(std::unique_ptr<Input> input, std::vector<std::uint8_t> first, std::size_t at_once)
+      : Packed(std::move(input), std::move(first), at_once),
+        state_(std::make_unique<inflate_state>()) {
     start_member();
   }
 
@@ -163,8 +164,8 @@ class Gzip : public Packed {
 
 class Zstd : public Packed {
  public:
-  Zstd(std::unique_ptr<Input> input, std::vector<std::uint8_t> first)
-      : Packed(std::move(input), std::move(first)), stream_(ZSTD_createDStream()) {}
+  Zstd(std::unique_ptr<Input> input, std::vector<std::uint8_t> first, std::size_t at_once)
+      : Packed(std::move(input), std::move(first), at_once), stream_(ZSTD_createDStream()) {}
 
   Expected<std::size_t> read(std::span<std::uint8_t> out) override {
     ZSTD_outBuffer output{out.data(), out.size(), 0};
@@ -223,7 +224,7 @@ std::unique_ptr<Input> open_memory(std::span<const std::uint8_t> bytes) {
   return std::make_unique<Memory>(bytes);
 }
 
-Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input) {
+Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input, std::size_t at_once) {
   constexpr std::size_t kMagic = 4;
   std::vector<std::uint8_t> first(kMagic);
   std::size_t have = 0;
@@ -235,12 +236,12 @@ Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input) {
   }
   first.resize(have);
   if (starts_with(first, {0x1f, 0x8b})) {
-    return std::make_unique<Gzip>(std::move(input), std::move(first));
+    return std::make_unique<Gzip>(std::move(input), std::move(first), at_once);
   }
   if (starts_with(first, {0x28, 0xb5, 0x2f, 0xfd})) {
-    return std::make_unique<Zstd>(std::move(input), std::move(first));
+    return std::make_unique<Zstd>(std::move(input), std::move(first), at_once);
   }
-  return std::make_unique<Plain>(std::move(input), std::move(first));
+  return std::make_unique<Plain>(std::move(input), std::move(first), at_once);
 }
 
 Buffer::Buffer(std::unique_ptr<Input> input) : input_(std::move(input)), bytes_(kBufferBytes) {}

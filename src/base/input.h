@@ -31,8 +31,11 @@ using MayRead = std::function<bool(int descriptor)>;
 Expected<std::unique_ptr<Input>> open_file(const std::string& path, MayRead may_read = {});
 /// The bytes outlive the input.
 std::unique_ptr<Input> open_memory(std::span<const std::uint8_t> bytes);
+/// Packed bytes that are read at once: so few that they stay in a core's cache with their text.
+inline constexpr std::size_t kPackedAtOnce = std::size_t{64} << 10U;
 /// Looks at the first bytes, and unpacks if they are gzip's or zstd's.
-Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input);
+Expected<std::unique_ptr<Input>> unpacked(std::unique_ptr<Input> input,
+                                          std::size_t at_once = kPackedAtOnce);
 
 /// A sliding window over an input: as many bytes in a row as a reader asks for.
 class Buffer {

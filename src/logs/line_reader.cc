@@ -13,8 +13,9 @@ namespace {
 
 /// As much text as stays in a core's own cache with its separators.
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;
-/// Enough for a header, and for some lines to know a format by that has none.
-constexpr std::size_t kFrontBytes = std::size_t{16} << 10U;
+/// Enough for a header, and for some lines to know a format by that has none. Every object of a
+/// query is read so far before it is planned.
+constexpr std::size_t kFrontBytes = std::size_t{4} << 10U;
 /// A line that is longer is no record.
 constexpr std::size_t kLongestLine = kBlockBytes;
 
@@ -303,7 +304,7 @@ base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<bas
                                                              const Columns& without_header,
                                                              Problems& problems,
                                                              std::size_t block_bytes) {
-  auto unpacked = base::unpacked(std::move(input));
+  auto unpacked = base::unpacked(std::move(input), std::min(block_bytes, base::kPackedAtOnce));
   if (!unpacked) return tl::unexpected(unpacked.error());
   auto state =
       std::make_unique<State>(std::move(*unpacked), std::move(name), problems, block_bytes);
