@@ -352,7 +352,10 @@ std::size_t Follower::parquet_objects() const {
 std::vector<base::Error> Follower::unfinished() const {
   std::vector<base::Error> errors;
   for (const auto& [path, place] : state_->places) {
-    if (place.unfinished()) errors.push_back(*place.unfinished());
+    if (!place.unfinished()) continue;
+    base::Error error = *place.unfinished();
+    error.where = error.where.empty() ? path : path + ": " + error.where;
+    errors.push_back(std::move(error));
   }
   return errors;
 }

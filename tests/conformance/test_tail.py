@@ -375,6 +375,14 @@ def test_damage_is_told_and_what_could_be_read_is_there(weir, tmp_path):
     assert len(done.stdout.splitlines()) == 5 and "a.log.gz" in done.stderr
 
 
+def test_an_object_that_ends_in_the_middle_is_named_when_following_ends(tail, tmp_path):
+    (tmp_path / "a.log.gz").write_bytes(packed(numbered(1, 2000))[:-2000])
+    running = tail("--from", tmp_path, "--lines", "1")
+    running.next_records()
+    _, errors, _ = running.stop()
+    assert errors == [f"weir: {tmp_path}/a.log.gz: gzip: the stream ends too early: the file is truncated"]
+
+
 @pytest.mark.parametrize("options, status, message", [
     (["--from", "not-there"], 1, "is not there"), (["--from", "-"], 2, "cannot be followed"),
     (["--from", ".", "--address", "10.0.0.0/33"], 2, "is no address and no CIDR block"),
