@@ -117,6 +117,17 @@ base::Expected<DuckResult> Duck::run(const std::string& sql) const {
   return tl::unexpected(told_by_duck(reason.c_str()));
 }
 
+std::size_t Prepared::columns() const {
+  return duckdb_prepared_statement_column_count(statement_);
+}
+
+std::string Prepared::column_name(std::size_t i) const {
+  const char* name = duckdb_prepared_statement_column_name(statement_, i);
+  std::string out = name == nullptr ? "" : name;
+  duckdb_free(const_cast<char*>(name));
+  return out;
+}
+
 base::Expected<void> Prepared::prepare(const Duck& duck, const std::string& sql) {
   duckdb_destroy_prepare(&statement_);
   if (duckdb_prepare(duck.connection(), sql.c_str(), &statement_) == DuckDBSuccess) return {};

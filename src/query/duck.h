@@ -59,6 +59,8 @@ class Prepared {
 
   base::Expected<void> prepare(const Duck& duck, const std::string& sql);
   [[nodiscard]] duckdb_prepared_statement get() const { return statement_; }
+  [[nodiscard]] std::size_t columns() const;
+  [[nodiscard]] std::string column_name(std::size_t i) const;
 
  private:
   duckdb_prepared_statement statement_ = nullptr;

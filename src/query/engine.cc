@@ -21,6 +21,7 @@
 #include "query/scan.h"
 #include "query/schema.h"
 #include "query/spill_folder.h"
+#include "query/time_function.h"
 #include "query/user_tables.h"
 #include "record/log_format.h"
 
@@ -53,7 +54,8 @@ struct Engine::State {
   explicit State(Settings the_settings) : settings(std::move(the_settings)) {}
 
   base::Expected<void> start();
-  base::Expected<void> plan(const std::string& sql, const std::vector<std::string>& found);
+  base::Expected<std::string> plan(const std::string& sql, const std::vector<std::string>& found);
+  std::string merge_early(const std::string& sql, const std::vector<std::string>& fields);
   base::Expected<std::vector<std::string>> bind(const std::string& sql,
                                                 std::vector<std::string> present,
                                                 const std::vector<std::string>& others);
@@ -65,8 +67,8 @@ struct Engine::State {
   void damaged(const logs::Object& object, const base::Error& error);
   bool drop_damaged_parquet(const base::Error& failure);
   base::Expected<void> run(const std::string& sql, const bool& has_rows,
-                           const std::function<base::Expected<void>()>& ask);
-  base::Expected<void> define_table(const std::vector<std::string>& fields);
+                           const std::function<base::Expected<void>(const std::string&)>& ask);
+  base::Expected<void> define_table(const std::vector<std::string>& fields, bool counts = false);
   [[nodiscard]] std::string result_path() const {
     return (spill.path() / "result.parquet").string();
   }
@@ -117,6 +119,7 @@ base::Expected<void> Engine::State::start() {
     if (auto done = duck->run(statement); !done) return tl::unexpected(done.error());
   }
   if (auto done = register_functions(*duck); !done) return done;
+  if (auto done = register_time_function(*duck, scan.problems); !done) return done;
   if (auto done = register_scan(*duck, scan); !done) return done;
   auto loaded = load_tables(*duck, settings.tables);
   if (!loaded) return tl::unexpected(loaded.error());
@@ -129,9 +132,9 @@ base::Expected<void> Engine::State::start() {
 }
 
 /// Finds out which objects the query needs and defines `flow_logs` over them. `found` are fields
-/// that only reading the objects told of.
-base::Expected<void> Engine::State::plan(const std::string& sql,
-                                         const std::vector<std::string>& found) {
+/// that only reading the objects told of. Returns what is to be run.
+base::Expected<std::string> Engine::State::plan(const std::string& sql,
+                                                const std::vector<std::string>& found) {
   scan.objects.clear();
   scan.equalities.clear();
   scan.wants_every_column = false;
@@ -139,8 +142,12 @@ base::Expected<void> Engine::State::plan(const std::string& sql,
   parquet = {};
   // First with all fields that are known; a query that names others needs a look at the objects.
   std::vector<std::string> others = found;
-  if (auto done = define_table(with_all_known({kAnyField})); !done) return done;
-  if (auto checked = check_only_reads(*duck, sql, tables); !checked) return checked;
+  if (auto done = define_table(with_all_known({kAnyField})); !done) {
+    return tl::unexpected(done.error());
+  }
+  if (auto checked = check_only_reads(*duck, sql, tables); !checked) {
+    return tl::unexpected(checked.error());
+  }
   bool has_any = true;
   if (!Prepared().prepare(*duck, sql)) {
     auto fields = look_at_formats(every_object());
@@ -164,6 +171,13 @@ base::Expected<void> Engine::State::plan(const std::string& sql,
   auto present = look_at_formats(pushed->objects);
   if (!present) return tl::unexpected(present.error());
   add_fields(found, *present);
+  // DESCRIBE, or DESC, is to name what SELECT * has.
+  if (pushed->scans_nothing && small_letters(sql).find("desc") != std::string::npos) {
+    for_fields_behind_the_front([&](const std::vector<std::string>& fields) {
+      add_fields(fields, *present);
+      return true;
+    });
+  }
   selected.objects_selected = pushed->objects.size();
   selected.bytes_selected = 0;
   for (const std::size_t number : pushed->objects) {
@@ -177,8 +191,21 @@ base::Expected<void> Engine::State::plan(const std::string& sql,
   auto bound = bind(sql, *present, others);
   if (!bound) return tl::unexpected(bound.error());
   // --since and --until look at each record's end.
-  if (time_condition().empty()) scan.merges = mergeable_columns(*duck, sql, scan.columns);
-  return {};
+  return time_condition().empty() ? merge_early(sql, *bound) : sql;
+}
+
+/// Has the scan make one row of lines that the query need not see one by one. Returns the query
+/// that then has the same answer.
+std::string Engine::State::merge_early(const std::string& sql,
+                                       const std::vector<std::string>& fields) {
+  Mergeable found = mergeable(*duck, sql, scan.columns);
+  if (found.counting &&
+      (!define_table(fields, true) || !Prepared().prepare(*duck, *found.counting))) {
+    define_table(fields);
+    return sql;
+  }
+  scan.merges = std::move(found.columns);
+  return found.counting.value_or(sql);
 }
 
 /// Defines `flow_logs` with the fields that are there; the others are added, as NULL, only for
@@ -286,13 +313,15 @@ bool Engine::State::drop_damaged_parquet(const base::Error& failure) {
 
 /// Plans and asks, and asks again when that told of objects what planning did not know. `has_rows`:
 /// some have been handed out, so that it is too late.
-base::Expected<void> Engine::State::run(const std::string& sql, const bool& has_rows,
-                                        const std::function<base::Expected<void>()>& ask) {
+base::Expected<void> Engine::State::run(
+    const std::string& sql, const bool& has_rows,
+    const std::function<base::Expected<void>(const std::string&)>& ask) {
   std::vector<std::string> found;
   for (;;) {
-    if (auto planned = plan(sql, found); !planned) return planned;
+    auto planned = plan(sql, found);
+    if (!planned) return tl::unexpected(planned.error());
     scan.new_fields.reset();
-    auto done = ask();
+    auto done = ask(*planned);
     if (done) return done;
     if (scan.new_fields && has_rows) {
       std::string names = fmt::format("{}", fmt::join(scan.new_fields->names, ", "));
@@ -307,12 +336,14 @@ base::Expected<void> Engine::State::run(const std::string& sql, const bool& has_
   }
 }
 
-base::Expected<void> Engine::State::define_table(const std::vector<std::string>& fields) {
+base::Expected<void> Engine::State::define_table(const std::vector<std::string>& fields,
+                                                 bool counts) {
   scan.columns = columns_of(fields);
+  if (counts) scan.columns.push_back(rows_column());
   std::string sql = "CREATE OR REPLACE TEMP VIEW flow_logs AS ";
   const std::string condition = time_condition();
   std::string rows = text_part();
-  if (!parquet.objects().empty()) rows += " UNION ALL BY NAME " + parquet.select();
+  if (!parquet.objects().empty()) rows += " UNION ALL BY NAME " + parquet.select(counts);
   sql += condition.empty() ? rows : "SELECT * FROM (" + rows + ") WHERE " + condition;
   auto done = duck->run(sql);
   if (!done) return tl::unexpected(done.error());
@@ -369,15 +400,16 @@ base::Expected<std::vector<std::string>> Engine::lacking(std::vector<std::string
 
 base::Expected<void> Engine::run(const std::string& sql, ResultSink& sink) {
   bool has_rows = false;
-  return state_->run(sql, has_rows,
-                     [&] { return stream_result(*state_->duck, sql, sink, has_rows); });
+  return state_->run(sql, has_rows, [&](const std::string& planned) {
+    return stream_result(*state_->duck, planned, sink, has_rows);
+  });
 }
 
 base::Expected<void> Engine::run_into_parquet(const std::string& sql, std::ostream& out) {
   const std::string path = state_->result_path();
-  const auto copy = [&] {
+  const auto copy = [&](const std::string& planned) {
     base::Expected<void> done;
-    for (const std::string& table : as_table(sql)) {
+    for (const std::string& table : as_table(planned)) {
       auto copied = state_->duck->run("COPY (FROM " + table + ") TO " + sql_text(path) +
                                       " (FORMAT parquet, ROW_GROUP_SIZE 40960)");
       done = copied ? base::Expected<void>() : tl::unexpected(copied.error());

@@ -81,6 +81,11 @@ std::optional<Merge> merge_of(const std::string& function) {
   return std::nullopt;
 }
 
+/// count(*), or count(expression); `arguments` are its children.
+bool is_count(const std::string& function, const Json& arguments) {
+  return function == "count_star" || (function == "count" && arguments.size() <= 1);
+}
+
 /// How the columns of a query are used.
 class Uses {
  public:
@@ -110,9 +115,13 @@ class Uses {
     });
   }
 
+  /// Does it ask how many rows there are?
+  [[nodiscard]] bool counts() const { return counts_; }
+
   /// Nothing, if a sum is of what is used otherwise too, and so cannot be made early.
   [[nodiscard]] std::map<std::string, Merge> merges() const {
     std::map<std::string, Merge> out;
+    if (counts_) out.emplace(kRowsColumn, Merge::sum);
     for (const auto& [name, merges] : merged_) {
       const bool is_only_merged = !plain_.contains(name) && merges.size() == 1;
       if (is_only_merged) {
@@ -151,6 +160,10 @@ class Uses {
       merged_[column].insert(*merge);
       return add(part_of(node, "filter"));
     }
+    if (is_plain && is_count(name, children)) {
+      counts_ = true;
+      return add(children) && add(part_of(node, "filter"));
+    }
     const bool is_blind = children.size() == 1 &&
                           (name == "min" || name == "max" || (name == "count" && is_distinct));
     if (!is_blind && !kScalars.contains(name)) return false;
@@ -177,6 +190,7 @@ class Uses {
   std::string table_;
   std::set<std::string> plain_;
   std::map<std::string, std::set<Merge>> merged_;
+  bool counts_ = false;
 };
 
 /// Is it one plain SELECT from flow_logs?
@@ -191,13 +205,77 @@ bool is_plain_select(const Json& node) {
          part_of(part_of(node, "cte_map"), "map").empty();
 }
 
+/// Every count(*) and count(expression) below, but not count(DISTINCT …), becomes
+/// coalesce(sum(weir_rows) FILTER (… AND expression IS NOT NULL), 0)::BIGINT.
+void count_by_summing(Json& node) {
+  if (!node.is_structured()) return;
+  for (Json& part : node) count_by_summing(part);
+  if (!node.is_object() || text_of(node, "class") != "FUNCTION" || node.value("distinct", true) ||
+      !is_count(lower(text_of(node, "function_name")), part_of(node, "children"))) {
+    return;
+  }
+  Json function = node;
+  Json filter = function["filter"];
+  for (const Json& argument : node["children"]) {
+    Json is_there = {{"class", "OPERATOR"},
+                     {"type", "OPERATOR_IS_NOT_NULL"},
+                     {"alias", ""},
+                     {"children", Json::array({argument})}};
+    if (filter.is_null()) {
+      filter = std::move(is_there);
+    } else {
+      filter = {{"class", "CONJUNCTION"},
+                {"type", "CONJUNCTION_AND"},
+                {"alias", ""},
+                {"children", Json::array({filter, is_there})}};
+    }
+  }
+  function["function_name"] = "sum";
+  function["alias"] = "";
+  function["filter"] = std::move(filter);
+  function["children"] = Json::array({{{"class", "COLUMN_REF"},
+                                       {"type", "COLUMN_REF"},
+                                       {"alias", ""},
+                                       {"column_names", Json::array({kRowsColumn})}}});
+  const Json bigint = {{"id", "BIGINT"}, {"type_info", nullptr}};
+  const Json none = {{"class", "CONSTANT"},
+                     {"type", "VALUE_CONSTANT"},
+                     {"alias", ""},
+                     {"value", {{"type", bigint}, {"is_null", false}, {"value", 0}}}};
+  node = {{"class", "CAST"},
+          {"type", "OPERATOR_CAST"},
+          {"alias", text_of(node, "alias")},
+          {"child",
+           {{"class", "OPERATOR"},
+            {"type", "OPERATOR_COALESCE"},
+            {"alias", ""},
+            {"children", Json::array({std::move(function), none})}}},
+          {"cast_type", bigint},
+          {"try_cast", false}};
+}
+
+/// The query with sums for counts, under the same names.
+std::optional<std::string> counting(const Duck& duck, const std::string& sql, Json tree) {
+  Prepared original;
+  if (!original.prepare(duck, sql)) return std::nullopt;
+  Json& node = tree["statements"][0]["node"];
+  Json& list = node["select_list"];
+  if (original.columns() != list.size()) return std::nullopt;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (text_of(list[i], "alias").empty()) list[i]["alias"] = original.column_name(i);
+  }
+  for (const char* part : {"select_list", "having", "modifiers"}) count_by_summing(node[part]);
+  auto back = duck.run("SELECT json_deserialize_sql(" + sql_text(tree.dump()) + ")");
+  if (!back || back->rows() != 1) return std::nullopt;
+  return back->text(0, 0);
+}
+
 }  // namespace
 
-std::map<std::string, Merge> mergeable_columns(const Duck& duck, const std::string& sql,
-                                               const std::vector<Column>& columns) {
+Mergeable mergeable(const Duck& duck, const std::string& sql, const std::vector<Column>& columns) {
   auto result = duck.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
   if (!result || result->rows() != 1) return {};
-  Json tree = Json::parse(result->text(0, 0), nullptr, false);
+  const Json tree = Json::parse(result->text(0, 0), nullptr, false);
   if (!tree.is_object() || tree.value("error", true) || tree["statements"].size() != 1) return {};
   const Json& node = part_of(tree["statements"][0], "node");
   if (!is_plain_select(node)) return {};
@@ -208,7 +286,11 @@ std::map<std::string, Merge> mergeable_columns(const Duck& duck, const std::stri
   for (const Json& modifier : part_of(node, "modifiers")) {
     if (!uses.add_modifier(modifier)) return {};
   }
-  return uses.merges();
+  Mergeable out{uses.merges(), std::nullopt};
+  if (!uses.counts() || out.columns.empty()) return out;
+  out.counting = counting(duck, sql, tree);
+  if (!out.counting) return {};
+  return out;
 }
 
 }  // namespace weir::query

@@ -50,4 +50,14 @@ std::optional<T> number(std::string_view text) {
   return base::whole_number<T>(text);
 }
 
+/// Seconds since 1970 as DuckDB's TIMESTAMP has them, in microseconds; nothing for what it cannot
+/// hold.
+inline std::optional<std::int64_t> timestamp_of(std::int64_t seconds) {
+  constexpr std::int64_t kFirst = -9'223'372'022'400;
+  constexpr std::int64_t kLast = 9'223'372'036'854;
+  constexpr std::int64_t kMicros = 1'000'000;
+  if (seconds < kFirst || seconds > kLast) return std::nullopt;
+  return seconds * kMicros;
+}
+
 }  // namespace weir::query

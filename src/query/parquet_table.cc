@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "query/time_function.h"
+
 namespace weir::query {
 
 base::Expected<std::vector<std::string>> ParquetTable::add(const Duck& duck,
@@ -19,6 +21,9 @@ base::Expected<std::vector<std::string>> ParquetTable::add(const Duck& duck,
   std::vector<std::string> fields;
   for (idx_t i = 0; i < described->rows(); ++i) {
     const std::string name = described->text(0, i);
+    if (name == "filename" || name == "file_row_number") {
+      return base::fail("", "has a column called " + name + ", as DuckDB calls one of its own");
+    }
     const bool is_text = described->text(1, i) == "VARCHAR";
     std::string field = name;
     std::replace(field.begin(), field.end(), '_', '-');
@@ -47,8 +52,8 @@ std::string ParquetTable::columns() const {
         is_text || column.type == ColumnType::varchar ? "nullif(" + name + "::VARCHAR, '-')" : name;
     columns += fmt::format("{}::{} AS {}, ", value, column.sql_type(), sql_name(column.name));
     if (column.name == "start" || column.name == "end") {
-      columns +=
-          fmt::format("make_timestamp({}::BIGINT * 1000000) AS {}_time, ", value, column.name);
+      columns += fmt::format("{}({}::BIGINT, k.name, p.file_row_number) AS {}_time, ",
+                             kTimeFunction, value, column.name);
     }
   }
   return columns;
@@ -63,8 +68,8 @@ std::string ParquetTable::keys() const {
   for (const logs::Object& object : objects_) {
     const logs::Key& key = object.key;
     keys += fmt::format(
-        "{}({}, {}, {}, {}, {})", keys.empty() ? "" : ", ", sql_text(object.path),
-        text(key.account_id), text(key.region),
+        "{}({}, {}, {}, {}, {}, {})", keys.empty() ? "" : ", ", sql_text(object.path),
+        sql_text(object.name), text(key.account_id), text(key.region),
         key.date ? fmt::format("DATE '1970-01-01' + {}", key.date->time_since_epoch().count())
                  : "NULL",
         key.hour ? std::to_string(*key.hour) : "NULL");
@@ -72,19 +77,20 @@ std::string ParquetTable::keys() const {
   return keys;
 }
 
-std::string ParquetTable::select() const {
+std::string ParquetTable::select(bool counts) const {
   std::string paths;
   for (const logs::Object& object : objects_) {
     paths += (paths.empty() ? "" : ", ") + sql_text(object.path);
   }
-  return "SELECT " + columns() +
+  return "SELECT " + columns() + (counts ? fmt::format("1::BIGINT AS {}, ", kRowsColumn) : "") +
          "k.log_account::VARCHAR AS log_account, k.log_region::VARCHAR AS log_region, "
          "k.log_date::DATE AS log_date, k.log_hour::INTEGER AS log_hour FROM read_parquet([" +
          paths +
-         "], union_by_name = true, filename = true, hive_partitioning = false) AS p JOIN "
+         "], union_by_name = true, filename = true, file_row_number = true, "
+         "hive_partitioning = false) AS p JOIN "
          "(VALUES " +
          keys() +
-         ") AS k(path, log_account, log_region, log_date, log_hour) ON p.filename = k.path";
+         ") AS k(path, name, log_account, log_region, log_date, log_hour) ON p.filename = k.path";
 }
 
 }  // namespace weir::query

@@ -19,8 +19,8 @@ class ParquetTable {
   [[nodiscard]] const std::vector<logs::Object>& objects() const { return objects_; }
 
   /// A SELECT of the columns that the objects have, typed as ours; `-` in text is NULL there too
-  /// (facts/flow-logs.md §3.2). REQUIRES: an object.
-  [[nodiscard]] std::string select() const;
+  /// (facts/flow-logs.md §3.2). `counts`: kRowsColumn too. REQUIRES: an object.
+  [[nodiscard]] std::string select(bool counts = false) const;
 
  private:
   struct FileColumn {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -295,7 +296,18 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
     for (const Json& node : tree) find_scans(node, std::nullopt, scans);
   }
   // DESCRIBE, or a plan in a form that is not known.
+  out.scans_nothing = scans.empty();
   if (scans.empty()) scans.push_back({std::nullopt, true});
+  const auto has_filter = [](const PlannedScan& scan) { return scan.filter.has_value(); };
+  if (!std::all_of(scans.begin(), scans.end(), has_filter)) {
+    // A scan without a filter needs all, and so does the query.
+    out.wants_every_column = std::any_of(scans.begin(), scans.end(), [](const PlannedScan& scan) {
+      return scan.wants_every_column;
+    });
+    out.objects.resize(objects.size());
+    std::iota(out.objects.begin(), out.objects.end(), std::size_t{0});
+    return out;
+  }
   if (auto described = describe(duck, objects); !described) {
     return tl::unexpected(described.error());
   }

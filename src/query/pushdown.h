@@ -18,6 +18,8 @@ struct Pushdown {
   std::vector<Equality> equalities;
   /// The query shows or counts the columns themselves, as SELECT * does.
   bool wants_every_column = false;
+  /// There is no scan of flow_logs in the plan: DESCRIBE, or a query of other tables.
+  bool scans_nothing = false;
 };
 
 /// A field that a table is given for push_down to see whether a query wants every column.

@@ -61,19 +61,16 @@ base::Expected<std::vector<ResultColumn>> prepare_as_text(const Duck& duck, cons
   if (auto done = original.prepare(duck, sql); !done) return tl::unexpected(done.error());
   std::vector<ResultColumn> columns;
   std::string list;
-  const idx_t count = duckdb_prepared_statement_column_count(original.get());
-  for (idx_t i = 0; i < count; ++i) {
-    const char* name = duckdb_prepared_statement_column_name(original.get(), i);
+  for (idx_t i = 0; i < original.columns(); ++i) {
     const duckdb_type type = duckdb_prepared_statement_column_type(original.get(), i);
     duckdb_logical_type logical = duckdb_prepared_statement_column_logical_type(original.get(), i);
     char* alias = duckdb_logical_type_get_alias(logical);
     const bool is_json = alias != nullptr && std::string_view(alias) == "JSON";
-    columns.push_back({name == nullptr ? "" : name, is_number(type), is_json || is_nested(type)});
+    columns.push_back({original.column_name(i), is_number(type), is_json || is_nested(type)});
     list += fmt::format("{}{}(#{})::VARCHAR", i == 0 ? "" : ", ", is_nested(type) ? "to_json" : "",
                         i + 1);
     duckdb_free(alias);
     duckdb_destroy_logical_type(&logical);
-    duckdb_free(const_cast<char*>(name));
   }
   base::Expected<void> done;
   for (const std::string& table : as_table(sql)) {

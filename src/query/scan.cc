@@ -3,62 +3,63 @@
 #include <algorithm>
 #include <array>
 #include <exception>
-#include <limits>
+#include <map>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <span>
-#include <stdexcept>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "logs/open_lines.h"
 #include "query/number.h"
+#include "query/scan_lines.h"
 #include "query/totals.h"
 #include "query/vector.h"
-#include "record/catalogue.h"
 
 namespace weir::query {
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
+/// What a query asks of one scan, and which of its columns Totals adds up.
+struct WorkerQuery {
+  explicit WorkerQuery(Scan& scan) : lines(scan) {}
+  ScanQuery lines;
+  std::vector<std::size_t> merged;  ///< columns that Totals adds up; none: no Totals
+  std::vector<Merge> merges;        ///< how
+  std::vector<std::size_t> keys;    ///< the others
 
-/// What a query asks of one scan, shared by its threads.
-struct Query {
-  explicit Query(Scan& the_scan) : scan(the_scan) {}
-  Scan& scan;
-  std::vector<const Column*> columns;  ///< in the order of the chunk's vectors
-  std::vector<std::size_t> merged;     ///< which of them Totals adds up; none: no Totals
-  std::vector<Merge> merges;           ///< how
-  std::vector<std::size_t> keys;       ///< the others
-  std::atomic<std::size_t> next_object = 0;
-
-  /// Merges lines if it has something to add up, and nothing that its object's key tells.
+  /// Merges lines if it has something to add up.
   void choose_merged() {
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i] == nullptr) continue;
-      const auto merge = scan.merges.find(columns[i]->name);
-      if (merge == scan.merges.end()) {
+    for (std::size_t i = 0; i < lines.columns.size(); ++i) {
+      if (lines.columns[i] == nullptr) continue;
+      const auto merge = lines.scan.merges.find(lines.columns[i]->name);
+      if (merge == lines.scan.merges.end()) {
         keys.push_back(i);
       } else {
         merged.push_back(i);
         merges.push_back(merge->second);
       }
     }
-    const bool has_key_column = std::any_of(keys.begin(), keys.end(), [this](std::size_t i) {
-      return !is_of_line(columns[i]->source);
-    });
-    if (has_key_column || merged.size() > Totals::kMostNumbers) merged.clear();
+    if (merged.size() > Totals::kMostNumbers || !can_be_texts()) merged.clear();
+  }
+
+ private:
+  /// What objects' keys tell may be anything, since it is from folders' names; in a line's fields
+  /// there is no space, and a dash is nothing.
+  [[nodiscard]] bool can_be_texts() const {
+    const auto is_plain = [](const std::string& text) {
+      return text != "-" && text.find(' ') == std::string::npos;
+    };
+    return std::all_of(lines.scan.objects.begin(), lines.scan.objects.end(),
+                       [&](const logs::Object& object) {
+                         return is_plain(object.key.account_id) && is_plain(object.key.region);
+                       });
   }
 };
 
-/// As a column has it; nothing if the text is no number or too large.
-template <typename T, std::int64_t kUnit>
-std::optional<T> integer(std::string_view text) {
-  const auto value = number<T>(text);
-  if constexpr (kUnit == 1) return value;
-  constexpr T kLast = std::numeric_limits<T>::max() / kUnit;
-  if (!value || *value > kLast || *value < -kLast) return std::nullopt;
-  return *value * kUnit;
+/// Nothing if the text is no number or no time that DuckDB can hold.
+std::optional<std::int64_t> time(std::string_view text) {
+  const auto seconds = number<std::int64_t>(text);
+  return seconds ? timestamp_of(*seconds) : std::nullopt;
 }
 
 /// Calls `use` with what reads a text as the column has it. REQUIRES: a column of integers.
@@ -66,28 +67,45 @@ template <typename Use>
 auto with_reader(const Column& column, Use use) {
   switch (column.type) {
     case ColumnType::integer:
-      return use([](std::string_view text) { return integer<std::int32_t, 1>(text); });
+    case ColumnType::date:  // days since 1970
+      return use([](std::string_view text) { return number<std::int32_t>(text); });
     case ColumnType::timestamp:
-      return use([](std::string_view text) { return integer<std::int64_t, kMicros>(text); });
+      return use([](std::string_view text) { return time(text); });
     default:
-      return use([](std::string_view text) { return integer<std::int64_t, 1>(text); });
+      return use([](std::string_view text) { return number<std::int64_t>(text); });
+  }
+}
+
+/// What an object's key tells, as the text that a field would have; empty for none.
+std::string text_of_key(const logs::Key& key, ColumnSource source) {
+  switch (source) {
+    case ColumnSource::log_account:
+      return key.account_id;
+    case ColumnSource::log_region:
+      return key.region;
+    case ColumnSource::log_date:
+      return key.date ? std::to_string(key.date->time_since_epoch().count()) : "";
+    case ColumnSource::log_hour:
+      return key.hour ? std::to_string(*key.hour) : "";
+    default:
+      return {};
   }
 }
 
 /// One thread's share: objects one after the other, each block by block.
 class Worker {
  public:
-  explicit Worker(Query& query) : query_(query), scan_(query.scan) {
+  explicit Worker(WorkerQuery& query)
+      : query_(query), lines_(query.lines), key_texts_(query.keys.size()) {
     if (query.merged.empty()) return;
-    totals_.emplace(query.merges, scan_.totals_bytes);
+    totals_.emplace(query.keys.size(), query.merges, query.lines.scan.totals_bytes);
     next_total_ = totals_->end();
-    key_texts_.resize(query.keys.size());
   }
 
   /// Fills the chunk; an empty one is the end.
   void fill(duckdb_data_chunk chunk) {
     std::vector<Vector> vectors;
-    for (idx_t i = 0; i < query_.columns.size(); ++i) {
+    for (idx_t i = 0; i < query_.lines.columns.size(); ++i) {
       vectors.emplace_back(duckdb_data_chunk_get_vector(chunk, i));
     }
     if (totals_ && !prepare_totals()) totals_.reset();
@@ -95,15 +113,15 @@ class Worker {
   }
 
  private:
-  static constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
+  [[nodiscard]] const Column& column(std::size_t i) const { return *query_.lines.columns[i]; }
 
   idx_t fill_lines(std::vector<Vector>& vectors) {
     const idx_t room = duckdb_vector_size();
     idx_t rows = 0;
-    while (rows < room && have_lines()) {
-      select(room - rows);
+    while (rows < room && lines_.have_lines()) {
+      lines_.choose(room - rows);
       for (std::size_t i = 0; i < vectors.size(); ++i) fill_column(i, vectors[i], rows);
-      rows += chosen_.size();
+      rows += lines_.size();
     }
     return rows;
   }
@@ -111,50 +129,80 @@ class Worker {
   /// Reads on once all totals have been handed out; false if that is not worth its while.
   bool prepare_totals() {
     if (next_total_ != totals_->end()) return true;
-    if (!totals_->is_useful()) return false;
+    if (has_long_text_ || !totals_->is_useful()) return false;
     totals_->clear();
-    while (!totals_->is_full() && have_lines()) {
-      select(Totals::kBatch);
-      add_lines();
+    while (!totals_->is_full() && lines_.have_lines()) {
+      lines_.choose(Totals::kBatch);
+      if (add_lines()) continue;
+      lines_.give_back();
+      break;
     }
     next_total_ = totals_->begin();
+    return next_total_ != totals_->end() || !has_long_text_;
+  }
+
+  /// False: they have no place in what is there.
+  bool add_lines() {
+    for (std::size_t j = 0; j < query_.keys.size(); ++j) {
+      gather_key(query_.keys[j], key_texts_[j]);
+      std::size_t longest = 0;
+      for (const std::string_view text : key_texts_[j]) longest = std::max(longest, text.size());
+      has_long_text_ = longest > Totals::kLongestText;
+      if (has_long_text_ || !totals_->widen(j, longest)) return false;
+    }
+    for (std::size_t j = 0; j < query_.keys.size(); ++j) totals_->add_texts(j, key_texts_[j]);
+    totals_->find_rows(lines_.size());
+    for (std::size_t j = 0; j < query_.merged.size(); ++j) {
+      const std::size_t i = query_.merged[j];
+      if (column(i).source == ColumnSource::rows) {
+        totals_->count(j);
+      } else {
+        add_numbers(i, j);
+      }
+    }
     return true;
   }
 
-  void add_lines() {
-    for (const std::uint32_t line : chosen_) {
-      for (const std::size_t i : query_.keys) totals_->add_text(key_text(i, line));
-      totals_->end_row();
-    }
-    totals_->find_rows();
-    for (std::size_t j = 0; j < query_.merged.size(); ++j) {
-      const std::size_t i = query_.merged[j];
-      gather(places_[i]);
-      with_reader(*query_.columns[i], [&](auto read) {
-        for (std::size_t row = 0; row < texts_.size(); ++row) {
-          if (texts_[row].data() == nullptr) continue;
-          if (const auto value = read(texts_[row])) {
-            totals_->merge(row, j, *value);
-          } else {
-            tell_bad_value(chosen_[row], places_[i]);
-          }
+  void add_numbers(std::size_t i, std::size_t j) {
+    lines_.gather(i, texts_);
+    with_reader(column(i), [&](auto read) {
+      for (std::size_t row = 0; row < texts_.size(); ++row) {
+        if (texts_[row].data() == nullptr) continue;
+        if (const auto value = read(texts_[row])) {
+          totals_->merge(row, j, *value);
+        } else {
+          lines_.tell_bad_value(i, row);
         }
-      });
-    }
-    totals_->end_batch();
+      }
+    });
   }
 
-  /// What is no number is told, and as good as none from here on.
-  std::string_view key_text(std::size_t i, std::uint32_t line) {
-    static constexpr std::array<char, 1 + Totals::kTextPadding> kNone = {'-'};
-    const std::string_view none(kNone.data(), 1);
-    if (places_[i] == kAbsent) return none;
-    const std::string_view text = lines_->field(line, places_[i]);
-    const Column& column = *query_.columns[i];
-    if (column.type == ColumnType::varchar || text == "-") return text;
-    if (with_reader(column, [&](auto read) { return read(text).has_value(); })) return text;
-    tell_bad_value(line, places_[i]);
-    return none;
+  /// As they stand in the lines, "-" for none. What is no number is told, and none from here on.
+  void gather_key(std::size_t i, std::vector<std::string_view>& texts) {
+    static constexpr std::array<char, 1 + kTextPadding> kDash = {'-'};
+    gather(i, texts);
+    for (std::string_view& text : texts) {
+      if (text.data() == nullptr) text = std::string_view(kDash.data(), 1);
+    }
+    if (column(i).type == ColumnType::varchar) return;
+    with_reader(column(i), [&](auto read) {
+      for (std::size_t row = 0; row < texts.size(); ++row) {
+        if (texts[row] == "-" || read(texts[row])) continue;
+        lines_.tell_bad_value(i, row);
+        texts[row] = std::string_view(kDash.data(), 1);
+      }
+    });
+  }
+
+  /// The texts of a column, from its lines or from their object's key; without data for none.
+  void gather(std::size_t i, std::vector<std::string_view>& texts) {
+    if (is_of_line(column(i).source)) return lines_.gather(i, texts);
+    std::string& text = key_rooms_[column(i).source];
+    text = text_of_key(lines_.object().key, column(i).source);
+    const std::size_t size = text.size();
+    text.resize(size + kTextPadding);
+    texts.assign(lines_.size(),
+                 size == 0 ? std::string_view() : std::string_view(text).substr(0, size));
   }
 
   idx_t hand_out_totals(std::vector<Vector>& vectors) {
@@ -162,17 +210,15 @@ class Worker {
     idx_t rows = 0;
     for (; rows < duckdb_vector_size() && next_total_ != totals_->end();
          next_total_ = next_total_.next()) {
-      std::string_view texts = next_total_.texts();
-      for (std::vector<std::string_view>& column : key_texts_) {
-        const std::string_view text = texts.substr(0, texts.find(' '));
-        column.push_back(text == "-" ? std::string_view() : text);
-        texts.remove_prefix(text.size() + 1);
+      for (std::size_t j = 0; j < key_texts_.size(); ++j) {
+        const std::string_view text = next_total_.text(j);
+        key_texts_[j].push_back(text == "-" ? std::string_view() : text);
       }
       for (std::size_t j = 0; j < query_.merged.size(); ++j) {
         const std::size_t i = query_.merged[j];
         if (!next_total_.has(j)) {
           vectors[i].set_null(rows);
-        } else if (query_.columns[i]->type == ColumnType::integer) {
+        } else if (column(i).type == ColumnType::integer) {
           vectors[i].set(rows, static_cast<std::int32_t>(next_total_.value(j)));
         } else {
           vectors[i].set(rows, next_total_.value(j));
@@ -180,180 +226,24 @@ class Worker {
       }
       ++rows;
     }
-    const auto is_never_bad = [](std::size_t) {};  // add_lines has seen to that
+    const auto is_never_bad = [](std::size_t) {};  // gather_key has seen to that
     for (std::size_t j = 0; j < query_.keys.size(); ++j) {
-      const std::size_t i = query_.keys[j];
-      fill_field(*query_.columns[i], key_texts_[j], vectors[i], 0, is_never_bad);
+      fill_field(column(query_.keys[j]), key_texts_[j], vectors[query_.keys[j]], 0, is_never_bad);
     }
     return rows;
   }
 
-  /// Goes on to the next block or object; false at the end of all.
-  bool have_lines() {
-    while (lines_ == nullptr || next_line_ == lines_->size()) {
-      // DuckDB asks between chunks, which are far apart when few rows are wanted.
-      if (scan_.is_cancelled) throw std::runtime_error("interrupted");
-      lines_ = nullptr;
-      if (reader_ == nullptr && !open_next()) return false;
-      if (reader_ == nullptr) continue;
-      auto lines = reader_->next();
-      count_bytes();
-      if (!lines) scan_.problems.damaged(object_->name, lines.error());
-      if (!lines || *lines == nullptr) {
-        reader_.reset();
-        continue;
+  void fill_column(std::size_t i, Vector& vector, idx_t first) {
+    if (query_.lines.columns[i] == nullptr) return;
+    if (column(i).source == ColumnSource::rows) {
+      for (std::size_t row = 0; row < lines_.size(); ++row) {
+        vector.set(first + row, std::int64_t{1});
       }
-      lines_ = *lines;
-      next_line_ = 0;
-      scan_.counters.lines.fetch_add(lines_->size(), std::memory_order_relaxed);
-      if (reader_->columns() != known_columns_) find_columns();
-      if (scan_.is_strict) check_numbers();
-    }
-    return true;
-  }
-
-  bool open_next() {
-    const std::size_t next = query_.next_object.fetch_add(1);
-    if (next >= scan_.objects.size()) {
-      if (scan_.is_strict && scan_.problems.bad_lines() != 0) {
-        throw std::runtime_error("some lines do not fit");
-      }
-      return false;
-    }
-    object_ = &scan_.objects[next];
-    consumed_ = 0;
-    known_columns_.clear();
-    auto reader = logs::open_lines(*object_, scan_.without_header, scan_.problems);
-    if (reader) {
-      scan_.counters.objects_opened.fetch_add(1, std::memory_order_relaxed);
-      reader_ = std::move(*reader);
-    } else {
-      scan_.problems.damaged(object_->name, reader.error());
-    }
-    return true;
-  }
-
-  void count_bytes() {
-    const std::uint64_t now = reader_->consumed();
-    scan_.counters.packed_bytes.fetch_add(now - consumed_, std::memory_order_relaxed);
-    consumed_ = now;
-  }
-
-  [[nodiscard]] std::size_t place_of(const std::string& field) const {
-    for (std::size_t i = 0; i < known_columns_.size(); ++i) {
-      if (!field.empty() && known_columns_[i] == field) return i;
-    }
-    return kAbsent;
-  }
-
-  /// Where the query's columns are in the lines of this format.
-  void find_columns() {
-    known_columns_ = reader_->columns();
-    if (scan_.wants_every_column) check_for_new_fields();
-    places_.clear();
-    for (const Column* column : query_.columns) {
-      places_.push_back(column == nullptr ? kAbsent : place_of(column->field));
-    }
-    tests_.clear();
-    lacks_tested_field_ = false;
-    for (const Equality& equality : scan_.equalities) {
-      const std::size_t place = place_of(equality.field);
-      lacks_tested_field_ |= place == kAbsent;
-      tests_.emplace_back(place, &equality);
-    }
-  }
-
-  void check_for_new_fields() {
-    std::vector<std::string> names;
-    for (const Column& column : columns_of(known_columns_)) {
-      const bool is_known =
-          std::any_of(scan_.columns.begin(), scan_.columns.end(),
-                      [&](const Column& other) { return other.name == column.name; });
-      if (!is_known) names.push_back(column.field);
-    }
-    if (names.empty()) return;
-    const std::scoped_lock lock(scan_.new_fields_mutex);
-    scan_.new_fields = {object_->name + ":" + std::to_string(reader_->line_number(0)),
-                        std::move(names)};
-    throw std::runtime_error("an object has fields that were not known of");
-  }
-
-  /// Whether a line fits must not depend on which columns a query names.
-  void check_numbers() {
-    for (std::size_t place = 0; place < known_columns_.size(); ++place) {
-      const record::Field* field = record::find_field(known_columns_[place]);
-      if (field == nullptr || field->type == record::ParquetType::string) continue;
-      const bool is_long = field->type == record::ParquetType::int64;
-      for (std::uint32_t line = 0; line < lines_->size(); ++line) {
-        const std::string_view text = lines_->field(line, place);
-        const bool fits = text == "-" || (is_long ? number<std::int64_t>(text).has_value()
-                                                  : number<std::int32_t>(text).has_value());
-        if (!fits) tell_bad_value(line, place);
-      }
-    }
-  }
-
-  /// What is no number has to be told, so it is not left out here.
-  static bool may_be(std::string_view text, std::int64_t wanted) {
-    const auto value = number<std::int64_t>(text);
-    return value ? *value == wanted : text != "-";
-  }
-
-  /// Chooses lines for the rows that are left.
-  void select(idx_t room) {
-    chosen_.clear();
-    if (lacks_tested_field_) next_line_ = lines_->size();  // NULL equals nothing
-    if (tests_.empty()) {
-      chosen_.resize(std::min<std::size_t>(room, lines_->size() - next_line_));
-      std::iota(chosen_.begin(), chosen_.end(), static_cast<std::uint32_t>(next_line_));
-      next_line_ += chosen_.size();
       return;
     }
-    while (next_line_ < lines_->size() && chosen_.size() < room) {
-      bool is_wanted = true;
-      for (const auto& [place, equality] : tests_) {
-        const std::string_view text = lines_->field(next_line_, place);
-        is_wanted = equality->number ? may_be(text, *equality->number) : text == equality->text;
-        if (!is_wanted) break;
-      }
-      if (is_wanted) chosen_.push_back(static_cast<std::uint32_t>(next_line_));
-      ++next_line_;
-    }
-  }
-
-  void fill_column(std::size_t i, Vector& vector, idx_t first) {
-    if (query_.columns[i] == nullptr) return;
-    const Column& column = *query_.columns[i];
-    switch (column.source) {
-      case ColumnSource::field:
-      case ColumnSource::start_time:
-      case ColumnSource::end_time:
-        gather(places_[i]);
-        return fill_field(column, texts_, vector, first,
-                          [&](std::size_t line) { tell_bad_value(chosen_[line], places_[i]); });
-      case ColumnSource::log_account:
-        return fill_key_text(object_->key.account_id, vector, first);
-      case ColumnSource::log_region:
-        return fill_key_text(object_->key.region, vector, first);
-      case ColumnSource::log_date:
-        return fill_key<std::int32_t>(
-            object_->key.date ? std::optional<int>(
-                                    static_cast<int>(object_->key.date->time_since_epoch().count()))
-                              : std::nullopt,
-            vector, first);
-      case ColumnSource::log_hour:
-        return fill_key<std::int32_t>(object_->key.hour, vector, first);
-    }
-  }
-
-  /// The texts of a field in the chosen lines; without data for none.
-  void gather(std::size_t place) {
-    if (place == kAbsent) return texts_.assign(chosen_.size(), {});
-    texts_.resize(chosen_.size());
-    for (std::size_t i = 0; i < texts_.size(); ++i) {
-      const std::string_view text = lines_->field(chosen_[i], place);
-      texts_[i] = text == "-" ? std::string_view() : text;
-    }
+    gather(i, texts_);
+    fill_field(column(i), texts_, vector, first,
+               [&](std::size_t row) { lines_.tell_bad_value(i, row); });
   }
 
   template <typename OnBad>
@@ -373,45 +263,14 @@ class Worker {
     });
   }
 
-  void fill_key_text(const std::string& text, Vector& vector, idx_t row) {
-    if (text.empty()) return fill_nulls(vector, row);
-    std::string padded = text;
-    padded.resize(text.size() + Vector::kTextPadding);
-    texts_.assign(chosen_.size(), std::string_view(padded).substr(0, text.size()));
-    vector.set_texts(row, texts_, room_);
-  }
-
-  template <typename T>
-  void fill_key(std::optional<int> value, Vector& vector, idx_t row) {
-    if (!value) return fill_nulls(vector, row);
-    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set<T>(row + i, *value);
-  }
-
-  void fill_nulls(Vector& vector, idx_t row) {
-    for (std::size_t i = 0; i < chosen_.size(); ++i) vector.set_null(row + i);
-  }
-
-  void tell_bad_value(std::uint32_t line, std::size_t place) {
-    scan_.problems.bad_line(object_->name, reader_->line_number(line),
-                            known_columns_[place] + " is no number, and is read as NULL");
-  }
-
-  Query& query_;
-  Scan& scan_;
-  const logs::Object* object_ = nullptr;
-  std::unique_ptr<logs::LineReader> reader_;
-  std::uint64_t consumed_ = 0;
-  const logs::Lines* lines_ = nullptr;
-  std::size_t next_line_ = 0;
-  std::vector<std::string> known_columns_;  ///< that places_ and tests_ are for
-  std::vector<std::size_t> places_;
-  std::vector<std::pair<std::size_t, const Equality*>> tests_;
-  bool lacks_tested_field_ = false;
-  std::vector<std::uint32_t> chosen_;
+  WorkerQuery& query_;
+  ScanLines lines_;
   std::vector<std::string_view> texts_;  ///< and room_: to be filled again and again
   std::string room_;
+  std::map<ColumnSource, std::string> key_rooms_;
   std::optional<Totals> totals_;
   Totals::Row next_total_;  ///< to be handed out
+  bool has_long_text_ = false;
   std::vector<std::vector<std::string_view>> key_texts_;
 };
 
@@ -441,17 +300,17 @@ void bind(duckdb_bind_info info) {
 
 void init(duckdb_init_info info) {
   auto& scan = *static_cast<Scan*>(duckdb_init_get_extra_info(info));
-  auto query = std::make_unique<Query>(scan);
+  auto query = std::make_unique<WorkerQuery>(scan);
   const idx_t count = duckdb_init_get_column_count(info);
   for (idx_t i = 0; i < count; ++i) {
     const idx_t column = duckdb_init_get_column_index(info, i);
     // count(*) asks for a column that is none.
-    query->columns.push_back(column < scan.columns.size() ? &scan.columns[column] : nullptr);
+    query->lines.columns.push_back(column < scan.columns.size() ? &scan.columns[column] : nullptr);
   }
   query->choose_merged();
   duckdb_init_set_max_threads(info, std::max<idx_t>(scan.objects.size(), 1));
   duckdb_init_set_init_data(info, query.release(),
-                            [](void* data) { delete static_cast<Query*>(data); });
+                            [](void* data) { delete static_cast<WorkerQuery*>(data); });
 }
 
 void init_thread(duckdb_init_info info) {
@@ -464,7 +323,8 @@ void scan_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
   auto& worker = *static_cast<std::unique_ptr<Worker>*>(duckdb_function_get_local_init_data(info));
   try {
     if (worker == nullptr) {
-      worker = std::make_unique<Worker>(*static_cast<Query*>(duckdb_function_get_init_data(info)));
+      worker =
+          std::make_unique<Worker>(*static_cast<WorkerQuery*>(duckdb_function_get_init_data(info)));
     }
     worker->fill(chunk);
   } catch (const std::exception& error) {  // memory, at last; it must not reach C

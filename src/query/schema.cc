@@ -63,6 +63,10 @@ std::vector<Column> columns_of(const std::vector<std::string>& fields) {
   return columns;
 }
 
+Column rows_column() {
+  return {kRowsColumn, ColumnType::bigint, ColumnSource::rows, ""};
+}
+
 std::vector<std::string> without_column(const std::vector<std::string>& fields) {
   std::set<std::string> names;
   std::vector<std::string> without;

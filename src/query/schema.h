@@ -16,12 +16,13 @@ enum class ColumnSource : std::uint8_t {
   log_hour,
   start_time,  ///< the fields start and end as times
   end_time,
+  rows,  ///< how many lines the row stands for
 };
 
 /// Is it told by each line, not by the object?
 constexpr bool is_of_line(ColumnSource source) {
   return source == ColumnSource::field || source == ColumnSource::start_time ||
-         source == ColumnSource::end_time;
+         source == ColumnSource::end_time || source == ColumnSource::rows;
 }
 
 enum class ColumnType : std::uint8_t { integer, bigint, varchar, date, timestamp };
@@ -39,6 +40,10 @@ struct Column {
 /// as text), without those that are called like ours; then start_time and end_time, and the four
 /// columns of an object's key.
 std::vector<Column> columns_of(const std::vector<std::string>& fields);
+
+/// For queries whose counts have become sums of it (mergeable.h); no user sees it.
+inline constexpr const char* kRowsColumn = "weir_rows";
+Column rows_column();
 
 /// The fields that give no column: named twice, or called like one of ours.
 std::vector<std::string> without_column(const std::vector<std::string>& fields);

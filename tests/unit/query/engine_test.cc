@@ -204,6 +204,42 @@ TEST_F(EngineTest, SelectStarShowsWhatTheObjectsHaveAndAnyKnownFieldMayBeNamed) 
   EXPECT_THAT(some.rows, ::testing::ElementsAre(ResultSink::Row{"x", std::nullopt, "5"}));
 }
 
+TEST_F(EngineTest, ATimeThatCannotBeIsNullAndToldInTextAndInParquet) {
+  put("a.log",
+      "srcaddr end\na 9223372036855\nb 9223372036854\nc -9223372022400\nd -9223372022401\ne "
+      "9223372036854775807\nf -\n");
+  std::ofstream parquet(path("b.parquet"), std::ios::binary);
+  ASSERT_TRUE(engine()->run_into_parquet("SELECT srcaddr, \"end\" FROM flow_logs", parquet));
+  parquet.close();
+  const auto logs = engine();
+  Kept kept;
+  const auto done = logs->run(
+      "SELECT srcaddr, count(*), min(end_time) FROM flow_logs GROUP BY 1 ORDER BY 1", kept);
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_THAT(kept.rows,
+              ::testing::ElementsAre(ResultSink::Row{"a", "2", std::nullopt},
+                                     ResultSink::Row{"b", "2", "294247-01-10 04:00:54"},
+                                     ResultSink::Row{"c", "2", "290309-12-22 (BC) 00:00:00"},
+                                     ResultSink::Row{"d", "2", std::nullopt},
+                                     ResultSink::Row{"e", "2", std::nullopt},
+                                     ResultSink::Row{"f", "2", std::nullopt}));
+  EXPECT_EQ(logs->problems().bad_lines(), 6U);
+  EXPECT_THAT(logs->problems().first(),
+              ::testing::Contains(::testing::HasSubstr("b.parquet:5: 9223372036854775807 is no")));
+  Kept plain;
+  ASSERT_TRUE(logs->run("SELECT max(\"end\") FROM flow_logs", plain));
+  EXPECT_THAT(plain.rows, ::testing::ElementsAre(ResultSink::Row{"9223372036854775807"}));
+}
+
+TEST_F(EngineTest, DescribeNamesColumnsOfHeadersBehindTheFrontToo) {
+  put("a.log", "bytes\n5\nbytes brand-new\n6 x\n");
+  const auto logs = engine();
+  Kept kept;
+  ASSERT_TRUE(logs->run("SELECT column_name FROM (DESCRIBE flow_logs) LIMIT 2", kept));
+  EXPECT_THAT(kept.rows,
+              ::testing::ElementsAre(ResultSink::Row{"bytes"}, ResultSink::Row{"brand_new"}));
+}
+
 TEST_F(EngineTest, RunsOneQueryAfterTheOther) {
   put("a.log", "bytes\n5\n");
   const auto logs = engine();

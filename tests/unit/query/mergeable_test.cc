@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <random>
 
 #include "logs_folder.h"
@@ -15,10 +16,10 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-class Mergeable : public ::testing::Test {
+class WhatIsMerged : public ::testing::Test {
  protected:
   [[nodiscard]] std::map<std::string, Merge> of(const std::string& sql) const {
-    return mergeable_columns(*duck_, sql, columns_);
+    return mergeable(*duck_, sql, columns_).columns;
   }
 
   std::unique_ptr<Duck> duck_ = Duck::open().value();
@@ -26,7 +27,7 @@ class Mergeable : public ::testing::Test {
       columns_of({"srcaddr", "dstport", "packets", "bytes", "start", "end", "action"});
 };
 
-TEST_F(Mergeable, ColumnsThatAreOnlyAddedUp) {
+TEST_F(WhatIsMerged, ColumnsThatAreOnlyAddedUp) {
   EXPECT_THAT(of("SELECT srcaddr, sum(bytes) AS b FROM flow_logs GROUP BY ALL ORDER BY b DESC"),
               UnorderedElementsAre(Pair("bytes", Merge::sum)));
   EXPECT_THAT(
@@ -46,11 +47,30 @@ TEST_F(Mergeable, ColumnsThatAreOnlyAddedUp) {
               UnorderedElementsAre(Pair("packets", Merge::sum)));
 }
 
-TEST_F(Mergeable, NothingIfTheQueryCouldTell) {
+TEST_F(WhatIsMerged, CountsBecomeSums) {
+  ASSERT_TRUE(duck_->run("CREATE TABLE flow_logs (srcaddr VARCHAR, bytes BIGINT, packets BIGINT)"));
+  const Mergeable found = mergeable(
+      *duck_, "SELECT count(*), count(packets) AS n, sum(bytes) FROM flow_logs HAVING count() > 1",
+      columns_);
+  EXPECT_THAT(found.columns,
+              UnorderedElementsAre(Pair("bytes", Merge::sum), Pair(kRowsColumn, Merge::sum)));
+  ASSERT_TRUE(found.counting);
+  ASSERT_TRUE(duck_->run("ALTER TABLE flow_logs ADD COLUMN weir_rows BIGINT"));
+  ASSERT_TRUE(duck_->run("INSERT INTO flow_logs VALUES ('a', 5, 1, 10), ('b', 6, NULL, 20)"));
+  auto answer = duck_->run(*found.counting);
+  ASSERT_TRUE(answer) << answer.error().message();
+  ASSERT_EQ(answer->rows(), 1U);
+  EXPECT_EQ(answer->text(0, 0), "30");
+  EXPECT_EQ(answer->text(1, 0), "10");
+  EXPECT_EQ(answer->text(2, 0), "11");
+}
+
+TEST_F(WhatIsMerged, NothingIfTheQueryCouldTell) {
   for (const char* sql : {
            "SELECT srcaddr FROM flow_logs",
-           "SELECT sum(bytes), count(*) FROM flow_logs",
-           "SELECT sum(bytes), count(packets) FROM flow_logs",
+           "SELECT sum(bytes), count(bytes) FROM flow_logs",
+           "SELECT count(*) OVER () FROM flow_logs",
+           "SELECT count(*), random() FROM flow_logs GROUP BY 2",
            "SELECT sum(bytes), avg(packets) FROM flow_logs",
            "SELECT sum(bytes), list(action) FROM flow_logs",
            "SELECT sum(bytes + 1) FROM flow_logs",
@@ -118,7 +138,15 @@ TEST_F(MergedAnswers, AreTheSameAsWithout) {
                                 end, action)
                   : fmt::format("{} {} {} {} {} {}\n", action, bytes, srcaddr, dstport, end, start);
     }
-    put(std::to_string(object) + ".log", text);
+    // In folders as AWS's, and in one that only looks like them.
+    constexpr std::array kFolders = {
+        "AWSLogs/123456789010/vpcflowlogs/us-east-1/2026/01/02/",
+        "AWSLogs/123456789010/vpcflowlogs/us-east-1/2026/01/03/",
+        "AWSLogs/210987654321/vpcflowlogs/eu-west-1/2026/01/03/07/",
+        "",
+        "",
+    };
+    put(kFolders[static_cast<std::size_t>(object)] + std::to_string(object) + ".log", text);
   }
   std::ofstream parquet(path("x.parquet"), std::ios::binary);
   ASSERT_TRUE(
@@ -144,6 +172,23 @@ TEST_F(MergedAnswers, AreTheSameAsWithout) {
            "ORDER BY s",
            "SELECT count(DISTINCT srcaddr), sum(bytes) FILTER (action = 'ACCEPT') FROM logs",
            "SELECT action, log_hour, sum(bytes) FROM logs GROUP BY ALL ORDER BY ALL",
+           "SELECT action, count(*) FROM logs GROUP BY action ORDER BY ALL",
+           "SELECT count(*) FROM logs",
+           "SELECT count(*) FROM logs WHERE action = 'NONE'",
+           "SELECT count(*) FROM logs WHERE action = 'NONE' GROUP BY srcaddr",
+           "SELECT count(*), count(1), count(NULL), count(packets), count(DISTINCT dstport), "
+           "sum(bytes) FROM logs",
+           "SELECT srcaddr, count(*) FILTER (action = 'REJECT') AS n, count(dstport) FILTER "
+           "(action "
+           "IS NOT NULL) FROM logs GROUP BY ALL HAVING count(*) > 10 ORDER BY count(*) DESC, 1",
+           "SELECT 100.0 * count(action) / count(*), log_date, log_account FROM logs GROUP BY ALL "
+           "ORDER BY ALL",
+           "SELECT log_region, log_date, log_hour, action, count(*), min(start) FROM logs GROUP BY "
+           "ALL ORDER BY ALL",
+           "SELECT version, ecs_task_id, count(*) FROM logs GROUP BY ALL",
+           "SELECT srcaddr, count(*) FROM logs GROUP BY GROUPING SETS ((1), ()) ORDER BY ALL",
+           "SELECT CASE WHEN count(*) > 5 THEN 'many' END AS c, action FROM logs GROUP BY 2 ORDER "
+           "BY 2",
            "SELECT sum(bytes) FROM logs WHERE action = 'NONE'",
            "SELECT ecs_task_id, sum(bytes) FROM logs GROUP BY 1",
            "SELECT srcaddr, dstport, action, sum(bytes), sum(packets), min(start), max(\"end\") "

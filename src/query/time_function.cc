@@ -1,0 +1,66 @@
+#include "query/time_function.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "query/number.h"
+
+namespace weir::query {
+namespace {
+
+bool is_valid(duckdb_vector vector, idx_t row) {
+  auto* validity = duckdb_vector_get_validity(vector);
+  return validity == nullptr || duckdb_validity_row_is_valid(validity, row);
+}
+
+void time_chunk(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  auto& problems = *static_cast<logs::Problems*>(duckdb_scalar_function_get_extra_info(info));
+  std::array<duckdb_vector, 3> given{};
+  for (std::size_t i = 0; i < given.size(); ++i) given[i] = duckdb_data_chunk_get_vector(input, i);
+  const auto* seconds = static_cast<std::int64_t*>(duckdb_vector_get_data(given[0]));
+  auto* objects = static_cast<duckdb_string_t*>(duckdb_vector_get_data(given[1]));
+  const auto* numbers = static_cast<std::int64_t*>(duckdb_vector_get_data(given[2]));
+  auto* times = static_cast<std::int64_t*>(duckdb_vector_get_data(output));
+  const idx_t rows = duckdb_data_chunk_get_size(input);
+  for (idx_t row = 0; row < rows; ++row) {
+    const bool is_there = is_valid(given[0], row);
+    const auto time = is_there ? timestamp_of(seconds[row]) : std::nullopt;
+    if (time) {
+      times[row] = *time;
+      continue;
+    }
+    duckdb_vector_ensure_validity_writable(output);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+    if (!is_there) continue;
+    const std::string object(duckdb_string_t_data(objects + row),
+                             duckdb_string_t_length(objects[row]));
+    problems.bad_line(object, static_cast<std::uint64_t>(numbers[row]) + 1,
+                      std::to_string(seconds[row]) + " is no time, and is read as NULL");
+  }
+}
+
+}  // namespace
+
+base::Expected<void> register_time_function(const Duck& duck, logs::Problems& problems) {
+  duckdb_scalar_function function = duckdb_create_scalar_function();
+  duckdb_scalar_function_set_name(function, kTimeFunction);
+  for (const duckdb_type type : {DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT}) {
+    duckdb_logical_type logical = duckdb_create_logical_type(type);
+    duckdb_scalar_function_add_parameter(function, logical);
+    duckdb_destroy_logical_type(&logical);
+  }
+  duckdb_logical_type timestamp = duckdb_create_logical_type(DUCKDB_TYPE_TIMESTAMP);
+  duckdb_scalar_function_set_return_type(function, timestamp);
+  duckdb_destroy_logical_type(&timestamp);
+  duckdb_scalar_function_set_extra_info(function, &problems, nullptr);
+  duckdb_scalar_function_set_function(function, time_chunk);
+  const auto state = duckdb_register_scalar_function(duck.connection(), function);
+  duckdb_destroy_scalar_function(&function);
+  if (state != DuckDBSuccess) {
+    return base::fail("DuckDB", std::string("takes no ") + kTimeFunction);
+  }
+  return {};
+}
+
+}  // namespace weir::query
