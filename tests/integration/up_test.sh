@@ -20,7 +20,7 @@ fi
 work=$2
 weir=$(realpath "${WEIR:-build/weir}")
 source demo/hosts.sh
-need tcpdump
+need tcpdump nft
 build_hosts
 start_servers
 
@@ -79,9 +79,10 @@ for interface in eni-0a10000000000010a eni-0a20000000000020a eni-0b3000000000003
 done
 
 # What was on the way before tcpdump came is in no capture, so it counts from here on.
-captures=()
-for host in web app db; do
-  on "$host" tcpdump -i eth0 --immediate-mode -U -s 0 -Z root -w "$work/$host.pcap" 2>"$work/$host.log" &
+captures=() recorded=(web app db)
+for host in "${recorded[@]}"; do
+  # Not by `on`: its process, not that of a shell around it, is to be told to end.
+  ip netns exec "weir-demo-$host" tcpdump -i eth0 --immediate-mode -U -s 0 -Z root -w "$work/$host.pcap" 2>"$work/$host.log" &
   captures+=($!)
 done
 for host in web app db; do wait_for grep -q listening "$work/$host.log"; done
@@ -94,6 +95,15 @@ cp "$work/wrong.toml" "$work/weir.toml"
 kill -HUP "$up"
 wait_for grep -q 'nothing was changed: .* has no interface with a device' "$work/up.log"
 wait "$talk"
+# From here on nobody sends (a server's last FIN comes late), and tcpdump has written what it was given:
+# it and weir end with the same packets.
+for host in router web app db client; do
+  on "$host" nft 'table inet end { chain sent { type filter hook output priority -500; policy drop; }; }'
+done
+has_written_all() {
+  kill -USR1 "$1" && tail -n 1 "$2" | awk '{ exit !($2 == $5 && $2 > 0) }'
+}
+for i in "${!captures[@]}"; do wait_for has_written_all "${captures[i]}" "$work/${recorded[i]}.log"; done
 kill "${captures[@]}"
 for capture in "${captures[@]}"; do wait "$capture" || true; done
 kill "$up"
