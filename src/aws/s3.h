@@ -84,9 +84,9 @@ class S3 {
   /// damaged, and given as the object's checksum.
   Result<std::string> put(const ObjectName& name, std::span<const std::uint8_t> bytes,
                           const PutOptions& options);
-  /// The same of a file; a large one goes in parts, of which one at a time is in memory. What had
-  /// been sent is withdrawn if a part fails.
-  Result<std::string> put_file(const ObjectName& name, const std::string& path,
+  /// The same of a file's first `size` bytes; many go in parts, of which one at a time is in
+  /// memory. What had been sent is withdrawn if a part fails.
+  Result<std::string> put_file(const ObjectName& name, const std::string& path, std::uint64_t size,
                                const PutOptions& options);
   /// The bytes, compared with the object's checksum or MD5 where the server tells one of the whole.
   Result<std::string> get(const ObjectName& name, std::optional<ByteRange> range = std::nullopt);
@@ -106,7 +106,7 @@ class S3 {
   [[nodiscard]] bool is_aws() const;
   [[nodiscard]] std::string endpoint_url() const;
 
-  /// A file longer than this goes in parts of at least this length.
+  /// More than this goes in parts of at least this length.
   static constexpr std::uint64_t kPartBytes = std::uint64_t{16} << 20U;
 
  private:

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 
 #include "aws/s3.h"
@@ -84,11 +83,9 @@ Result<std::string> S3::finish_parts(const ObjectName& name, const std::string& 
 }
 
 Result<std::string> S3::put_file(const ObjectName& name, const std::string& path,
-                                 const PutOptions& options) {
-  std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(path, error);
+                                 std::uint64_t size, const PutOptions& options) {
   std::ifstream file(path, std::ios::binary);
-  if (error || !file) return cannot({path, "cannot be opened for delivery", ""});
+  if (!file) return cannot({path, "cannot be opened for delivery", ""});
   if (size <= kPartBytes) {
     auto bytes = read_next(file, size, path);
     if (!bytes) return cannot(bytes.error());

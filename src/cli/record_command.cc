@@ -242,6 +242,10 @@ int run(const Asked& asked) {
   base::Expected<void> done = record_all(**reader, *recorder, output, interruption);
   auto written = output.finish();
   if (done && !written) done = std::move(written);
+  if (destination) {
+    auto delivered = destination->finish();
+    if (done && !delivered) done = std::move(delivered);
+  }
   output.print(std::cout);
   std::cout.flush();
   const recorder::Summary summary = recorder->summary();

@@ -4,16 +4,20 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <limits>
 
 #include "base/printable.h"
 #include "cli/options.h"
-#include "deliver/policy_attachment.h"
+#include "deliver/s3_destination.h"
 
 namespace weir::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kSpool = ".spool";  // beside what is kept for a person
 
 base::Expected<fs::path> make_temporary_folder() {
   std::error_code error;
@@ -30,48 +34,14 @@ void note(const std::string& text) {
   fmt::print(stderr, "weir: note: {}\n", base::printable(text));
 }
 
-/// What AWS does when a flow log is created with an S3 destination, and what its console says then.
-base::Expected<void> attach(aws::S3& s3, const deliver::S3Place& place,
-                            const deliver::BucketNeeds& needs) {
-  const auto changed = deliver::attach_policy(s3, needs);
-  const std::string bucket = "s3://" + place.bucket;
-  if (!changed) {
-    const bool is_forbidden = changed.error().status == 403 || changed.error().status == 405;
-    if (!is_forbidden || !deliver::probe(s3, place, needs.account_id)) {
-      return tl::unexpected(changed.error().error);
-    }
-    note("no policy was attached to " + bucket + " (" + changed.error().error.what +
-         "); delivery works without it");
-    return {};
-  }
-  if (!*changed) return {};
-  const std::string who = needs.principal.empty()
-                              ? "AWS's log delivery (delivery.logs.amazonaws.com)"
-                              : needs.principal;
-  note("a resource-based policy was created and attached to the target bucket " + bucket +
-       ": it lets " + who + " put objects under " + deliver::delivered_prefix(needs) +
-       " and read the bucket's ACL");
-  if (s3.is_aws()) return {};
-  // Such servers accept the policy, and may know no service to match it with.
-  const auto put = deliver::probe(s3, place, needs.account_id);
-  if (put) return {};
-  base::Error error = put.error().error;
-  if (put.error().is("AccessDenied") && needs.principal.empty()) {
-    error.hint =
-        "this server may not know service principals: let the bucket's owner run `weir "
-        "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
-  }
-  return tl::unexpected(std::move(error));
-}
-
 }  // namespace
 
 RecordDestination::~RecordDestination() {
   publisher_.reset();  // with what is open still
-  const bool is_all_delivered = undelivered() == 0;
-  bucket_.reset();
+  delivery_.reset();
+  spool_.reset();
   std::error_code ignored;
-  if (!folder_.empty() && is_all_delivered) fs::remove_all(folder_, ignored);
+  if (!folder_.empty()) fs::remove_all(undelivered_ == 0 ? folder_ : folder_ / kSpool, ignored);
 }
 
 base::Expected<std::unique_ptr<RecordDestination>> RecordDestination::open(
@@ -103,20 +73,49 @@ base::Expected<void> RecordDestination::open_bucket(const std::string& destinati
   if (auto checked = deliver::check(needs); !checked) return checked;
   auto session = open_session(s3);
   if (!session) return tl::unexpected(session.error());
-  session_ = std::move(*session);
   if (attaches_policy) {
-    if (auto attached = attach(session_->s3(), *place, needs); !attached) return attached;
+    auto attached = deliver::attach_as_aws_does((*session)->s3(), *place, needs, note);
+    if (!attached) return tl::unexpected(attached.error().error);
   }
   auto folder = make_temporary_folder();
   if (!folder) return tl::unexpected(folder.error());
   folder_ = std::move(*folder);
-  auto publisher = deliver::Publisher::open(folder_.string(), flow_log);
+  // All that is recorded may wait there, as far as the disk reaches.
+  constexpr deliver::SpoolLimits kNoLimits{std::numeric_limits<std::uint64_t>::max(), 0};
+  auto spool = deliver::Spool::open(folder_ / kSpool, kNoLimits, [](const std::string&) {});
+  if (!spool) return tl::unexpected(spool.error());
+  spool_.emplace(std::move(*spool));
+  auto publisher = deliver::Publisher::open(*spool_, flow_log);
   if (!publisher) return tl::unexpected(publisher.error());
   publisher_.emplace(std::move(*publisher));
   url_ = place->url();
-  bucket_ = std::make_unique<deliver::S3Destination>(session_->s3(), std::move(*place));
-  publisher_->deliver_to(*bucket_);
+  const std::shared_ptr<aws::Session> shared = std::move(*session);
+  auto bucket = std::make_unique<deliver::S3Destination>(
+      std::shared_ptr<aws::S3>(shared, &shared->s3()), std::move(*place), std::nullopt, note);
+  delivery_ = std::make_unique<deliver::Delivery>(
+      *spool_, std::move(bucket), deliver::DeliveryPauses(), [](const std::string&) {});
   return {};
+}
+
+base::Expected<void> RecordDestination::finish() {
+  if (!delivery_) return {};
+  constexpr std::chrono::hours kAsLongAsItTakes{24 * 365};
+  const bool is_delivered = delivery_->drain(kAsLongAsItTakes);
+  const auto error = delivery_->last_error();
+  delivery_.reset();
+  if (is_delivered) return {};
+  keep_undelivered();
+  return tl::unexpected(error ? error->error : base::Error{url_, "could not be delivered to", ""});
+}
+
+/// As they are to lie in the bucket, for `aws s3 cp`.
+void RecordDestination::keep_undelivered() {
+  while (const auto segment = spool_->take([](std::uint64_t) { return true; })) {
+    ++undelivered_;
+    if (auto unpacked = deliver::unpack(*segment, folder_); !unpacked) {
+      note(unpacked.error().message());
+    }
+  }
 }
 
 void RecordDestination::print_undelivered() const {

@@ -17,6 +17,7 @@ Spans::iterator reaching(Spans& spans, base::UnixSeconds time) {
 
 void add_span(Spans& spans, base::UnixSeconds start, base::UnixSeconds end) {
   auto at = reaching(spans, start);
+  if (at != spans.end() && at->first <= start && at->second >= end) return;
   while (at != spans.end() && at->first <= end) {
     start = std::min(start, at->first);
     end = std::max(end, at->second);
@@ -37,9 +38,11 @@ void remove_span(Spans& spans, base::UnixSeconds start, base::UnixSeconds end) {
 
 }  // namespace
 
-void Coverage::add(const std::string& interface_id, base::UnixSeconds start,
-                   base::UnixSeconds end) {
-  if (start < end) add_span(interfaces_[interface_id], start, end);
+void Coverage::add(std::string_view interface_id, base::UnixSeconds start, base::UnixSeconds end) {
+  if (start >= end) return;
+  auto place = interfaces_.find(interface_id);
+  if (place == interfaces_.end()) place = interfaces_.emplace(interface_id, Spans()).first;
+  add_span(place->second, start, end);
 }
 
 void Coverage::add(const Coverage& other) {

@@ -2,9 +2,10 @@
 // lost.
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 
@@ -16,18 +17,20 @@ class Coverage {
   using Spans = std::map<base::UnixSeconds, base::UnixSeconds>;
 
   /// Windows of an interface from `start` up to, but not with, `end`.
-  void add(const std::string& interface_id, base::UnixSeconds start, base::UnixSeconds end);
+  void add(std::string_view interface_id, base::UnixSeconds start, base::UnixSeconds end);
   void add(const Coverage& other);
   /// Takes away what `other` covers.
   void remove(const Coverage& other);
 
   [[nodiscard]] bool empty() const { return interfaces_.empty(); }
-  [[nodiscard]] const std::map<std::string, Spans>& interfaces() const { return interfaces_; }
+  [[nodiscard]] const std::map<std::string, Spans, std::less<>>& interfaces() const {
+    return interfaces_;
+  }
 
   friend bool operator==(const Coverage&, const Coverage&) = default;
 
  private:
-  std::map<std::string, Spans> interfaces_;  ///< none of them without a span
+  std::map<std::string, Spans, std::less<>> interfaces_;  ///< none of them without a span
 };
 
 }  // namespace weir::deliver

@@ -13,8 +13,8 @@
 
 namespace weir::deliver {
 
-/// Between attempts. The first pause is of `first` length, each further one twice as long, up to
-/// `longest`; what is waited is a random part of it, so that many hosts do not come back at the
+/// Between attempts. The first pause is up to `first` long, each further one up to twice as long as
+/// the one before, up to `longest`; how long is random, so that many hosts do not come back at the
 /// same moment. After `access_error` it is all of `longest`.
 struct DeliveryPauses {
   std::chrono::milliseconds first{1'000};
@@ -22,10 +22,11 @@ struct DeliveryPauses {
 };
 
 struct DeliveryStatus {
-  std::uint64_t delivered = 0;  ///< segments
-  std::uint64_t delivered_bytes = 0;
-  std::uint64_t failures = 0;  ///< of attempts
-  /// Of the last attempt; nothing after one that delivered.
+  std::uint64_t delivered = 0;        ///< segments
+  std::uint64_t delivered_bytes = 0;  ///< of their payloads
+  std::uint64_t failures = 0;         ///< of attempts
+  std::uint64_t stuck = 0;            ///< segments that are kept waiting (`is_of_segment`)
+  /// Why nothing is delivered now; nothing: the last attempt did.
   std::optional<Undelivered> error;
 };
 
@@ -42,12 +43,12 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  /// Says that something was sealed, for those who would find out only after a pause otherwise.
-  void wake();
   /// Waits until nothing waits any more. False: an attempt has failed, or the time is over.
   bool drain(std::chrono::milliseconds longest);
 
   [[nodiscard]] DeliveryStatus status() const;
+  /// Of all attempts, the last that failed.
+  [[nodiscard]] std::optional<Undelivered> last_error() const;
   [[nodiscard]] std::string destination() const;
 
  private:

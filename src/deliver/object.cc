@@ -23,7 +23,7 @@ constexpr int kLevel = 2;
 
 /// Further objects of a slot are hashed with their number: two of them may have the same bytes (a
 /// capture that holds the same minutes twice), and under one name one would be lost.
-std::string name_of(const std::string& stem, unsigned part, base::Digest& digest,
+std::string name_of(const std::string& stem, std::uint64_t part, base::Digest& digest,
                     const FlowLog& flow_log) {
   if (part != 0) digest.add(std::to_string(part));
   return stem + "_" + digest.take_hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
@@ -74,7 +74,7 @@ class Packer {
 /// Lines. While one block of them is packed, the next one is written.
 class TextObject : public Object {
  public:
-  TextObject(TemporaryFile file, std::string stem, unsigned part, const FlowLog& flow_log,
+  TextObject(TemporaryFile file, std::string stem, std::uint64_t part, const FlowLog& flow_log,
              std::uint64_t limit)
       : file_(std::move(file)),
         stem_(std::move(stem)),
@@ -118,7 +118,7 @@ class TextObject : public Object {
 
   TemporaryFile file_;
   std::string stem_;
-  unsigned part_;
+  std::uint64_t part_;
   const FlowLog& flow_log_;
   std::uint64_t limit_;
   std::unique_ptr<Packer> packer_;
@@ -132,7 +132,7 @@ class TextObject : public Object {
 
 class ParquetObject : public Object {
  public:
-  ParquetObject(TemporaryFile file, std::string stem, unsigned part, const FlowLog& flow_log,
+  ParquetObject(TemporaryFile file, std::string stem, std::uint64_t part, const FlowLog& flow_log,
                 record::ParquetWriter writer, std::uint64_t limit)
       : file_(std::move(file)),
         stem_(std::move(stem)),
@@ -170,7 +170,7 @@ class ParquetObject : public Object {
  private:
   TemporaryFile file_;
   std::string stem_;
-  unsigned part_;
+  std::uint64_t part_;
   const FlowLog& flow_log_;
   record::ParquetWriter writer_;
   std::uint64_t limit_;
@@ -179,7 +179,7 @@ class ParquetObject : public Object {
 }  // namespace
 
 base::Expected<std::unique_ptr<Object>> make_object(const fs::path& folder, const std::string& stem,
-                                                    unsigned part, const FlowLog& flow_log,
+                                                    std::uint64_t part, const FlowLog& flow_log,
                                                     const ObjectLimits& limits) {
   auto file = TemporaryFile::create(folder / ("." + stem + "_" + std::to_string(part) + ".tmp"));
   if (!file) return tl::unexpected(file.error());

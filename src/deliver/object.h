@@ -41,7 +41,7 @@ class Object {
 /// name is `stem`, the first eight hex digits of the SHA-256 of its bytes (then of `part` in
 /// digits, where that is not 0), and the suffix.
 base::Expected<std::unique_ptr<Object>> make_object(const std::filesystem::path& folder,
-                                                    const std::string& stem, unsigned part,
+                                                    const std::string& stem, std::uint64_t part,
                                                     const FlowLog& flow_log,
                                                     const ObjectLimits& limits);
 

@@ -5,40 +5,84 @@
 #include <utility>
 
 #include "deliver/file.h"
-#include "deliver/handover.h"
 #include "deliver/object_key.h"
+#include "deliver/spool.h"
 
 namespace weir::deliver {
 
 struct Publisher::State {
-  base::Expected<Object*> object_for(base::UnixSeconds slot) {
-    if (auto place = open.find(slot); place != open.end()) return place->second.get();
-    const std::filesystem::path folder = root / key_folder(flow_log, slot);
+  struct Open {
+    std::unique_ptr<Object> object;
+    Coverage coverage;  ///< for a spool only
+  };
+  using Place = std::map<base::UnixSeconds, Open>::iterator;
+
+  base::Expected<Place> object_for(base::UnixSeconds slot) {
+    if (auto place = open.find(slot); place != open.end()) return place;
+    const std::filesystem::path folder =
+        spool == nullptr ? root / key_folder(flow_log, slot) : spool->writing_folder();
     if (auto made = make_folders(root, folder); !made) return tl::unexpected(made.error());
-    auto fresh = make_object(folder, key_stem(flow_log, slot), parts[slot]++, flow_log, limits);
+    auto& part = parts.emplace(slot, first_part).first->second;
+    auto fresh = make_object(folder, key_stem(flow_log, slot), part++, flow_log, limits);
     if (!fresh) return tl::unexpected(fresh.error());
-    return open.emplace(slot, std::move(*fresh)).first->second.get();
+    return open.emplace(slot, Open{std::move(*fresh), {}}).first;
   }
 
-  base::Expected<void> publish(base::UnixSeconds slot) {
-    auto place = open.find(slot);
-    const std::unique_ptr<Object> object = std::move(place->second);
+  /// A record lies in one window.
+  void cover(Coverage& coverage, const record::Record& record) const {
+    if (spool == nullptr) return;
+    const auto length = flow_log.max_aggregation_interval;
+    const base::UnixSeconds start = base::aligned(record.end, length);
+    coverage.add(record.interface->interface_id, start, start + length);
+  }
+
+  base::Expected<void> add(const record::Record& record, base::UnixSeconds slot) {
+    auto place = object_for(slot);
+    if (!place) {
+      Coverage lost;
+      cover(lost, record);
+      return lose({{}, 1, std::move(lost)}, place.error());
+    }
+    Open& to = (*place)->second;
+    cover(to.coverage, record);
+    if (auto added = to.object->add(record); !added) {
+      // What could be written of it is not whole.
+      const Sealing lost{{}, to.object->records(), std::move(to.coverage)};
+      open.erase(*place);
+      return lose(lost, added.error());
+    }
+    return to.object->is_full() ? publish(*place) : base::Expected<void>();
+  }
+
+  base::Expected<void> publish(Place place) {
+    const base::UnixSeconds slot = place->first;
+    const Open closed = std::move(place->second);
     open.erase(place);
-    const std::uint64_t records = object->records();
-    auto finished = object->finish();
-    if (!finished) return tl::unexpected(finished.error());
-    published.push_back({key_folder(flow_log, slot) + finished->name, records, finished->bytes});
-    if (handover == nullptr) return {};
-    return handover->take(published.back(), root / published.back().key);
+    Sealing sealing{{}, closed.object->records(), closed.coverage};
+    auto finished = closed.object->finish();
+    if (!finished) return lose(sealing, finished.error());
+    sealing.key = key_folder(flow_log, slot) + finished->name;
+    if (spool != nullptr) {
+      auto sealed = spool->seal(spool->writing_folder() / finished->name, sealing);
+      if (!sealed) return sealed;
+    }
+    published.push_back({sealing.key, sealing.records, finished->bytes});
+    return {};
+  }
+
+  base::Expected<void> lose(const Sealing& lost, const base::Error& why) const {
+    if (spool != nullptr) spool->lose(lost, why);
+    return tl::unexpected(why);
   }
 
   std::filesystem::path root;
   FlowLog flow_log;
   ObjectLimits limits;
-  std::map<base::UnixSeconds, std::unique_ptr<Object>> open;
-  std::map<base::UnixSeconds, unsigned> parts;  ///< objects begun, by slot
+  Spool* spool = nullptr;
+  std::uint64_t first_part = 0;
+  std::map<base::UnixSeconds, Open> open;
+  std::map<base::UnixSeconds, std::uint64_t> parts;  ///< the next object's, by slot
   std::vector<PublishedObject> published;
-  Handover* handover = nullptr;
 };
 
 Publisher::Publisher(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -57,25 +101,22 @@ base::Expected<Publisher> Publisher::open(const std::string& folder, FlowLog flo
   return Publisher(std::move(state));
 }
 
-void Publisher::deliver_to(Handover& handover) {
-  state_->handover = &handover;
+base::Expected<Publisher> Publisher::open(Spool& spool, FlowLog flow_log, std::uint64_t first_part,
+                                          ObjectLimits limits) {
+  auto publisher = open(spool.writing_folder().string(), std::move(flow_log), limits);
+  if (!publisher) return publisher;
+  publisher->state_->spool = &spool;
+  publisher->state_->first_part = first_part;
+  return publisher;
 }
 
 base::Expected<void> Publisher::add(const record::Record& record) {
-  const base::UnixSeconds slot = base::aligned(record.end, kSlot);
-  auto object = state_->object_for(slot);
-  if (!object) return tl::unexpected(object.error());
-  if (auto added = (*object)->add(record); !added) {
-    state_->open.erase(slot);  // what could be written of it is not whole
-    return added;
-  }
-  if ((*object)->is_full()) return state_->publish(slot);
-  return {};
+  return state_->add(record, base::aligned(record.end, kSlot));
 }
 
 base::Expected<void> Publisher::publish_before(base::UnixSeconds time) {
   while (!state_->open.empty() && state_->open.begin()->first + kSlot <= time) {
-    if (auto done = state_->publish(state_->open.begin()->first); !done) return done;
+    if (auto done = state_->publish(state_->open.begin()); !done) return done;
   }
   return {};
 }
@@ -83,12 +124,8 @@ base::Expected<void> Publisher::publish_before(base::UnixSeconds time) {
 base::Expected<void> Publisher::finish() {
   base::Expected<void> first;
   while (!state_->open.empty()) {
-    auto done = state_->publish(state_->open.begin()->first);
+    auto done = state_->publish(state_->open.begin());
     if (!done && first) first = done;
-  }
-  if (state_->handover != nullptr) {
-    auto delivered = state_->handover->finish();
-    if (!delivered && first) first = delivered;
   }
   return first;
 }

@@ -1,6 +1,10 @@
 #include "deliver/s3_destination.h"
 
-#include <system_error>
+#include <atomic>
+#include <utility>
+
+#include "aws/session.h"
+#include "deliver/policy_attachment.h"
 
 namespace weir::deliver {
 namespace {
@@ -8,26 +12,34 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAcl = "bucket-owner-full-control";
+constexpr int kForbidden = 403;
+constexpr int kNotAllowed = 405;
 constexpr int kPreconditionFailed = 412;
 
 }  // namespace
 
 aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& key,
-                         const fs::path& file) {
+                         const fs::path& file, std::uint64_t bytes) {
   const aws::ObjectName name{place.bucket, place.key_of(key)};
   aws::PutOptions options;
   options.is_new = true;
   options.acl = kAcl;
   options.encryption = place.encryption;
   options.kms_key_id = place.kms_key_id;
-  auto put = s3.put_file(name, file.string(), options);
+  auto put = s3.put_file(name, file.string(), bytes, options);
   if (put) return {};
   if (put.error().status != kPreconditionFailed) return tl::unexpected(std::move(put.error()));
   // Eight digits of a hash and the size decide; reading it back would cost more than it tells.
   auto there = s3.head(name);
+  if (!there && there.error().status == kForbidden) {
+    // What AWS's policy grants is putting, not looking.
+    options.is_new = false;
+    put = s3.put_file(name, file.string(), bytes, options);
+    if (put) return {};
+    return tl::unexpected(std::move(put.error()));
+  }
   if (!there) return tl::unexpected(std::move(there.error()));
-  std::error_code error;
-  if (there->bytes == fs::file_size(file, error) && !error) return {};
+  if (there->bytes == bytes) return {};
   aws::Failure failure = std::move(put.error());
   failure.error = {name.url(), "is there already, and is another object",
                    "look at it, and move it away if it is not Weir's"};
@@ -48,65 +60,84 @@ aws::Result<void> probe(aws::S3& s3, const S3Place& place, const std::string& ac
   return {};
 }
 
-S3Destination::S3Destination(aws::S3& s3, S3Place place, unsigned uploads_at_once)
-    : s3_(s3), place_(std::move(place)) {
-  threads_.reserve(uploads_at_once);
-  for (unsigned i = 0; i < uploads_at_once; ++i) threads_.emplace_back([this] { work(); });
+aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const BucketNeeds& needs,
+                                     const Note& note) {
+  auto changed = attach_policy(s3, needs);
+  const std::string bucket = "s3://" + place.bucket;
+  if (!changed) {
+    const bool is_forbidden =
+        changed.error().status == kForbidden || changed.error().status == kNotAllowed;
+    if (!is_forbidden || !probe(s3, place, needs.account_id)) {
+      return tl::unexpected(std::move(changed.error()));
+    }
+    note("no policy was attached to " + bucket + " (" + changed.error().error.what +
+         "); delivery works without it");
+    return {};
+  }
+  if (!*changed) return {};
+  const std::string who = needs.principal.empty()
+                              ? "AWS's log delivery (delivery.logs.amazonaws.com)"
+                              : needs.principal;
+  note("a resource-based policy was created and attached to the target bucket " + bucket +
+       ": it lets " + who + " put objects under " + delivered_prefix(needs) +
+       " and read the bucket's ACL");
+  if (s3.is_aws()) return {};
+  // Such servers accept the policy, and may know no service to match it with.
+  auto put = probe(s3, place, needs.account_id);
+  if (put) return {};
+  if (put.error().is("AccessDenied") && needs.principal.empty()) {
+    put.error().error.hint =
+        "this server may not know service principals: let the bucket's owner run `weir "
+        "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
+  }
+  return tl::unexpected(std::move(put.error()));
 }
 
-S3Destination::~S3Destination() {
-  {
-    const std::scoped_lock lock(mutex_);
-    is_over_ = true;
-    waiting_.clear();
-  }
-  changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-}
+S3Destination::S3Destination(std::shared_ptr<aws::S3> s3, S3Place place,
+                             std::optional<BucketNeeds> needs, Note note,
+                             std::function<void()> cancel)
+    : s3_(std::move(s3)),
+      place_(std::move(place)),
+      needs_(std::move(needs)),
+      note_(std::move(note)),
+      cancel_(std::move(cancel)) {}
 
-void S3Destination::work() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return is_over_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    const Waiting next = std::move(waiting_.front());
-    waiting_.pop_front();
-    ++under_way_;
-    // After one that failed for good the others would meet the same, each after all its attempts.
-    const bool is_tried = !first_error_;
-    lock.unlock();
-    auto uploaded = is_tried ? upload(s3_, place_, next.key, next.file) : aws::Result<void>();
-    std::error_code ignored;
-    if (is_tried && uploaded) fs::remove(next.file, ignored);
-    lock.lock();
-    --under_way_;
-    if (!is_tried || !uploaded) ++failed_;
-    if (!uploaded && !first_error_) first_error_ = std::move(uploaded.error().error);
-    changed_.notify_all();
-  }
-}
-
-base::Expected<void> S3Destination::take(const PublishedObject& object, const fs::path& file) {
-  {
-    const std::scoped_lock lock(mutex_);
-    waiting_.push_back({object.key, file});
-    if (first_error_) return tl::unexpected(*first_error_);
-  }
-  changed_.notify_all();
+Delivered S3Destination::prepare() {
+  if (!needs_) return {};
+  auto attached = attach_as_aws_does(*s3_, place_, *needs_, note_);
+  if (!attached) return tl::unexpected(undelivered(std::move(attached.error())));
   return {};
 }
 
-base::Expected<void> S3Destination::finish() {
-  std::unique_lock lock(mutex_);
-  changed_.notify_all();
-  changed_.wait(lock, [this] { return waiting_.empty() && under_way_ == 0; });
-  if (first_error_) return tl::unexpected(*first_error_);
-  return {};
+Delivered S3Destination::deliver(const Segment& segment) {
+  auto uploaded = upload(*s3_, place_, segment.key, segment.file, segment.bytes);
+  if (uploaded) return {};
+  const bool is_of_segment = uploaded.error().status == kPreconditionFailed;
+  Undelivered why = undelivered(std::move(uploaded.error()));
+  why.is_of_segment = is_of_segment;
+  return tl::unexpected(std::move(why));
 }
 
-std::uint64_t S3Destination::undelivered() const {
-  const std::scoped_lock lock(mutex_);
-  return failed_ + waiting_.size() + under_way_;
+void S3Destination::cancel() {
+  if (cancel_) cancel_();
+}
+
+base::Expected<std::unique_ptr<Destination>> open_s3_destination(aws::Options options,
+                                                                 S3Place place,
+                                                                 std::optional<BucketNeeds> needs,
+                                                                 Note note) {
+  struct Connection {
+    std::atomic<bool> is_cancelled = false;
+    std::unique_ptr<aws::Session> session;
+  };
+  auto connection = std::make_shared<Connection>();
+  auto session = aws::Session::open(std::move(options), aws::Environment::of_process(),
+                                    &connection->is_cancelled);
+  if (!session) return tl::unexpected(session.error());
+  connection->session = std::move(*session);
+  const std::shared_ptr<aws::S3> s3(connection, &connection->session->s3());
+  return std::make_unique<S3Destination>(s3, std::move(place), std::move(needs), std::move(note),
+                                         [connection] { connection->is_cancelled = true; });
 }
 
 }  // namespace weir::deliver

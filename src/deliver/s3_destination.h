@@ -1,18 +1,17 @@
 // Objects into a bucket.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
-#include <mutex>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "aws/s3.h"
-#include "deliver/handover.h"
+#include "aws/settings.h"
+#include "deliver/bucket_policy.h"
+#include "deliver/destination.h"
 
 namespace weir::deliver {
 
@@ -31,51 +30,52 @@ struct S3Place {
   }
 };
 
-/// Uploads one object as AWS's delivery does, with the ACL bucket-owner-full-control, and only if
-/// its key is free: a key follows from the object's bytes, so that one that is taken holds them
-/// already, as after an answer that was lost. That is looked at, not believed.
+/// Uploads a file's first `bytes` bytes as AWS's delivery does, with the ACL
+/// bucket-owner-full-control, and only if the key is free: a key follows from the object's bytes,
+/// so that one that is taken holds them already, as after an answer that was lost. That is looked
+/// at, not believed; who may not look puts the object again.
 aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& key,
-                         const std::filesystem::path& file);
+                         const std::filesystem::path& file, std::uint64_t bytes);
 
 /// Whether objects can be put there, found by putting an empty one (and removing it, if that is
 /// allowed): policies are accepted by servers that then match nobody.
 aws::Result<void> probe(aws::S3& s3, const S3Place& place, const std::string& account_id);
 
-/// Uploads several objects at once, behind the back of who writes them. What cannot be delivered
-/// stays in its file.
-class S3Destination : public Handover {
+/// Takes what a person should know of, such as that a policy was attached.
+using Note = std::function<void(const std::string& text)>;
+
+/// What AWS does when a flow log is created with an S3 destination: attaches the policy that is
+/// missing, and says so. Where that is refused and delivery works nevertheless, it says that.
+aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const BucketNeeds& needs,
+                                     const Note& note);
+
+/// Segments as objects of a bucket.
+class S3Destination : public Destination {
  public:
-  /// `s3` outlives it.
-  S3Destination(aws::S3& s3, S3Place place, unsigned uploads_at_once = 4);
-  /// Lets uploads under way end, and begins no further ones.
-  ~S3Destination() override;
-  S3Destination(const S3Destination&) = delete;
-  S3Destination& operator=(const S3Destination&) = delete;
+  /// `needs`: what the bucket's policy is completed with first; nothing: it is left as it is.
+  S3Destination(std::shared_ptr<aws::S3> s3, S3Place place, std::optional<BucketNeeds> needs,
+                Note note, std::function<void()> cancel = {});
 
-  base::Expected<void> take(const PublishedObject& object,
-                            const std::filesystem::path& file) override;
-  base::Expected<void> finish() override;
+  Delivered prepare() override;
+  Delivered deliver(const Segment& segment) override;
+  [[nodiscard]] unsigned at_once() const override { return kUploadsAtOnce; }
+  void cancel() override;
+  [[nodiscard]] std::string name() const override { return place_.url(); }
 
-  /// Of all that was taken.
-  [[nodiscard]] std::uint64_t undelivered() const;
+  static constexpr unsigned kUploadsAtOnce = 4;
 
  private:
-  struct Waiting {
-    std::string key;
-    std::filesystem::path file;
-  };
-  void work();
-
-  aws::S3& s3_;
+  std::shared_ptr<aws::S3> s3_;
   S3Place place_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting> waiting_;
-  std::size_t under_way_ = 0;
-  std::uint64_t failed_ = 0;
-  std::optional<base::Error> first_error_;
-  bool is_over_ = false;
-  std::vector<std::thread> threads_;
+  std::optional<BucketNeeds> needs_;
+  Note note_;
+  std::function<void()> cancel_;
 };
+
+/// The same with a session of its own. Nothing is sent. Error: settings that cannot be.
+base::Expected<std::unique_ptr<Destination>> open_s3_destination(aws::Options options,
+                                                                 S3Place place,
+                                                                 std::optional<BucketNeeds> needs,
+                                                                 Note note);
 
 }  // namespace weir::deliver

@@ -1,15 +1,14 @@
 // The segments of one flow log that wait to be delivered, on disk.
 //
-// A segment is one file, sealed by a rename, freed by being removed: what waits is what lies in the
-// folder, and there is no index or cursor beside it that could tell otherwise.
+// A segment is one file (segment_file.h), sealed by a rename and freed by being removed: what waits
+// is what lies in the folder, and no index or cursor beside it could tell otherwise.
 //
-//   {folder}/lock                    held by who has opened the spool
-//   {folder}/writing/                what is not sealed; emptied when the spool is opened
-//   {folder}/000000000042.segment    payload, then a line of JSON that describes it, then a line of
-//                                    fixed length with that line's length and CRC-32C
-//   {folder}/damaged/                segments that are not what their last lines say
-//   {folder}/lost                    whose windows had to be given up, until SKIPDATA stands for
-//                                    them
+//   {folder}/lock        held by who has opened the spool
+//   {folder}/writing/    what is not sealed yet; emptied when the spool is opened
+//   {folder}/{sequence}.segment
+//   {folder}/damaged/    files that are not what their last lines say
+//   {folder}/state       how often the spool was opened; windows that were lost and that SKIPDATA
+//                        does not stand for yet
 #pragma once
 
 #include <cstdint>
@@ -22,67 +21,71 @@
 #include "base/error.h"
 #include "deliver/coverage.h"
 #include "deliver/destination.h"
+#include "deliver/disk.h"
+#include "deliver/segment_file.h"
 
 namespace weir::deliver {
 
-/// What is said of a segment when it is sealed.
-struct Sealing {
-  std::string key;  ///< follows from the payload, so that the same payload comes under it again
-  std::uint64_t records = 0;
-  Coverage coverage;  ///< what its loss would have to be told of
-};
-
-/// Totals since the spool was opened, but for what waits.
+/// What waits, and totals since the spool was opened.
 struct SpoolStatus {
-  std::uint64_t waiting = 0;        ///< segments
-  std::uint64_t waiting_bytes = 0;  ///< with their descriptions
+  std::uint64_t waiting = 0;        ///< segments, those under way too
+  std::uint64_t waiting_bytes = 0;  ///< their files'
   std::uint64_t sealed = 0;
   std::uint64_t delivered = 0;
-  std::uint64_t given_up = 0;          ///< segments: for want of space
-  std::uint64_t given_up_records = 0;  ///< in them
-  std::uint64_t damaged = 0;           ///< segments set aside
-  std::uint64_t unsealed = 0;          ///< files found that a crash had kept from being sealed
+  std::uint64_t given_up = 0;      ///< segments and unsealed files: no room, or not writable
+  std::uint64_t lost_records = 0;  ///< in those, and in damaged segments
+  std::uint64_t damaged = 0;       ///< files set aside
+  std::uint64_t unsealed = 0;      ///< files found that a crash had kept from being sealed
+};
+
+struct SpoolLimits {
+  /// What may wait; what is being written comes on top.
+  std::uint64_t bytes = std::uint64_t{10} << 30U;
+  /// What the file system is to have left for others.
+  std::uint64_t leave_free = std::uint64_t{64} << 20U;
 };
 
 /// For several threads at once.
 class Spool {
  public:
-  struct Limits {
-    std::uint64_t bytes = std::uint64_t{10} << 30U;  ///< what may wait
-  };
   /// Takes what a person who runs the service should know, a line each; from any thread.
   using Log = std::function<void(const std::string& line)>;
 
-  /// Makes the folder, or finds what waits there: reads the last lines of each segment and no more.
+  /// Makes the folder, or finds what waits there: of each segment the last lines are read, no more.
   /// Errors: another process has it open; it cannot be read or written.
-  static base::Expected<Spool> open(const std::filesystem::path& folder, Limits limits, Log log);
+  static base::Expected<Spool> open(const std::filesystem::path& folder, SpoolLimits limits,
+                                    Log log, std::unique_ptr<Disk> disk = std::make_unique<Disk>());
   Spool(Spool&&) noexcept;
   Spool& operator=(Spool&&) noexcept;
   ~Spool();
 
   /// Where what is to be sealed is written, under any name; the folder is there.
   [[nodiscard]] std::filesystem::path writing_folder() const;
+  /// Higher at each opening: what tells contents of one run from the same contents of another.
+  [[nodiscard]] std::uint64_t opening() const;
 
-  /// Seals a finished file of `writing_folder`: when this returns, the segment is on disk for good
-  /// and will be delivered. If there is no room, the oldest segments give way: their coverage
-  /// becomes `lost`. Error: it could not be written even so; then the file is gone, and so its own
-  /// coverage is `lost`.
+  /// Seals a finished file of `writing_folder`: when this returns, the segment is on disk for good.
+  /// Then the oldest segments give way until the limits are kept, the new one last: their windows
+  /// are `lost`. Error: it could not be written; the file is gone, and its windows are `lost`.
   base::Expected<void> seal(const std::filesystem::path& file, const Sealing& sealing);
+  /// Called after each seal by the thread that sealed; nothing: nobody wants to know.
+  void on_sealed(std::function<void()> call);
+  /// What could not even be written so far that it could be sealed.
+  void lose(const Sealing& sealing, const base::Error& why);
 
-  /// The oldest segment that is neither taken nor skipped by `is_wanted`; none: nothing waits. Its
-  /// payload has been read and is what was sealed; damaged ones are set aside, and `lost`.
+  /// The oldest segment that nobody has taken and that `is_wanted`; nothing: there is none. Its
+  /// payload has been read and is what was sealed; damaged ones are set aside, their windows
+  /// `lost`.
   std::optional<Segment> take(const std::function<bool(std::uint64_t sequence)>& is_wanted);
-  /// Gives a taken segment back: it waits again.
-  void give_back(const Segment& segment);
+  /// A taken segment waits again.
+  void give_back(std::uint64_t sequence);
   /// The destination surely holds a taken segment: it is freed.
-  void free(const Segment& segment);
+  void free(std::uint64_t sequence);
 
-  /// Windows whose records were not delivered and never will be; kept over a restart.
+  /// Windows of which records were lost; kept over a restart.
   [[nodiscard]] Coverage lost() const;
-  /// Adds what could not be written so far that it could be sealed.
-  void add_lost(const Coverage& coverage);
   /// SKIPDATA for all of `coverage` has been sealed.
-  void tell_lost(const Coverage& coverage);
+  void forget_lost(const Coverage& coverage);
 
   [[nodiscard]] SpoolStatus status() const;
 
@@ -91,5 +94,9 @@ class Spool {
   explicit Spool(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// Makes a taken segment a file of its payload again, under its key in `folder`. The spool is not
+/// to be asked for it any more.
+base::Expected<void> unpack(const Segment& segment, const std::filesystem::path& folder);
 
 }  // namespace weir::deliver

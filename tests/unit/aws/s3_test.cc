@@ -181,7 +181,8 @@ class InParts : public Storing {
 
   Result<std::string> put() {
     S3 store = s3();
-    return store.put_file({"logs", "k"}, path_.string(), {true, "private", {}, {}, {}});
+    return store.put_file({"logs", "k"}, path_.string(), std::filesystem::file_size(path_),
+                          {true, "private", {}, {}, {}});
   }
 
   std::filesystem::path path_;

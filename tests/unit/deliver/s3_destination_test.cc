@@ -4,29 +4,29 @@
 
 #include <fstream>
 
+#include "deliver/spool.h"
 #include "destination_folder.h"
 #include "unit/aws/scripted.h"
 
 namespace weir::deliver {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 
-class Delivering : public DestinationFolder {
+class ToBucket : public DestinationFolder {
  protected:
-  /// Records one object and delivers it.
-  base::Expected<void> deliver() {
-    Publisher publisher = open();
-    S3Destination destination(s3_, {"logs", "pre/fix", "", ""}, 1);
-    publisher.deliver_to(destination);
-    if (auto added = publisher.add(record_at(kSlotOfTests)); !added) return added;
-    auto finished = publisher.finish();
-    undelivered_ = destination.undelivered();
-    key_ = publisher.published().at(0).key;
-    bytes_ = publisher.published().at(0).bytes;
-    return finished;
+  ToBucket() : spool_(Spool::open(root_, {}, [](const std::string&) {}).value()) {
+    auto publisher = Publisher::open(spool_, flow_log_).value();
+    EXPECT_TRUE(publisher.add(record_at(kSlotOfTests)));
+    EXPECT_TRUE(publisher.finish());
+    segment_ = spool_.take([](std::uint64_t) { return true; }).value();
+  }
+  Delivered deliver() {
+    S3Destination destination(std::shared_ptr<aws::S3>(std::shared_ptr<aws::S3>(), &s3_),
+                              {"logs", "pre/fix", "", ""}, std::nullopt, {});
+    return destination.deliver(segment_);
   }
 
   aws::Scripted transport_;
@@ -34,70 +34,63 @@ class Delivering : public DestinationFolder {
   aws::FixedCredentials credentials_{aws::some_credentials()};
   aws::Client client_{transport_, &credentials_, clock_.clock()};
   aws::S3 s3_{client_, {aws::parse_endpoint("http://127.0.0.1:9000", "").value(), "us-east-1", {}}};
-  std::string key_;
-  std::uint64_t bytes_ = 0;
-  std::uint64_t undelivered_ = 0;
+  Spool spool_;
+  Segment segment_;
 };
 
-TEST_F(Delivering, AnObjectGoesUnderThePrefixAsAwsPutsIt) {
+TEST_F(ToBucket, AnObjectGoesUnderThePrefixAsAwsPutsIt) {
   transport_.answer(200);
   ASSERT_TRUE(deliver());
   ASSERT_THAT(transport_.asked, SizeIs(1));
   const aws::Request& put = transport_.asked[0].request;
-  EXPECT_EQ(put.url(), "http://127.0.0.1:9000/logs/pre/fix/" + key_);
+  EXPECT_EQ(put.url(), "http://127.0.0.1:9000/logs/pre/fix/" + segment_.key);
   EXPECT_EQ(aws::header_of(put.headers, "x-amz-acl"), "bucket-owner-full-control");
   EXPECT_EQ(aws::header_of(put.headers, "if-none-match"), "*");
-  EXPECT_EQ(transport_.asked[0].body.size(), bytes_);
-  EXPECT_THAT(files(), IsEmpty()) << "it is in the bucket now";
+  std::ofstream(root_ / "sent.gz", std::ios::binary) << transport_.asked[0].body;
+  EXPECT_THAT(record::gzip_lines(root_ / "sent.gz"),
+              ElementsAre("srcport srcaddr end", "1 10.0.0.1 1529511600"));
 }
 
-TEST_F(Delivering, WhatIsRefusedStaysInItsFile) {
+TEST_F(ToBucket, ARefusalIsAnAccessError) {
   transport_.answer(403, "<Error><Code>AccessDenied</Code></Error>");
   const auto delivered = deliver();
   ASSERT_FALSE(delivered);
-  EXPECT_THAT(delivered.error().message(), HasSubstr("s3://logs/pre/fix/AWSLogs/"));
-  EXPECT_THAT(delivered.error().message(), HasSubstr("AccessDenied"));
-  EXPECT_THAT(files(), SizeIs(1));
-  EXPECT_EQ(undelivered_, 1U);
+  EXPECT_EQ(delivered.error().kind, DeliverLogsError::access_error);
+  EXPECT_FALSE(delivered.error().is_of_segment);
+  EXPECT_THAT(delivered.error().error.message(), HasSubstr("s3://logs/pre/fix/AWSLogs/"));
+  EXPECT_THAT(delivered.error().error.message(), HasSubstr("AccessDenied"));
 }
 
-TEST_F(Delivering, AnAnswerThatWasLostIsFoundOutByTheKeyBeingTaken) {
+TEST_F(ToBucket, AnAnswerThatWasLostIsFoundOutByTheKeyBeingTaken) {
   transport_.answer_nothing();
   transport_.answer(412, "<Error><Code>PreconditionFailed</Code></Error>");
-  // The object's own length is not known before: the test says it when it is asked.
-  transport_.answer_by([this](const aws::Request& request) {
-    EXPECT_EQ(request.method, "HEAD");
-    return aws::Response{
-        200, {{"Content-Length", std::to_string(transport_.asked[0].body.size())}}, ""};
-  });
+  transport_.answer(200, "", {{"Content-Length", std::to_string(segment_.bytes)}});
   ASSERT_TRUE(deliver());
-  EXPECT_THAT(files(), IsEmpty());
+  EXPECT_EQ(transport_.asked.at(2).request.method, "HEAD");
 }
 
-TEST_F(Delivering, AStrangersObjectUnderTheKeyIsAnError) {
+TEST_F(ToBucket, WhoMayPutButNotLookPutsTheObjectAgain) {
+  transport_.answer_nothing();
+  transport_.answer(412, "<Error><Code>PreconditionFailed</Code></Error>");
+  transport_.answer(403);
+  transport_.answer(200);
+  ASSERT_TRUE(deliver());
+  ASSERT_THAT(transport_.asked, SizeIs(4));
+  EXPECT_EQ(transport_.asked[3].body, transport_.asked[0].body);
+  EXPECT_EQ(transport_.asked[3].request.url(), transport_.asked[0].request.url());
+  EXPECT_EQ(aws::header_of(transport_.asked[3].request.headers, "if-none-match"), "");
+}
+
+TEST_F(ToBucket, AStrangersObjectUnderTheKeyHoldsUpThisSegmentOnly) {
   transport_.answer(412, "<Error><Code>PreconditionFailed</Code></Error>");
   transport_.answer(200, "", {{"Content-Length", "1"}});
   const auto delivered = deliver();
   ASSERT_FALSE(delivered);
-  EXPECT_THAT(delivered.error().message(), HasSubstr("is another object"));
-  EXPECT_THAT(files(), SizeIs(1));
+  EXPECT_TRUE(delivered.error().is_of_segment);
+  EXPECT_THAT(delivered.error().error.message(), HasSubstr("is another object"));
 }
 
-TEST_F(Delivering, AfterOneThatFailedForGoodTheOthersAreNotTried) {
-  transport_.answer(403, "<Error><Code>AccessDenied</Code></Error>");
-  Publisher publisher = open();
-  S3Destination destination(s3_, {"logs", "", "", ""}, 1);
-  publisher.deliver_to(destination);
-  for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(publisher.add(record_at(kSlotOfTests + std::int64_t{i} * 300)));
-  }
-  EXPECT_FALSE(publisher.finish());
-  EXPECT_THAT(transport_.asked, SizeIs(1));
-  EXPECT_THAT(files(), SizeIs(3));
-  EXPECT_EQ(destination.undelivered(), 3U);
-}
-
-TEST_F(Delivering, AProbePutsAnEmptyObjectAndRemovesIt) {
+TEST_F(ToBucket, AProbePutsAnEmptyObjectAndRemovesIt) {
   transport_.answer(200);
   transport_.answer(403);
   EXPECT_TRUE(probe(s3_, {"logs", "a", "", ""}, "123456789012")) << "it may stay";

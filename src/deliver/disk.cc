@@ -1,0 +1,80 @@
+#include "deliver/disk.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace weir::deliver {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kFileMode = 0600;
+
+tl::unexpected<base::Error> failure(const fs::path& path, const char* doing, int error_number) {
+  std::string hint;
+  if (error_number == ENOSPC || error_number == EDQUOT) hint = "free some space";
+  if (error_number == EACCES || error_number == EPERM) hint = "check its permissions";
+  return base::fail(path.string(),
+                    std::string("cannot be ") + doing + ": " + std::strerror(error_number), hint);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  [[nodiscard]] int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+base::Expected<void> Disk::append_synced(const fs::path& file, std::string_view bytes) {
+  const Descriptor open(
+      ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+  if (open.get() < 0) return failure(file, "opened", errno);
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(open.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure(file, "written", errno);
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  if (::fsync(open.get()) != 0) return failure(file, "synced", errno);
+  return {};
+}
+
+base::Expected<void> Disk::rename(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failure(to, "renamed to", errno);
+  return {};
+}
+
+base::Expected<void> Disk::remove(const fs::path& file) {
+  if (::unlink(file.c_str()) != 0 && errno != ENOENT) return failure(file, "removed", errno);
+  return {};
+}
+
+base::Expected<void> Disk::sync_folder(const fs::path& folder) {
+  const Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (open.get() < 0) return failure(folder, "opened", errno);
+  if (::fsync(open.get()) != 0) return failure(folder, "synced", errno);
+  return {};
+}
+
+base::Expected<std::uint64_t> Disk::available(const fs::path& folder) {
+  struct statvfs status {};
+  if (::statvfs(folder.c_str(), &status) != 0) return failure(folder, "asked for space", errno);
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+}  // namespace weir::deliver

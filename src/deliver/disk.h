@@ -1,0 +1,30 @@
+// The file operations that the spool's promises rest on. Tests put their own in place, which fail,
+// or remember what a power cut would leave.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace weir::deliver {
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  /// Adds to the file's end, or makes it, and syncs the file (not its folder).
+  virtual base::Expected<void> append_synced(const std::filesystem::path& file,
+                                             std::string_view bytes);
+  /// Replaces what has the new name.
+  virtual base::Expected<void> rename(const std::filesystem::path& from,
+                                      const std::filesystem::path& to);
+  /// One that is not there is removed already.
+  virtual base::Expected<void> remove(const std::filesystem::path& file);
+  /// What was made, renamed or removed in it stays so.
+  virtual base::Expected<void> sync_folder(const std::filesystem::path& folder);
+  /// Bytes that its file system has left for us.
+  virtual base::Expected<std::uint64_t> available(const std::filesystem::path& folder);
+};
+
+}  // namespace weir::deliver

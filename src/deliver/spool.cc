@@ -1,0 +1,441 @@
+#include "deliver/spool.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "base/number.h"
+#include "deliver/file.h"
+
+namespace weir::deliver {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr std::string_view kSuffix = ".segment";
+constexpr int kSequenceDigits = 20;
+/// Sequences of one opening; the next one begins above them, whatever has been freed meanwhile.
+constexpr unsigned kOpeningShift = 32;
+
+/// Held as long as it lives; the kernel gives it back when the process ends, however it ends.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  base::Expected<void> take(const fs::path& file) {
+    constexpr mode_t kMode = 0600;
+    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode);
+    if (descriptor_ < 0) return tl::unexpected(write_error(file, "made", errno));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return {};
+    return base::fail(file.parent_path().string(), "is in use by another process",
+                      "end that one, or give each a folder (or each flow log an id) of its own");
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+std::optional<std::uint64_t> sequence_of(const fs::path& file) {
+  if (file.extension() != kSuffix) return std::nullopt;
+  return base::whole_number<std::uint64_t>(file.stem().string());
+}
+
+base::Expected<std::vector<fs::path>> files_of(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error); !error && at != fs::end(at); at.increment(error)) {
+    out.push_back(at->path());
+  }
+  if (error) return base::fail(folder.string(), "cannot be read: " + error.message());
+  return out;
+}
+
+}  // namespace
+
+struct Spool::State {
+  struct Waiting {
+    std::uint64_t bytes = 0;  ///< the file's
+    bool is_taken = false;
+  };
+
+  base::Expected<void> open();
+  base::Expected<void> read_state();
+  base::Expected<void> find_segments();
+  base::Expected<void> empty_writing();
+  [[nodiscard]] fs::path path_of(std::uint64_t sequence) const {
+    return folder / fmt::format("{:0{}}{}", sequence, kSequenceDigits, kSuffix);
+  }
+
+  base::Expected<void> seal(const fs::path& file, const Sealing& sealing);
+  base::Expected<void> write_segment(const fs::path& file, const Sealing& sealing,
+                                     std::uint64_t sequence);
+  /// Oldest first, until the limits are kept.
+  void make_room();
+  [[nodiscard]] bool has_room() const;
+  bool give_up_oldest();
+  void forget(std::uint64_t sequence);
+  bool discard(std::uint64_t sequence);
+  std::optional<std::uint64_t> claim(const std::function<bool(std::uint64_t)>& is_wanted);
+  std::optional<Segment> read(std::uint64_t sequence);
+  void set_aside(const fs::path& file);
+  void lose_windows(const Sealing& sealing, std::optional<std::uint64_t> removed);
+  base::Expected<void> write_state();
+
+  fs::path folder;
+  SpoolLimits limits;
+  Log log;
+  std::unique_ptr<Disk> disk;
+  FolderLock lock;
+
+  mutable std::mutex mutex;  // of what follows
+  std::map<std::uint64_t, Waiting> waiting;
+  std::uint64_t opening = 0;
+  std::uint64_t next_sequence = 0;
+  Coverage lost;
+  std::set<std::uint64_t> removed;  ///< `lost` tells of them: they are not delivered any more
+  SpoolStatus status;
+  std::function<void()> sealed;
+};
+
+base::Expected<void> Spool::State::open() {
+  for (const fs::path& each : {folder, folder / "writing", folder / "damaged"}) {
+    if (auto made = make_folders(folder, each); !made) return made;
+  }
+  if (auto taken = lock.take(folder / "lock"); !taken) return taken;
+  if (auto read = read_state(); !read) return read;
+  if (auto found = find_segments(); !found) return found;
+  if (auto emptied = empty_writing(); !emptied) return emptied;
+  ++opening;
+  next_sequence = opening << kOpeningShift;
+  if (auto written = write_state(); !written) return written;
+  make_room();
+  if (status.waiting != 0) {
+    log(fmt::format("{} objects of an earlier run wait in {}", status.waiting, folder.string()));
+  }
+  return {};
+}
+
+base::Expected<void> Spool::State::read_state() {
+  const fs::path file = folder / "state";
+  std::error_code error;
+  if (!fs::exists(file, error)) return {};
+  const auto text = read_before_last_line(file);
+  const Json json = text ? Json::parse(*text, nullptr, false) : Json();
+  const bool is_whole = json.is_object() && json.contains("opening") && json.contains("removed") &&
+                        json.contains("lost") && json["opening"].is_number_unsigned() &&
+                        json["removed"].is_array();
+  auto coverage = is_whole ? coverage_of_json(json["lost"].dump()) : std::nullopt;
+  if (!coverage) {
+    set_aside(file);
+    return {};
+  }
+  opening = json["opening"].get<std::uint64_t>();
+  lost = std::move(*coverage);
+  for (const Json& each : json["removed"]) {
+    if (each.is_number_unsigned()) removed.insert(each.get<std::uint64_t>());
+  }
+  return {};
+}
+
+base::Expected<void> Spool::State::find_segments() {
+  const auto files = files_of(folder);
+  if (!files) return tl::unexpected(files.error());
+  for (const fs::path& file : *files) {
+    const auto sequence = sequence_of(file);
+    if (!sequence) continue;
+    opening = std::max(opening, *sequence >> kOpeningShift);
+    if (removed.contains(*sequence)) {
+      if (auto done = disk->remove(file); !done) return done;
+      continue;
+    }
+    const auto description = read_segment_ending(file);
+    if (!description || description->sequence != *sequence) {
+      set_aside(file);
+      continue;
+    }
+    std::error_code error;
+    const std::uint64_t bytes = fs::file_size(file, error);
+    waiting[*sequence] = {error ? 0 : bytes, false};
+    ++status.waiting;
+    status.waiting_bytes += bytes;
+  }
+  removed.clear();
+  return {};
+}
+
+base::Expected<void> Spool::State::empty_writing() {
+  const auto files = files_of(folder / "writing");
+  if (!files) return tl::unexpected(files.error());
+  for (const fs::path& file : *files) {
+    if (auto done = disk->remove(file); !done) return done;
+    ++status.unsealed;
+  }
+  if (!files->empty()) {
+    log(fmt::format("{} files in {} had not been sealed when the last run ended, and are removed",
+                    files->size(), folder.string()));
+  }
+  return {};
+}
+
+base::Expected<void> Spool::State::write_state() {
+  const fs::path fresh = folder / "state.new";
+  Json json = {{"opening", opening}, {"removed", removed}};
+  json["lost"] = Json::parse(to_json(lost));
+  if (auto done = disk->remove(fresh); !done) return done;
+  if (auto done = disk->append_synced(fresh, with_last_line(json.dump())); !done) return done;
+  if (auto done = disk->rename(fresh, folder / "state"); !done) return done;
+  return disk->sync_folder(folder);
+}
+
+/// What cannot be read any more is for a person to look at.
+void Spool::State::set_aside(const fs::path& file) {
+  ++status.damaged;
+  auto done = disk->rename(file, folder / "damaged" / file.filename());
+  if (done) done = disk->sync_folder(folder / "damaged");
+  if (done) done = disk->sync_folder(folder);
+  log(fmt::format("{} is damaged and was set aside in {}{}", file.string(),
+                  (folder / "damaged").string(), done ? "" : ": " + done.error().message()));
+}
+
+void Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence) {
+  lost.add(sealing.coverage);
+  status.lost_records += sealing.records;
+  if (sequence) removed.insert(*sequence);
+  if (auto written = write_state(); !written) {
+    log("the loss can be kept in memory only: " + written.error().message());
+  }
+}
+
+base::Expected<void> Spool::State::write_segment(const fs::path& file, const Sealing& sealing,
+                                                 std::uint64_t sequence) {
+  SegmentDescription description{sealing, sequence, 0, 0};
+  std::error_code error;
+  description.bytes = fs::file_size(file, error);
+  if (error) return base::fail(file.string(), "cannot be sealed: " + error.message());
+  const auto checksum = payload_checksum(file, description.bytes);
+  if (!checksum) return tl::unexpected(checksum.error());
+  description.crc32 = *checksum;
+  if (auto done = disk->append_synced(file, segment_ending(description)); !done) return done;
+  if (auto done = disk->rename(file, path_of(sequence)); !done) return done;
+  return disk->sync_folder(folder);
+}
+
+bool Spool::State::has_room() const {
+  if (status.waiting_bytes > limits.bytes) return false;
+  const auto available = disk->available(folder);
+  return !available || *available >= limits.leave_free;
+}
+
+void Spool::State::make_room() {
+  while (!has_room() && give_up_oldest()) {
+  }
+}
+
+/// False: there is none, or it cannot be removed.
+bool Spool::State::give_up_oldest() {
+  auto oldest = waiting.begin();
+  while (oldest != waiting.end() && oldest->second.is_taken) ++oldest;
+  if (oldest == waiting.end()) return false;
+  const std::uint64_t sequence = oldest->first;
+  const auto description = read_segment_ending(path_of(sequence));
+  if (description) {
+    log(fmt::format("there is no room in {}: {} with {} records is given up, and becomes SKIPDATA",
+                    folder.string(), description->sealing.key, description->sealing.records));
+    // First it is on disk that its windows are lost, then it goes.
+    lose_windows(description->sealing, sequence);
+  } else {
+    log(fmt::format(
+        "there is no room: {} is given up; it is damaged, and nobody knows what it held",
+        path_of(sequence).string()));
+  }
+  ++status.given_up;
+  forget(sequence);
+  return discard(sequence);
+}
+
+void Spool::State::forget(std::uint64_t sequence) {
+  const auto place = waiting.find(sequence);
+  --status.waiting;
+  status.waiting_bytes -= place->second.bytes;
+  waiting.erase(place);
+}
+
+/// What cannot be removed now is removed when the spool is opened the next time.
+bool Spool::State::discard(std::uint64_t sequence) {
+  auto gone = disk->remove(path_of(sequence));
+  if (gone) gone = disk->sync_folder(folder);
+  if (gone) {
+    removed.erase(sequence);
+  } else {
+    log(gone.error().message());
+  }
+  return gone.has_value();
+}
+
+Spool::Spool(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Spool::Spool(Spool&&) noexcept = default;
+Spool& Spool::operator=(Spool&&) noexcept = default;
+Spool::~Spool() = default;
+
+base::Expected<Spool> Spool::open(const fs::path& folder, SpoolLimits limits, Log log,
+                                  std::unique_ptr<Disk> disk) {
+  auto state = std::make_unique<State>();
+  state->folder = folder;
+  state->limits = limits;
+  state->log = std::move(log);
+  state->disk = std::move(disk);
+  if (auto opened = state->open(); !opened) return tl::unexpected(opened.error());
+  return Spool(std::move(state));
+}
+
+fs::path Spool::writing_folder() const {
+  return state_->folder / "writing";
+}
+
+std::uint64_t Spool::opening() const {
+  return state_->opening;
+}
+
+base::Expected<void> Spool::seal(const fs::path& file, const Sealing& sealing) {
+  std::function<void()> call;
+  {
+    const std::scoped_lock held(state_->mutex);
+    if (auto sealed = state_->seal(file, sealing); !sealed) return sealed;
+    call = state_->sealed;
+  }
+  if (call) call();
+  return {};
+}
+
+void Spool::on_sealed(std::function<void()> call) {
+  const std::scoped_lock held(state_->mutex);
+  state_->sealed = std::move(call);
+}
+
+base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sealing) {
+  const std::uint64_t sequence = next_sequence++;
+  if (auto written = write_segment(file, sealing, sequence); !written) {
+    log(fmt::format("{} records could not be kept and become SKIPDATA: {}", sealing.records,
+                    written.error().message()));
+    ++status.given_up;
+    // It may lie under either name, and may be on disk or not: it must be under none.
+    lose_windows(sealing, sequence);
+    static_cast<void>(disk->remove(file));
+    discard(sequence);
+    return written;
+  }
+  std::error_code error;
+  const std::uint64_t bytes = fs::file_size(path_of(sequence), error);
+  waiting[sequence] = {error ? 0 : bytes, false};
+  ++status.sealed;
+  ++status.waiting;
+  status.waiting_bytes += waiting[sequence].bytes;
+  make_room();
+  return {};
+}
+
+void Spool::lose(const Sealing& sealing, const base::Error& why) {
+  State& state = *state_;
+  const std::scoped_lock lock(state.mutex);
+  ++state.status.given_up;
+  state.log(fmt::format("{} records could not be kept and become SKIPDATA: {}", sealing.records,
+                        why.message()));
+  state.lose_windows(sealing, {});
+}
+
+std::optional<std::uint64_t> Spool::State::claim(
+    const std::function<bool(std::uint64_t)>& is_wanted) {
+  const std::scoped_lock held(mutex);
+  for (auto& [sequence, entry] : waiting) {
+    if (entry.is_taken || !is_wanted(sequence)) continue;
+    entry.is_taken = true;
+    return sequence;
+  }
+  return std::nullopt;
+}
+
+/// Of a claimed segment, without the mutex: it may be large. Nothing: it is damaged, and set aside.
+std::optional<Segment> Spool::State::read(std::uint64_t sequence) {
+  const fs::path file = path_of(sequence);
+  auto description = read_segment_ending(file);
+  if (description) {
+    const auto checksum = payload_checksum(file, description->bytes);
+    if (checksum && *checksum == description->crc32) {
+      Sealing& sealing = description->sealing;
+      return Segment{sequence, std::move(sealing.key), sealing.records, file, description->bytes};
+    }
+  }
+  const std::scoped_lock held(mutex);
+  set_aside(file);
+  if (description) lose_windows(description->sealing, {});
+  forget(sequence);
+  return std::nullopt;
+}
+
+std::optional<Segment> Spool::take(const std::function<bool(std::uint64_t)>& is_wanted) {
+  while (const auto sequence = state_->claim(is_wanted)) {
+    if (auto segment = state_->read(*sequence)) return segment;
+  }
+  return std::nullopt;
+}
+
+void Spool::give_back(std::uint64_t sequence) {
+  State& state = *state_;
+  const std::scoped_lock lock(state.mutex);
+  const auto place = state.waiting.find(sequence);
+  if (place != state.waiting.end()) place->second.is_taken = false;
+}
+
+void Spool::free(std::uint64_t sequence) {
+  State& state = *state_;
+  const std::scoped_lock lock(state.mutex);
+  if (!state.waiting.contains(sequence)) return;
+  ++state.status.delivered;
+  state.forget(sequence);
+  // Where it comes back after a crash, it is offered again, and is found to be there.
+  state.discard(sequence);
+}
+
+Coverage Spool::lost() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->lost;
+}
+
+void Spool::forget_lost(const Coverage& coverage) {
+  State& state = *state_;
+  const std::scoped_lock lock(state.mutex);
+  state.lost.remove(coverage);
+  if (auto written = state.write_state(); !written) state.log(written.error().message());
+}
+
+SpoolStatus Spool::status() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->status;
+}
+
+base::Expected<void> unpack(const Segment& segment, const fs::path& folder) {
+  const fs::path to = folder / segment.key;
+  if (auto made = make_folders(folder, to.parent_path()); !made) return made;
+  std::error_code error;
+  fs::resize_file(segment.file, segment.bytes, error);
+  if (!error) fs::rename(segment.file, to, error);
+  if (error) return tl::unexpected(write_error(to, "made", error.value()));
+  return {};
+}
+
+}  // namespace weir::deliver

@@ -1,0 +1,236 @@
+#include "deliver/delivery.h"
+
+#include <gmock/gmock.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "spool_folder.h"
+
+namespace weir::deliver {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::chrono::seconds kLong{60};
+constexpr DeliveryPauses kShort{std::chrono::milliseconds(1), std::chrono::milliseconds(20)};
+
+Undelivered failing(DeliverLogsError kind, bool is_of_segment = false) {
+  return {kind, is_of_segment, {"there", "as told", ""}};
+}
+
+/// What a test tells a destination, and learns from it; outlives it.
+struct Orders {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Undelivered> failures;          ///< of the next offers
+  std::deque<Undelivered> prepare_failures;  ///< of the next preparations
+  std::map<std::string, int> poisoned;       ///< by key: how often it is refused for itself
+  bool hangs = false;
+  std::vector<std::string> offered;  ///< keys
+  std::vector<std::string> taken;
+  unsigned under_way = 0;
+  unsigned most_at_once = 0;
+  int prepared = 0;
+
+  void wait_for(const std::function<bool()>& what) {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, kLong, what));
+  }
+};
+
+class Told : public Destination {
+ public:
+  explicit Told(Orders& orders, unsigned at_once = 1) : orders_(orders), at_once_(at_once) {}
+
+  Delivered prepare() override {
+    const std::scoped_lock lock(orders_.mutex);
+    if (orders_.prepare_failures.empty()) {
+      ++orders_.prepared;
+      return {};
+    }
+    auto failure = std::move(orders_.prepare_failures.front());
+    orders_.prepare_failures.pop_front();
+    return tl::unexpected(std::move(failure));
+  }
+
+  Delivered deliver(const Segment& segment) override {
+    std::unique_lock lock(orders_.mutex);
+    orders_.offered.push_back(segment.key);
+    orders_.most_at_once = std::max(orders_.most_at_once, ++orders_.under_way);
+    orders_.changed.notify_all();
+    orders_.changed.wait(lock, [this] { return !orders_.hangs; });
+    --orders_.under_way;
+    if (orders_.poisoned[segment.key] > 0) {
+      --orders_.poisoned[segment.key];
+      return tl::unexpected(failing(DeliverLogsError::unknown_error, true));
+    }
+    if (!orders_.failures.empty()) {
+      auto failure = std::move(orders_.failures.front());
+      orders_.failures.pop_front();
+      return tl::unexpected(std::move(failure));
+    }
+    orders_.taken.push_back(segment.key);
+    return {};
+  }
+
+  [[nodiscard]] unsigned at_once() const override { return at_once_; }
+  void cancel() override {
+    const std::scoped_lock lock(orders_.mutex);
+    orders_.hangs = false;
+    orders_.failures.push_back(failing(DeliverLogsError::unknown_error));
+    orders_.changed.notify_all();
+  }
+  [[nodiscard]] std::string name() const override { return "told"; }
+
+ private:
+  Orders& orders_;
+  unsigned at_once_;
+};
+
+class Delivering : public SpoolFolder {
+ protected:
+  std::unique_ptr<Delivery> deliver(Spool& spool, unsigned at_once = 1,
+                                    DeliveryPauses pauses = kShort) {
+    return std::make_unique<Delivery>(spool, std::make_unique<Told>(orders_, at_once), pauses,
+                                      [this](const std::string& line) {
+                                        const std::scoped_lock lock(said_mutex_);
+                                        log_.push_back(line);
+                                      });
+  }
+  /// A drain that goes on after failures.
+  static void drain(Delivery& delivery) {
+    const auto end = std::chrono::steady_clock::now() + kLong;
+    while (!delivery.drain(std::chrono::milliseconds(50))) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end);
+    }
+  }
+
+  Orders orders_;
+  std::mutex said_mutex_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(Delivering, WhatWaitsAndWhatIsSealedLaterArrivesInOrder) {
+  Spool spool = open();
+  ASSERT_TRUE(seal(spool, "a", 1));
+  ASSERT_TRUE(seal(spool, "b", 2));
+  const auto delivery = deliver(spool);
+  ASSERT_TRUE(delivery->drain(kLong));
+  ASSERT_TRUE(seal(spool, "c", 3));
+  ASSERT_TRUE(delivery->drain(kLong));
+  EXPECT_THAT(orders_.taken, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(segments(), IsEmpty());
+  EXPECT_EQ(delivery->status().delivered, 3U);
+  EXPECT_EQ(delivery->status().delivered_bytes, 300U);
+  EXPECT_THAT(log_, IsEmpty());
+}
+
+TEST_F(Delivering, WhatFailsIsOfferedAgainAndTroubleIsToldOnce) {
+  Spool spool = open();
+  for (int i = 0; i < 3; ++i) {
+    orders_.failures.push_back(failing(DeliverLogsError::rate_limited));
+  }
+  const auto delivery = deliver(spool);
+  ASSERT_TRUE(seal(spool, "a", 1));
+  drain(*delivery);
+  EXPECT_THAT(orders_.offered, ElementsAre("a", "a", "a", "a"));
+  EXPECT_EQ(delivery->status().failures, 3U);
+  EXPECT_FALSE(delivery->status().error);
+  ASSERT_THAT(log_, SizeIs(2));
+  EXPECT_EQ(log_[0], "told: Rate limited: there: as told; nothing is lost: 1 objects wait");
+  EXPECT_EQ(log_[1], "told: delivery works again");
+}
+
+TEST_F(Delivering, AccessErrorIsShownAndTriedSlowly) {
+  Spool spool = open();
+  orders_.failures.push_back(failing(DeliverLogsError::access_error));
+  const auto delivery = deliver(spool, 4, {std::chrono::milliseconds(1), std::chrono::hours(1)});
+  ASSERT_TRUE(seal(spool, "a", 1));
+  ASSERT_TRUE(seal(spool, "b", 2));
+  EXPECT_FALSE(delivery->drain(kLong));
+  ASSERT_TRUE(delivery->status().error);
+  EXPECT_EQ(to_string(delivery->status().error->kind), "Access error");
+  EXPECT_THAT(segments(), testing::Not(IsEmpty()));
+}
+
+TEST_F(Delivering, ASegmentThatIsRefusedForItselfHoldsUpNoOther) {
+  Spool spool = open();
+  orders_.poisoned["a"] = 2;
+  for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(seal(spool, key, 1));
+  const auto delivery = deliver(spool, 1, {kShort.first, std::chrono::milliseconds(200)});
+  orders_.wait_for([this] { return orders_.taken.size() == 2; });
+  EXPECT_THAT(orders_.taken, ElementsAre("b", "c"));
+  EXPECT_FALSE(delivery->status().error) << "the destination works";
+  drain(*delivery);
+  EXPECT_THAT(orders_.taken, ElementsAre("b", "c", "a"));
+  EXPECT_EQ(delivery->status().stuck, 0U);
+  EXPECT_THAT(log_, SizeIs(1));
+  EXPECT_THAT(log_[0], HasSubstr("told: a waits: Unknown error"));
+}
+
+TEST_F(Delivering, NothingIsOfferedBeforeTheDestinationIsPrepared) {
+  Spool spool = open();
+  ASSERT_TRUE(seal(spool, "a", 1));
+  for (int i = 0; i < 2; ++i) {
+    orders_.prepare_failures.push_back(failing(DeliverLogsError::unknown_error));
+  }
+  const auto delivery = deliver(spool, 4);
+  drain(*delivery);
+  EXPECT_EQ(orders_.prepared, 1);
+  EXPECT_THAT(orders_.taken, ElementsAre("a"));
+}
+
+TEST_F(Delivering, SeveralAreUnderWayAtOnceWhereTheDestinationTakesThem) {
+  Spool spool = open();
+  orders_.hangs = true;
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i));
+  const auto delivery = deliver(spool, 3);
+  orders_.wait_for([this] { return orders_.under_way == 3; });
+  {
+    const std::scoped_lock lock(orders_.mutex);
+    orders_.hangs = false;
+    orders_.changed.notify_all();
+  }
+  ASSERT_TRUE(delivery->drain(kLong));
+  EXPECT_EQ(orders_.most_at_once, 3U);
+  EXPECT_THAT(orders_.taken, SizeIs(6));
+}
+
+TEST_F(Delivering, WhatHangsIsCancelledAndStaysInTheSpool) {
+  Spool spool = open();
+  orders_.hangs = true;
+  ASSERT_TRUE(seal(spool, "a", 1));
+  auto delivery = deliver(spool);
+  orders_.wait_for([this] { return orders_.under_way == 1; });
+  ASSERT_TRUE(seal(spool, "b", 2)) << "nobody waits for the destination";
+  delivery.reset();
+  EXPECT_THAT(segments(), SizeIs(2));
+  EXPECT_THAT(log_, IsEmpty());
+}
+
+TEST_F(Delivering, ASlowDestinationHoldsUpNoOther) {
+  Spool spool = open();
+  orders_.hangs = true;
+  ASSERT_TRUE(seal(spool, "a", 1));
+  const auto slow = deliver(spool);
+  orders_.wait_for([this] { return orders_.under_way == 1; });
+  Spool other = Spool::open(root_ / "other", roomy(), [](const std::string&) {}).value();
+  Orders well;
+  Delivery fast(other, std::make_unique<Told>(well), kShort, [](const std::string&) {});
+  for (int i = 0; i < 5; ++i) {
+    const fs::path file = other.writing_folder() / "x";
+    write(file, "x");
+    ASSERT_TRUE(other.seal(file, {std::to_string(i), 1, {}}));
+  }
+  EXPECT_TRUE(fast.drain(kLong));
+  EXPECT_THAT(well.taken, SizeIs(5));
+  EXPECT_THAT(orders_.taken, IsEmpty());
+}
+
+}  // namespace
+}  // namespace weir::deliver
