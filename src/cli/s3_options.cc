@@ -23,25 +23,21 @@ void add_principal_option(Command& command, S3Asked& asked) {
       ->type_name("ARN");
 }
 
-base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked) {
+void keep_secrets() {
   static_cast<void>(::prctl(PR_SET_DUMPABLE, 0));
+}
+
+base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked) {
+  keep_secrets();
   return aws::Session::open(asked.options, aws::Environment::of_process(), nullptr);
 }
 
 base::Expected<deliver::S3Place> s3_place(const std::string& url, const S3Asked& asked) {
-  auto name = aws::parse_s3_url(url, "--log-destination");
-  if (!name) return tl::unexpected(name.error());
-  std::string& prefix = name->key;
-  while (prefix.ends_with('/')) prefix.pop_back();
-  if (prefix.starts_with('/') || prefix.find("//") != std::string::npos) {
-    return base::fail("--log-destination", "the prefix has an empty folder name",
-                      "write one slash only between its parts");
-  }
-  if (prefix == "AWSLogs" || prefix.starts_with("AWSLogs/")) {
-    return base::fail("--log-destination", "the prefix AWSLogs is reserved",
-                      "Weir adds AWSLogs/ itself: leave it away, or choose another prefix");
-  }
-  return deliver::S3Place{name->bucket, std::move(prefix), asked.encryption, asked.kms_key_id};
+  auto place = deliver::parse_s3_place(url, "--log-destination");
+  if (!place) return place;
+  place->encryption = asked.encryption;
+  place->kms_key_id = asked.kms_key_id;
+  return place;
 }
 
 }  // namespace weir::cli

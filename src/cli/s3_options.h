@@ -23,6 +23,9 @@ void add_s3_options(Command& command, S3Asked& asked);
 /// --delivery-principal.
 void add_principal_option(Command& command, S3Asked& asked);
 
+/// The program's memory is nobody's from here on: no core dumps, no debugger of others.
+void keep_secrets();
+
 /// Opens a session; secrets stay out of core dumps from here on.
 base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked);
 

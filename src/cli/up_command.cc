@@ -12,6 +12,7 @@
 #include "base/printable.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
+#include "cli/s3_options.h"
 #include "cli/service_manager.h"
 #include "http/unix_socket.h"
 #include "service/config.h"
@@ -91,6 +92,7 @@ int run(const std::string& path) {
   if (!config->user.empty()) {
     if (auto done = service::become(config->user); !done) return failed(done.error());
   }
+  keep_secrets();  // those of destinations that are yet to come, too
   // Two services of one socket would record everything twice.
   const auto listener = http::UnixListener::open(config->socket);
   if (!listener) return failed(listener.error());
@@ -124,6 +126,10 @@ int run(const std::string& path) {
   if (status.lost_records != 0) {
     fmt::print(stderr, "{} records could not be written; SKIPDATA stands for them\n",
                status.lost_records);
+  }
+  for (const service::DeliveryAccount& each : (*service)->deliveries()) {
+    fmt::print(stderr, "{}: {} objects delivered, {} wait in the spool\n", each.destination,
+               each.delivery.delivered, each.spool.waiting);
   }
   return status.mismatches == 0 ? kDone : kFailed;
 }

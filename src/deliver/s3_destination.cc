@@ -18,6 +18,22 @@ constexpr int kPreconditionFailed = 412;
 
 }  // namespace
 
+base::Expected<S3Place> parse_s3_place(const std::string& url, const std::string& where) {
+  auto name = aws::parse_s3_url(url, where);
+  if (!name) return tl::unexpected(name.error());
+  std::string& prefix = name->key;
+  while (prefix.ends_with('/')) prefix.pop_back();
+  if (prefix.starts_with('/') || prefix.find("//") != std::string::npos) {
+    return base::fail(where, "the prefix has an empty folder name",
+                      "write one slash only between its parts");
+  }
+  if (prefix == "AWSLogs" || prefix.starts_with("AWSLogs/")) {
+    return base::fail(where, "the prefix AWSLogs is reserved",
+                      "Weir adds AWSLogs/ itself: leave it away, or choose another prefix");
+  }
+  return S3Place{name->bucket, std::move(prefix), {}, {}};
+}
+
 aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& key,
                          const fs::path& file, std::uint64_t bytes) {
   const aws::ObjectName name{place.bucket, place.key_of(key)};

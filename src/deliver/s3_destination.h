@@ -30,6 +30,10 @@ struct S3Place {
   }
 };
 
+/// The bucket and the prefix of "s3://bucket/prefix" or "arn:aws:s3:::bucket/prefix". Error: no
+/// such name, or a prefix that AWS reserves; `where` is for it.
+base::Expected<S3Place> parse_s3_place(const std::string& url, const std::string& where);
+
 /// Uploads a file's first `bytes` bytes as AWS's delivery does, with the ACL
 /// bucket-owner-full-control, and only if the key is free: a key follows from the object's bytes,
 /// so that one that is taken holds them already, as after an answer that was lost. That is looked

@@ -93,7 +93,7 @@ struct Spool::State {
   std::optional<std::uint64_t> claim(const std::function<bool(std::uint64_t)>& is_wanted);
   std::optional<Segment> read(std::uint64_t sequence);
   void set_aside(const fs::path& file);
-  void lose_windows(const Sealing& sealing, std::optional<std::uint64_t> removed);
+  void lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence);
   base::Expected<void> write_state();
 
   fs::path folder;
@@ -106,6 +106,7 @@ struct Spool::State {
   std::map<std::uint64_t, Waiting> waiting;
   std::uint64_t opening = 0;
   std::uint64_t next_sequence = 0;
+  std::uint64_t ranges = 0;  ///< of numbers that were given
   Coverage lost;
   std::set<std::uint64_t> removed;  ///< `lost` tells of them: they are not delivered any more
   SpoolStatus status;
@@ -113,8 +114,8 @@ struct Spool::State {
 };
 
 base::Expected<void> Spool::State::open() {
-  for (const fs::path& each : {folder, folder / "writing", folder / "damaged"}) {
-    if (auto made = make_folders(folder, each); !made) return made;
+  for (const fs::path& each : {folder / "writing", folder / "damaged"}) {
+    if (auto made = make_folders(folder.root_path(), each); !made) return made;
   }
   if (auto taken = lock.take(folder / "lock"); !taken) return taken;
   if (auto read = read_state(); !read) return read;
@@ -295,7 +296,9 @@ Spool::~Spool() = default;
 base::Expected<Spool> Spool::open(const fs::path& folder, SpoolLimits limits, Log log,
                                   std::unique_ptr<Disk> disk) {
   auto state = std::make_unique<State>();
-  state->folder = folder;
+  std::error_code error;
+  state->folder = fs::absolute(folder, error);
+  if (error) return base::fail(folder.string(), "cannot be found: " + error.message());
   state->limits = limits;
   state->log = std::move(log);
   state->disk = std::move(disk);
@@ -309,6 +312,12 @@ fs::path Spool::writing_folder() const {
 
 std::uint64_t Spool::opening() const {
   return state_->opening;
+}
+
+std::uint64_t Spool::million_numbers() {
+  constexpr unsigned kMillion = 20;  // 2^20
+  const std::scoped_lock held(state_->mutex);
+  return (state_->opening << kMillion | state_->ranges++) << kMillion;
 }
 
 base::Expected<void> Spool::seal(const fs::path& file, const Sealing& sealing) {

@@ -61,8 +61,11 @@ class Spool {
 
   /// Where what is to be sealed is written, under any name; the folder is there.
   [[nodiscard]] std::filesystem::path writing_folder() const;
-  /// Higher at each opening: what tells contents of one run from the same contents of another.
+  /// Higher at each opening.
   [[nodiscard]] std::uint64_t opening() const;
+  /// The first of a million numbers that nobody else is given, in no run: they tell the contents of
+  /// one object from the same contents of another.
+  std::uint64_t million_numbers();
 
   /// Seals a finished file of `writing_folder`: when this returns, the segment is on disk for good.
   /// Then the oldest segments give way until the limits are kept, the new one last: their windows

@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "aws/s3.h"
+#include "deliver/s3_destination.h"
 #include "record/log_format.h"
 
 namespace weir::service {
@@ -115,6 +117,47 @@ class Keys {
   std::set<std::string> taken_;
 };
 
+/// A folder, or a bucket, whose name is checked and told in one form.
+std::string destination_of(Keys& keys, const fs::path& base) {
+  const std::string key = "log-destination";
+  std::string given = keys.needed_text(key);
+  if (!is_remote(given)) return (base / given).lexically_normal().string();
+  auto place = deliver::parse_s3_place(given, key);
+  if (place) return place->url();
+  keys.fail(key, place.error().what, place.error().hint);
+  return given;
+}
+
+RemoteConfig remote_of(const toml::table& table, const std::string& where, const fs::path& base,
+                       base::Expected<void>& result) {
+  Keys keys(table, where, result);
+  RemoteConfig out;
+  out.endpoint_url = keys.text("endpoint-url").value_or("");
+  out.profile = keys.text("profile").value_or("");
+  if (const auto file = keys.text("ca-bundle")) out.ca_bundle = (base / *file).string();
+  out.encryption =
+      keys.word<std::string>("sse", {{"", ""}, {"AES256", "AES256"}, {"aws:kms", "aws:kms"}});
+  out.kms_key_id = keys.text("sse-kms-key-id").value_or("");
+  out.delivery_principal = keys.text("delivery-principal").value_or("");
+  out.attaches_policy = keys.truth("attach-bucket-policy").value_or(true);
+  return out;
+}
+
+SpoolConfig spool_of(const toml::table& table, const std::string& where, const fs::path& base,
+                     base::Expected<void>& result) {
+  Keys keys(table, where, result);
+  SpoolConfig out;
+  if (const auto folder = keys.text("folder")) out.folder = base / *folder;
+  constexpr std::int64_t kMostMegabytes = 1 << 24;
+  if (const auto most = keys.number("max-megabytes", 1, kMostMegabytes)) {
+    out.bytes = static_cast<std::uint64_t>(*most) << 20U;
+  }
+  if (const auto longest = keys.number("retry-interval", 1, 3600)) {
+    out.retry_interval = std::chrono::seconds(*longest);
+  }
+  return out;
+}
+
 FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, const fs::path& base,
                           base::Expected<void>& result) {
   using deliver::FileFormat;
@@ -126,7 +169,13 @@ FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, co
                         {"Subnet", ResourceType::subnet},
                         {"NetworkInterface", ResourceType::network_interface}});
   out.resource_ids = keys.texts("resource-ids");
-  out.log_destination = (base / keys.needed_text("log-destination")).lexically_normal().string();
+  out.log_destination = destination_of(keys, base);
+  if (const toml::table* remote = keys.table("remote")) {
+    out.remote = remote_of(*remote, where + "remote.", base, result);
+    if (!is_remote(out.log_destination)) {
+      keys.fail("remote", "is not about a folder", "log-destination is one");
+    }
+  }
   deliver::FlowLog& settings = out.settings;
   settings.id = keys.text("flow-log-id").value_or("");
   settings.region = keys.text("region").value_or("");
@@ -178,6 +227,10 @@ Config config_of(const toml::table& table, const fs::path& path, base::Expected<
     take("ipv6-flows", config.capacity.ipv6_flows);
     take("connections", config.capacity.connections);
   }
+  if (const toml::table* spool = keys.table("spool")) {
+    config.spool = spool_of(*spool, where + "spool.", base, result);
+  }
+  if (config.spool.folder.empty()) config.spool.folder = config.state / "spool";
   for (const toml::table* interface : keys.tables("interface")) {
     Keys inner(*interface, where + "interface.", result);
     config.modes[inner.needed_text("network-interface-id")] = inner.word<live::Mode>(
@@ -207,6 +260,10 @@ fs::path default_socket(const fs::path& config) {
   const fs::path name = config.stem().string() + ".sock";
   const bool is_of_the_system = whole.string().starts_with("/etc/");
   return is_of_the_system ? "/run/weir" / name : config.parent_path() / name;
+}
+
+bool is_remote(const std::string& log_destination) {
+  return aws::is_s3_url(log_destination) || log_destination.starts_with("arn:");
 }
 
 base::Expected<Config> read_config(const fs::path& path) {

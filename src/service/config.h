@@ -15,11 +15,33 @@ namespace weir::service {
 
 enum class ResourceType : std::uint8_t { vpc, subnet, network_interface };
 
+/// How a destination that is not a folder is reached; "" is not given (aws/settings.h).
+struct RemoteConfig {
+  std::string endpoint_url;
+  std::string profile;
+  std::string ca_bundle;
+  // Of S3:
+  std::string encryption;  ///< "AES256", "aws:kms"
+  std::string kms_key_id;
+  std::string delivery_principal;
+  bool attaches_policy = true;
+
+  friend bool operator==(const RemoteConfig&, const RemoteConfig&) = default;
+};
+
+/// Where what is to be delivered waits.
+struct SpoolConfig {
+  std::filesystem::path folder;                    ///< has one of each flow log
+  std::uint64_t bytes = std::uint64_t{10} << 30U;  ///< of each flow log
+  std::chrono::seconds retry_interval{60};         ///< the longest time between two attempts
+};
+
 /// One flow log, with the names, values and defaults of AWS's CreateFlowLogs.
 struct FlowLogConfig {
   ResourceType resource_type = ResourceType::vpc;
   std::vector<std::string> resource_ids;
-  std::string log_destination;  ///< a folder
+  std::string log_destination;  ///< a folder, or "s3://bucket/prefix"
+  RemoteConfig remote;          ///< of what is not a folder
   /// Account, region and id are empty where the file does not tell them.
   deliver::FlowLog settings;
 };
@@ -33,6 +55,7 @@ struct Config {
   /// How often objects are published; less than five minutes is for labs.
   std::chrono::seconds publish_interval{300};
   live::Capacity capacity;
+  SpoolConfig spool;
   std::map<std::string, live::Mode> modes;  ///< by interface; others observe
   std::vector<FlowLogConfig> flow_logs;
 };
@@ -44,6 +67,9 @@ std::filesystem::path default_state(const std::filesystem::path& config);
 /// Of a service whose file does not name one: beside the file, `weir.toml` → `weir.sock`; but in
 /// /run/weir if the file lies in /etc.
 std::filesystem::path default_socket(const std::filesystem::path& config);
+
+/// Whether it is a bucket: "s3://…", or an ARN.
+bool is_remote(const std::string& log_destination);
 
 /// Relative paths are relative to the file's folder. Errors name file, key and what it may be;
 /// unknown keys are errors.

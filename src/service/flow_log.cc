@@ -4,11 +4,14 @@
 #include <optional>
 #include <utility>
 
+#include "deliver/object_key.h"
+
 namespace weir::service {
 
 FlowLog::FlowLog(const Plan& plan, std::size_t number, std::unique_ptr<Objects> objects)
     : plan_(plan),
       destination_(plan.config.flow_logs[number].log_destination),
+      remote_config_(plan.config.flow_logs[number].remote),
       settings_(plan.flow_logs[number]),
       objects_(std::move(objects)),
       recorder_(plan.network, plan.policy, plan.services, settings_, *objects_) {}
@@ -16,7 +19,8 @@ FlowLog::FlowLog(const Plan& plan, std::size_t number, std::unique_ptr<Objects> 
 bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
   const deliver::FlowLog& mine = settings_.flow_log;
   const deliver::FlowLog& other = plan.flow_logs[number].flow_log;
-  return destination_ == plan.config.flow_logs[number].log_destination && mine.id == other.id &&
+  return destination_ == plan.config.flow_logs[number].log_destination &&
+         remote_config_ == plan.config.flow_logs[number].remote && mine.id == other.id &&
          mine.account_id == other.account_id && mine.region == other.region &&
          mine.traffic_type == other.traffic_type &&
          mine.max_aggregation_interval == other.max_aggregation_interval &&
@@ -41,6 +45,7 @@ base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
     if (auto done = missed(loss->from, std::min(last, now)); !done) return done;
     if (auto done = recorder_.hand_over(); !done) return done;
   }
+  if (auto done = tell_lost(now); !done) return done;
   if (!publishes_all) return pass(now);
   return finish(now);
 }
@@ -49,6 +54,40 @@ base::Expected<void> FlowLog::finish(base::UnixMicros now) {
   if (auto done = pass(now); !done) return done;
   if (auto done = recorder_.hand_over(); !done) return done;
   objects_->publish_all(base::second_of(now));
+  return {};
+}
+
+base::Expected<void> FlowLog::tell_lost(base::UnixMicros now) {
+  const std::shared_ptr<Remote>& remote = objects_->remote();
+  if (remote == nullptr) return {};
+  deliver::Spool& spool = remote->spool();
+  const deliver::Coverage lost = spool.lost();
+  if (lost.empty() || !remote->is_well()) return {};
+  const auto length = settings_.flow_log.max_aggregation_interval;
+  const auto slot_of = [&](base::UnixSeconds window) {
+    return base::aligned(window + length - std::chrono::seconds(1), deliver::kSlot);
+  };
+  base::UnixSeconds first = base::UnixSeconds::max();
+  for (const auto& [id, spans] : lost.interfaces()) first = std::min(first, spans.begin()->first);
+  first = base::aligned(first, length);
+  if (first + length > now) return {};  // more of it may be lost
+  const base::UnixSeconds slot = slot_of(first);
+  const std::uint64_t given_up = spool.status().given_up;
+  deliver::Coverage told;
+  for (const auto& [id, spans] : lost.interfaces()) {
+    const auto interface = plan_.network.find_interface(id);
+    for (const auto& [start, end] : spans) {
+      base::UnixSeconds window = base::aligned(start, length);
+      for (; window < end && slot_of(window) <= slot && window + length <= now; window += length) {
+        told.add(id, window, window + length);
+        // Of one that is not described any more no record can be made; its loss was logged.
+        if (!interface) continue;
+        if (auto done = recorder_.lost(*interface, window); !done) return done;
+      }
+    }
+  }
+  objects_->publish_early(slot + deliver::kSlot);
+  if (spool.status().given_up == given_up) spool.forget_lost(told);
   return {};
 }
 

@@ -53,6 +53,7 @@ class FlowLog {
   base::Expected<void> turn(base::UnixMicros now, bool publishes_all);
   /// The last turn: publishes everything, room or not.
   base::Expected<void> finish(base::UnixMicros now);
+  [[nodiscard]] const std::shared_ptr<Remote>& remote() const { return objects_->remote(); }
   [[nodiscard]] base::UnixSeconds whole_until() const { return objects_->whole_until(); }
   std::vector<deliver::PublishedObject> take_published(base::UnixMicros now) {
     return objects_->take_published(now);
@@ -66,8 +67,13 @@ class FlowLog {
   static std::unique_ptr<FlowLog> follow(FlowLog& before, const Plan& plan, std::size_t number);
 
  private:
+  /// Lets SKIPDATA stand for windows whose records were lost in the spool, five minutes' worth at a
+  /// time, once the destination takes objects again.
+  base::Expected<void> tell_lost(base::UnixMicros now);
+
   const Plan& plan_;
   std::string destination_;
+  RemoteConfig remote_config_;
   const recorder::Settings& settings_;
   std::unique_ptr<Objects> objects_;
   recorder::LiveRecorder recorder_;

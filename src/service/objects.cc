@@ -31,10 +31,22 @@ base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destin
       new Objects(std::move(*publisher), destination, flow_log.id, since, std::move(log)));
 }
 
-Objects::Objects(deliver::Publisher publisher, std::string destination, std::string id,
+base::Expected<std::unique_ptr<Objects>> Objects::open(std::shared_ptr<Remote> remote,
+                                                       const deliver::FlowLog& flow_log,
+                                                       base::UnixSeconds since, Log log) {
+  deliver::Spool& spool = remote->spool();
+  auto publisher = deliver::Publisher::open(spool, flow_log, spool.million_numbers());
+  if (!publisher) return tl::unexpected(publisher.error());
+  std::unique_ptr<Objects> out(new Objects(std::move(*publisher), spool.writing_folder().string(),
+                                           flow_log.id, since, std::move(log)));
+  out->remote_ = std::move(remote);
+  return out;
+}
+
+Objects::Objects(deliver::Publisher publisher, std::string folder, std::string id,
                  base::UnixSeconds since, Log log)
     : publisher_(std::move(publisher)),
-      destination_(std::move(destination)),
+      folder_(std::move(folder)),
       id_(std::move(id)),
       log_(std::move(log)),
       whole_until_(since) {}
@@ -43,7 +55,7 @@ bool Objects::has_room() {
   const auto room = try_out();
   const std::string complaint = room ? "" : room.error().message();
   if (complaint != complaint_) {
-    log_(room ? fmt::format("flow log {}: {} can be written to again", id_, destination_)
+    log_(room ? fmt::format("flow log {}: {} can be written to again", id_, folder_)
               : fmt::format("flow log {}: records wait in memory: {}", id_, complaint));
   }
   complaint_ = complaint;
@@ -53,14 +65,13 @@ bool Objects::has_room() {
 
 base::Expected<void> Objects::try_out() const {
   std::error_code error;
-  const fs::space_info space = fs::space(destination_, error);
+  const fs::space_info space = fs::space(folder_, error);
   if (!error && space.available < kReserve) {
-    return base::fail(destination_,
-                      fmt::format("its disk has less than {} MB left", kReserve >> 20U),
+    return base::fail(folder_, fmt::format("its disk has less than {} MB left", kReserve >> 20U),
                       "free some space");
   }
   if (!has_failed_) return {};
-  auto file = deliver::TemporaryFile::create(fs::path(destination_) / ".weir-trial.tmp");
+  auto file = deliver::TemporaryFile::create(fs::path(folder_) / ".weir-trial.tmp");
   if (!file) return tl::unexpected(file.error());
   return file->write(std::array<std::uint8_t, 65'536>{});
 }
@@ -106,8 +117,9 @@ void Objects::publish(base::UnixSeconds before) {
 void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
   const std::uint64_t records = held_[slot];
   held_.erase(slot);
-  lost_records_ += records;
   has_failed_ = true;
+  if (remote_ != nullptr) return;  // the spool knows, and has said it
+  lost_records_ += records;
   const base::UnixSeconds end = slot + deliver::kSlot;
   if (!loss_) loss_ = {slot, end};
   loss_ = {std::min(loss_->from, slot), std::max(loss_->to, end)};

@@ -1,4 +1,5 @@
-// The records of one flow log, on their way to objects in a folder, whose disk may be full.
+// The records of one flow log, on their way to objects in a folder, or in the spool of a remote
+// destination; either's disk may be full.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "deliver/publisher.h"
 #include "recorder/recorder.h"
 #include "service/log.h"
+#include "service/remote.h"
 #include "service/report.h"
 
 namespace weir::service {
@@ -31,22 +33,32 @@ class Objects : public recorder::RecordSink {
   static base::Expected<std::unique_ptr<Objects>> open(const std::string& destination,
                                                        const deliver::FlowLog& flow_log,
                                                        base::UnixSeconds since, Log log);
+  /// The same of a spool, which keeps account of what is lost itself.
+  static base::Expected<std::unique_ptr<Objects>> open(std::shared_ptr<Remote> remote,
+                                                       const deliver::FlowLog& flow_log,
+                                                       base::UnixSeconds since, Log log);
 
   /// Will the destination take what is written next, as far as can be told? When that changes, it
   /// is said.
   bool has_room();
   base::Expected<void> add(const record::Record& record) override;
   base::Expected<void> completed(base::UnixSeconds time) override;
+  /// Publishes slots that begin before `time`, whether they are over or not.
+  void publish_early(base::UnixSeconds time) { publish(time); }
   /// Publishes what there is: all records of what was seen before `now`.
   void publish_all(base::UnixSeconds now);
 
   /// What was published since the last call, at about `now`.
   std::vector<deliver::PublishedObject> take_published(base::UnixMicros now);
-  /// What was lost since it was asked last.
+  /// What was lost since it was asked last; of a spool never anything.
   std::optional<Loss> take_loss();
 
   [[nodiscard]] std::uint64_t records() const { return records_; }
-  [[nodiscard]] std::uint64_t lost_records() const { return lost_records_; }
+  [[nodiscard]] std::uint64_t lost_records() const {
+    return remote_ == nullptr ? lost_records_ : remote_->spool().status().lost_records;
+  }
+  /// Null: the destination is a folder.
+  [[nodiscard]] const std::shared_ptr<Remote>& remote() const { return remote_; }
   [[nodiscard]] std::uint64_t published() const { return published_; }
   [[nodiscard]] const std::optional<ObjectReport>& last_object() const { return last_object_; }
   /// Why there is no room; empty while there is.
@@ -55,14 +67,15 @@ class Objects : public recorder::RecordSink {
   [[nodiscard]] base::UnixSeconds whole_until() const { return whole_until_; }
 
  private:
-  Objects(deliver::Publisher publisher, std::string destination, std::string id,
-          base::UnixSeconds since, Log log);
+  Objects(deliver::Publisher publisher, std::string folder, std::string id, base::UnixSeconds since,
+          Log log);
   void publish(base::UnixSeconds before);
   void lose(base::UnixSeconds slot, const base::Error& why);
   [[nodiscard]] base::Expected<void> try_out() const;
 
+  std::shared_ptr<Remote> remote_;  ///< outlives the publisher
   deliver::Publisher publisher_;
-  std::string destination_;
+  std::string folder_;  ///< in which objects are written
   std::string id_;
   Log log_;
   base::UnixSeconds whole_until_;

@@ -19,6 +19,8 @@
 namespace weir::service {
 namespace {
 
+/// What is left then is delivered after the next start.
+constexpr std::chrono::seconds kLastDelivery{5};
 constexpr std::chrono::seconds kAwsInterval{300};  // between publications
 
 /// What of the records of a turn is published.
@@ -37,11 +39,14 @@ struct Service::State {
   base::Expected<void> skip(vpc::InterfaceIndex interface, base::UnixMicros now);
   base::Expected<void> skip_unattached(base::UnixMicros now);
   base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
+  void end_deliveries();
   void count_records(base::UnixMicros now);
   base::Expected<void> reload(std::unique_ptr<const Plan> next, base::UnixMicros now);
   base::Expected<void> change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh,
                                         base::UnixMicros now);
   void tell_published(FlowLog& flow_log, base::UnixMicros now);
+  /// Those at work, and those that are to end.
+  [[nodiscard]] std::vector<std::shared_ptr<Remote>> remotes() const;
 
   Log log;
   std::optional<StateFolder> folder;
@@ -50,7 +55,8 @@ struct Service::State {
   std::optional<live::Datapath> datapath;
   std::optional<Devices> devices;
   std::vector<std::unique_ptr<FlowLog>> flow_logs;
-  base::UnixMicros next_publication;  // where that is more often than windows end
+  base::UnixMicros next_publication;            // where that is more often than windows end
+  std::vector<std::shared_ptr<Remote>> ending;  // of ended flow logs, where something waits yet
   std::uint64_t ended_lost_records = 0;
   std::uint64_t ended_records = 0;  // of flow logs that have ended
   Status status;
@@ -62,18 +68,38 @@ struct Service::State {
 
 namespace {
 
+using Remotes = std::vector<std::shared_ptr<Remote>>;
+
+/// A spool is open once: who needs one that is open already goes on with it.
+base::Expected<std::unique_ptr<Objects>> open_objects_of(const Plan& plan, std::size_t number,
+                                                         const Remotes& open,
+                                                         base::UnixSeconds since, const Log& log) {
+  const FlowLogConfig& config = plan.config.flow_logs[number];
+  const deliver::FlowLog& flow_log = plan.flow_logs[number].flow_log;
+  if (!is_remote(config.log_destination)) {
+    return Objects::open(config.log_destination, flow_log, since, log);
+  }
+  for (const auto& remote : open) {
+    if (remote->flow_log_id() == flow_log.id && remote->is_for(config)) {
+      return Objects::open(remote, flow_log, since, log);
+    }
+  }
+  auto remote = Remote::open(plan.config.spool, config, flow_log, log);
+  if (!remote) return tl::unexpected(remote.error());
+  return Objects::open(std::move(*remote), flow_log, since, log);
+}
+
 /// What a plan's flow logs need that do not go on from `running`: by number.
 base::Expected<std::vector<std::unique_ptr<Objects>>> open_objects(
-    const Plan& plan, const std::vector<std::unique_ptr<FlowLog>>& running, base::UnixMicros now,
-    const Log& log) {
+    const Plan& plan, const std::vector<std::unique_ptr<FlowLog>>& running, const Remotes& open,
+    base::UnixMicros now, const Log& log) {
   std::vector<std::unique_ptr<Objects>> out(plan.flow_logs.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool goes_on = std::any_of(running.begin(), running.end(), [&](const auto& flow_log) {
       return flow_log->is_same(plan, i);
     });
     if (goes_on) continue;
-    auto opened = Objects::open(plan.config.flow_logs[i].log_destination,
-                                plan.flow_logs[i].flow_log, base::second_of(now), log);
+    auto opened = open_objects_of(plan, i, open, base::second_of(now), log);
     if (!opened) return tl::unexpected(opened.error());
     out[i] = std::move(*opened);
   }
@@ -95,7 +121,7 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   folder.emplace(std::move(*opened));
   const auto before = folder->read();
   if (!before) return tl::unexpected(before.error());
-  auto fresh = open_objects(*plan, {}, now, log);
+  auto fresh = open_objects(*plan, {}, {}, now, log);
   if (!fresh) return tl::unexpected(fresh.error());
   auto loaded = live::Datapath::load(plan->config.capacity);
   if (!loaded) return tl::unexpected(loaded.error());
@@ -108,6 +134,9 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   next_publication = now + plan->config.publish_interval;
   devices->look();
   remember();
+  std::vector<std::string> ids;
+  for (const auto& flow_log : flow_logs) ids.push_back(flow_log->id());
+  tell_left_over(plan->config.spool.folder, ids, log);
   return {};
 }
 
@@ -216,14 +245,31 @@ base::Expected<void> Service::State::turn(base::UnixMicros now, Publishing publi
                     : flow_log->turn(now, publishing == Publishing::everything);
     if (!done) return done;
   }
+  end_deliveries();
   count_records(now);
   remember();
   return {};
 }
 
+/// Of flow logs that have ended, when nothing waits any more, or another one has taken over.
+void Service::State::end_deliveries() {
+  std::erase_if(ending, [this](const auto& each) {
+    return std::any_of(flow_logs.begin(), flow_logs.end(),
+                       [&](const auto& flow_log) { return flow_log->remote() == each; });
+  });
+  const auto done = std::partition(ending.begin(), ending.end(), [](const auto& each) {
+    return each->account().spool.waiting != 0;
+  });
+  for (auto each = done; each != ending.end(); ++each) {
+    ended_lost_records += (*each)->account().spool.lost_records;
+  }
+  ending.erase(done, ending.end());
+}
+
 void Service::State::count_records(base::UnixMicros now) {
   status.records = ended_records;
   status.lost_records = ended_lost_records;
+  for (const auto& remote : ending) status.lost_records += remote->account().spool.lost_records;
   for (const auto& flow_log : flow_logs) {
     tell_published(*flow_log, now);
     status.records += flow_log->records();
@@ -231,11 +277,20 @@ void Service::State::count_records(base::UnixMicros now) {
   }
 }
 
+std::vector<std::shared_ptr<Remote>> Service::State::remotes() const {
+  std::vector<std::shared_ptr<Remote>> out = ending;
+  for (const auto& flow_log : flow_logs) {
+    if (flow_log->remote() != nullptr) out.push_back(flow_log->remote());
+  }
+  return out;
+}
+
 void Service::State::tell_published(FlowLog& flow_log, base::UnixMicros now) {
   for (const deliver::PublishedObject& object : flow_log.take_published(now)) {
     ++status.objects;
-    log(fmt::format("{}/{} ({} records, {} bytes)", flow_log.destination(), object.key,
-                    object.records, object.bytes));
+    log(fmt::format("{}/{} ({} records, {} bytes){}", flow_log.destination(), object.key,
+                    object.records, object.bytes,
+                    flow_log.remote() == nullptr ? "" : " is kept for delivery"));
   }
 }
 
@@ -243,7 +298,7 @@ void Service::State::tell_published(FlowLog& flow_log, base::UnixMicros now) {
 /// new rules hold.
 base::Expected<void> Service::State::reload(std::unique_ptr<const Plan> next,
                                             base::UnixMicros now) {
-  auto fresh = open_objects(*next, flow_logs, now, log);
+  auto fresh = open_objects(*next, flow_logs, remotes(), now, log);
   if (!fresh) return tl::unexpected(fresh.error());
   if (auto done = devices->release(*next); !done) return done;
   if (auto done = turn(now, Publishing::what_is_due); !done) return done;
@@ -284,7 +339,11 @@ base::Expected<void> Service::State::change_flow_logs(std::vector<std::unique_pt
     if (auto done = ended->finish(now); !done) return done;
     tell_published(*ended, now);
     ended_records += ended->records();
-    ended_lost_records += ended->lost_records();
+    if (ended->remote() != nullptr) {
+      ending.push_back(ended->remote());
+    } else {
+      ended_lost_records += ended->lost_records();
+    }
     log(fmt::format("flow log {} has ended", ended->id()));
   }
   flow_logs = std::move(changed);
@@ -322,7 +381,15 @@ base::Expected<void> Service::reload(Config config, base::UnixMicros now) {
 base::Expected<void> Service::stop(base::UnixMicros now) {
   // Nothing is counted from here on.
   if (auto done = state_->devices->detach(); !done) return done;
-  return state_->turn(now, Publishing::last);
+  if (auto done = state_->turn(now, Publishing::last); !done) return done;
+  for (const auto& remote : state_->remotes()) remote->drain(kLastDelivery);
+  return {};
+}
+
+std::vector<DeliveryAccount> Service::deliveries() const {
+  std::vector<DeliveryAccount> out;
+  for (const auto& remote : state_->remotes()) out.push_back(remote->account());
+  return out;
 }
 
 const Status& Service::status() const {

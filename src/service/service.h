@@ -9,6 +9,7 @@
 #include "service/config.h"
 #include "service/flow_stream.h"
 #include "service/log.h"
+#include "service/remote.h"
 #include "service/report.h"
 
 namespace weir::service {
@@ -48,7 +49,8 @@ class Service {
   /// flow log whose settings are not the same any more ends, and its successor begins. Tables keep
   /// their capacity. Errors: those of `start`, and then everything stays as it was.
   base::Expected<void> reload(Config config, base::UnixMicros now);
-  /// The last tick: closes and publishes everything, detaches.
+  /// The last tick: closes and publishes everything, detaches. What is published last is given a
+  /// few seconds to be delivered; what is not then stays in the spool.
   base::Expected<void> stop(base::UnixMicros now);
 
   [[nodiscard]] const Status& status() const;
@@ -59,6 +61,8 @@ class Service {
   void show_flows(bool is_shown);
   /// Of the drains since the last call; empty if flows are not shown.
   [[nodiscard]] FlowLines take_flow_lines();
+  /// Of each flow log with a destination that is not a folder.
+  [[nodiscard]] std::vector<DeliveryAccount> deliveries() const;
 
  private:
   struct State;

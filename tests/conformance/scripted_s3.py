@@ -36,20 +36,36 @@ def is_signed_well(handler, body):
 
 class Server(http.server.ThreadingHTTPServer):
     """`plan` says what happens to the next PUTs of objects: "ok", a status, "lost" (done, and the
-    connection closed), "reset" (closed, not done), "half" (half an answer). Then all is ok."""
+    connection closed), "reset" (closed, not done), "half" (half an answer), "hang" (no answer until
+    `hangs` is cleared, not done). Then all is ok. `port` and `objects` are those of a server that was
+    there before."""
 
     daemon_threads = True
 
-    def __init__(self, plan=(), ahead=datetime.timedelta()):
+    def __init__(self, plan=(), ahead=datetime.timedelta(), port=0, objects=None):
         self.plan, self.ahead = list(plan), ahead
-        self.objects, self.requests, self.refused, self.policy = {}, [], [], None
+        self.hangs = threading.Event()
+        self.objects = {} if objects is None else objects
+        self.requests, self.refused, self.policy = [], [], None
         self.lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), Handler)
+        self.connections = set()
+        super().__init__(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
         pass  # connections that were closed on purpose
+
+    def stop(self):
+        """As if it were killed: what is connected is cut off."""
+        self.hangs.set()
+        self.shutdown()
+        self.server_close()
+        for each in list(self.connections):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # closed already
 
     def now(self):
         return datetime.datetime.now(datetime.timezone.utc) + self.ahead
@@ -63,6 +79,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self):
+        self.server.connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, *arguments):
         pass
@@ -125,7 +149,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(204)
         step = self.server.plan.pop(0) if self.server.plan else "ok"
         if isinstance(step, int):
-            return self.refuse(step, "SlowDown" if step == 503 else "InternalError")
+            codes = {503: "SlowDown", 403: "AccessDenied", 404: "NoSuchBucket"}
+            return self.refuse(step, codes.get(step, "InternalError"))
+        if step == "hang":
+            # The lock is the server's: others are answered meanwhile.
+            self.server.lock.release()
+            self.server.hangs.wait()
+            self.server.lock.acquire()
+            return self.close_connection_now()
         if step == "reset":
             return self.close_connection_now()
         if self.headers.get("If-None-Match") == "*" and there is not None:

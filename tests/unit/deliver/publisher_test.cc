@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 
+#include "deliver/spool.h"
 #include "destination_folder.h"
 
 namespace weir::deliver {
@@ -216,6 +217,37 @@ TEST_F(Publishing, SettingsThatAwsWouldRefuseOpenNothing) {
   flow_log_.account_id = "unknown";
   EXPECT_FALSE(Publisher::open(root_.string(), flow_log_));
   EXPECT_FALSE(fs::exists(root_));
+}
+
+TEST_F(Publishing, TheSameBytesOfAnotherRunHaveAnotherNameInTheSpool) {
+  std::vector<std::string> keys;
+  for (const unsigned first_part : {0U, 0U, 1U, 2U}) {
+    Spool spool = Spool::open(root_, {}, [](const std::string&) {}).value();
+    Publisher publisher = Publisher::open(spool, flow_log_, first_part).value();
+    ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
+    ASSERT_TRUE(publisher.finish());
+    keys.push_back(publisher.published().at(0).key);
+  }
+  EXPECT_EQ(keys[0], keys[1]);
+  EXPECT_NE(keys[1], keys[2]);
+  EXPECT_NE(keys[2], keys[3]);
+}
+
+TEST_F(Publishing, ASegmentSaysInWhichWindowsItsRecordsAre) {
+  flow_log_.max_aggregation_interval = std::chrono::seconds(60);
+  Spool spool =
+      Spool::open(root_, {.bytes = 1, .leave_free = 0}, [](const std::string&) {}).value();
+  Publisher publisher = Publisher::open(spool, flow_log_).value();
+  for (const int second : {0, 59, 60, 240}) {
+    ASSERT_TRUE(publisher.add(record_at(kSlotOfTests + second)));
+  }
+  ASSERT_TRUE(publisher.finish());
+  Coverage expected;  // no room: all is lost at once
+  const std::string id(record::kAwsInterface.interface_id);
+  expected.add(id, record::at(kSlotOfTests), record::at(kSlotOfTests + 120));
+  expected.add(id, record::at(kSlotOfTests + 240), record::at(kSlotOfTests + 300));
+  EXPECT_EQ(spool.lost(), expected);
+  EXPECT_EQ(spool.status().lost_records, 4U);
 }
 
 }  // namespace

@@ -211,9 +211,11 @@ class PowerCut : public SpoolFolder {
       EXPECT_FALSE(is_offered && done < promise.begun) << promise.key << how;
       const bool is_gone = promise.freed && done >= *promise.freed;
       EXPECT_FALSE(is_offered && is_gone) << promise.key << how;
-      const bool is_promised = promise.sealed && done >= *promise.sealed &&
-                               !(promise.freeing && done >= *promise.freeing) &&
-                               !(promise.forgotten && done >= *promise.forgotten);
+      const auto has_come = [done](const std::optional<std::size_t>& step) {
+        return step && done >= *step;
+      };
+      const bool is_promised =
+          has_come(promise.sealed) && !has_come(promise.freeing) && !has_come(promise.forgotten);
       EXPECT_TRUE(is_offered || is_lost || !is_promised) << promise.key << how;
     }
     EXPECT_EQ(known, there.size()) << "of nobody" << how;

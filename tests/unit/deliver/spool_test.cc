@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include <cerrno>
+#include <set>
 
 #include "spool_folder.h"
 
@@ -14,7 +14,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
-using testing::UnorderedElementsAre;
 
 using Spooling = SpoolFolder;
 
@@ -63,6 +62,18 @@ TEST_F(Spooling, SequencesRiseEvenWhenAllWasFreed) {
     EXPECT_GT(segment->sequence, first);
     first = segment->sequence;
     spool.free(first);
+  }
+}
+
+TEST_F(Spooling, NumbersAreGivenOnce) {
+  std::set<std::uint64_t> given;
+  for (int run = 0; run < 3; ++run) {
+    Spool spool = open();
+    for (int i = 0; i < 3; ++i) given.insert(spool.million_numbers());
+  }
+  ASSERT_THAT(given, SizeIs(9));
+  for (auto each = std::next(given.begin()); each != given.end(); ++each) {
+    EXPECT_GE(*each - *std::prev(each), 1'000'000U);
   }
 }
 

@@ -93,5 +93,35 @@ TEST_F(ConfigFile, TheExampleIsRight) {
   ASSERT_TRUE(config) << config.error().message();
 }
 
+TEST_F(ConfigFile, ABucketHasASpoolAndAWayThere) {
+  const auto config = read(
+      "vpc = 'v'\n[spool]\nfolder = 'waiting'\nmax-megabytes = 5\nretry-interval = 7\n"
+      "[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n"
+      "log-destination = 'arn:aws:s3:::logs/net/'\n[flow-log.remote]\n"
+      "endpoint-url = 'http://h:1'\nprofile = 'p'\nca-bundle = 'ca.pem'\nsse = 'aws:kms'\n"
+      "sse-kms-key-id = 'k'\ndelivery-principal = 'arn:aws:iam:::user/d'\n"
+      "attach-bucket-policy = false\n");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->spool.folder, path_.parent_path() / "waiting");
+  EXPECT_EQ(config->spool.bytes, 5U << 20U);
+  EXPECT_EQ(config->spool.retry_interval, std::chrono::seconds(7));
+  const FlowLogConfig& flow_log = config->flow_logs.at(0);
+  EXPECT_EQ(flow_log.log_destination, "s3://logs/net");
+  const RemoteConfig expected{"http://h:1", "p", (path_.parent_path() / "ca.pem").string(),
+                              "aws:kms",    "k", "arn:aws:iam:::user/d",
+                              false};
+  EXPECT_EQ(flow_log.remote, expected);
+}
+
+TEST_F(ConfigFile, ABucketsNameIsChecked) {
+  const std::string begin =
+      "vpc = 'v'\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n";
+  EXPECT_THAT(error(begin + "log-destination = 's3:///net'\n"), HasSubstr("names no bucket"));
+  EXPECT_THAT(error(begin + "log-destination = 's3://logs/AWSLogs'\n"), HasSubstr("is reserved"));
+  EXPECT_THAT(error(begin + "log-destination = 'arn:aws:sqs:::q'\n"), HasSubstr("names no bucket"));
+  EXPECT_THAT(error(std::string(kLeast) + "[flow-log.remote]\nprofile = 'p'\n"),
+              HasSubstr("is not about a folder"));
+}
+
 }  // namespace
 }  // namespace weir::service

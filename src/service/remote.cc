@@ -1,0 +1,94 @@
+#include "service/remote.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "deliver/s3_destination.h"
+
+namespace weir::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+base::Expected<std::unique_ptr<deliver::Destination>> destination_of(
+    const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log) {
+  auto place = deliver::parse_s3_place(config.log_destination, "log-destination");
+  if (!place) return tl::unexpected(place.error());
+  const RemoteConfig& remote = config.remote;
+  place->encryption = remote.encryption;
+  place->kms_key_id = remote.kms_key_id;
+  const deliver::BucketNeeds needs{place->bucket,
+                                   place->prefix,
+                                   flow_log.account_id,
+                                   flow_log.region,
+                                   flow_log.hive_compatible_partitions,
+                                   remote.delivery_principal};
+  if (auto checked = deliver::check(needs); !checked) return tl::unexpected(checked.error());
+  aws::Options options;
+  options.profile = remote.profile;
+  options.endpoint_url = remote.endpoint_url;
+  options.ca_bundle = remote.ca_bundle;
+  return deliver::open_s3_destination(std::move(options), std::move(*place),
+                                      remote.attaches_policy ? std::optional(needs) : std::nullopt,
+                                      log);
+}
+
+}  // namespace
+
+Remote::Remote(deliver::Spool spool, std::unique_ptr<deliver::Destination> destination,
+               const SpoolConfig& limits, const FlowLogConfig& config, std::string flow_log_id,
+               const Log& log)
+    : spool_(std::move(spool)),
+      limit_(limits.bytes),
+      destination_(config.log_destination),
+      config_(config.remote),
+      flow_log_id_(std::move(flow_log_id)),
+      delivery_(
+          spool_, std::move(destination),
+          {std::min<std::chrono::milliseconds>(std::chrono::seconds(1), limits.retry_interval),
+           limits.retry_interval},
+          log) {}
+
+base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
+                                                     const FlowLogConfig& config,
+                                                     const deliver::FlowLog& flow_log,
+                                                     const Log& log) {
+  auto destination = destination_of(config, flow_log, log);
+  if (!destination) return tl::unexpected(destination.error());
+  deliver::SpoolLimits limits;
+  limits.bytes = spool.bytes;
+  auto opened = deliver::Spool::open(spool.folder / flow_log.id, limits, log);
+  if (!opened) return tl::unexpected(opened.error());
+  return std::shared_ptr<Remote>(
+      new Remote(std::move(*opened), std::move(*destination), spool, config, flow_log.id, log));
+}
+
+bool Remote::is_well() const {
+  return !delivery_.status().error && spool_.status().waiting_bytes <= limit_ / 2;
+}
+
+DeliveryAccount Remote::account() const {
+  return {flow_log_id_, destination_, spool_.status(), delivery_.status()};
+}
+
+void tell_left_over(const fs::path& folder, const std::vector<std::string>& ids, const Log& log) {
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error); !error && at != fs::end(at); at.increment(error)) {
+    if (std::find(ids.begin(), ids.end(), at->path().filename()) != ids.end()) continue;
+    std::size_t waiting = 0;
+    std::error_code unreadable;
+    for (fs::directory_iterator each(at->path(), unreadable); !unreadable && each != fs::end(each);
+         each.increment(unreadable)) {
+      if (each->path().extension() == ".segment") ++waiting;
+    }
+    if (waiting == 0) continue;
+    log(
+        fmt::format("{} objects wait in {}, which belongs to no flow log: give one that id, as "
+                    "flow-log-id, to have them delivered",
+                    waiting, at->path().string()));
+  }
+}
+
+}  // namespace weir::service

@@ -1,0 +1,370 @@
+"""`weir up` delivers to S3 through its spool: real packets on a device of a network namespace, a server
+that fails as it is told, weir killed at any moment. Each packet has a number, and ports of its own, so that
+each record can be told: it is in the bucket once, or its window has SKIPDATA."""
+
+import collections
+import gzip
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import boto3
+import pytest
+
+import gateway
+import network
+import scripted_s3
+
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+ENI, ADDRESS = "eni-1235b8ca123456789", "10.99.1.10"
+FIELDS = "${srcport} ${dstport} ${packets} ${bytes} ${dstaddr} ${start} ${end} ${log-status}"
+SOURCE_PORTS = 60_000
+SEALED = re.compile(r"weir: s3://logs/net/(\S+) \((\d+) records, \d+ bytes\) is kept for delivery")
+GIVEN_UP = re.compile(r" with (\d+) records is given up")
+SEED = int(os.environ.get("WEIR_SEED", "20261125"))
+
+# Sends packets of these numbers, in a network namespace; says when each batch is done.
+SENDER = """
+import socket, struct, sys
+out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+source = socket.inet_aton(sys.argv[1])
+for line in sys.stdin:
+    first, count = map(int, line.split())
+    for number in range(first, first + count):
+        target = struct.pack(">BBH", 10, 99, 0x0202 + (number * 40503 >> 3) % 60000)
+        length = 28 + number * 7919 % 900
+        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, length, 1, 0, 64, 17, 0, source, target)
+        udp = struct.pack(">HHHH", 1000 + number % 60000, 9 + number // 60000, length - 20, 0)
+        out.sendto(header + udp + bytes(length - 28), (socket.inet_ntoa(target), 0))
+    print("done", flush=True)
+"""
+
+
+def until(what, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s")
+
+
+class Host:
+    """A network namespace with one device, and who sends there. What it sends ends in another one."""
+
+    def __init__(self):
+        self.name, self.far = f"weir-spool-{os.getpid()}", f"weir-spool-{os.getpid()}-far"
+        run = lambda words: subprocess.run(words.split(), check=True, capture_output=True)
+        try:
+            run(f"ip netns add {self.name}")
+            run(f"ip netns add {self.far}")
+            run(f"ip link add eth0 netns {self.name} type veth peer name eth0 netns {self.far}")
+            for each in (self.name, self.far):
+                run(f"ip netns exec {each} sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+                run(f"ip -n {each} link set eth0 up arp off")
+            run(f"ip -n {self.name} addr add {ADDRESS}/16 dev eth0")
+            self.sender = subprocess.Popen(
+                ["ip", "netns", "exec", self.name, sys.executable, "-c", SENDER, ADDRESS], text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        except BaseException:
+            self.remove()
+            raise
+
+    def send(self, first, count):
+        self.sender.stdin.write(f"{first} {count}\n")
+        self.sender.stdin.flush()
+        assert self.sender.stdout.readline() == "done\n"
+
+    def remove(self):
+        if hasattr(self, "sender"):
+            self.sender.kill()
+            self.sender.wait()
+        for each in (self.name, self.far):
+            subprocess.run(["ip", "netns", "del", each], check=False, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def host():
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    try:
+        made = Host()
+    except (subprocess.CalledProcessError, FileNotFoundError) as why:
+        pytest.skip(f"no network namespace: {why}")
+    yield made
+    made.remove()
+
+
+class Up:
+    """`weir up`, started as often as it takes, with all that it said."""
+
+    def __init__(self, program, host, folder, environment, *more, spool=""):
+        self.program, self.folder, self.environment = program, folder, environment
+        self.process, self.log = None, folder / "up.log"
+        described = network.description(ADDRESS, "10.99.0.0/16")
+        described["NetworkInterfaces"][0]["TagSet"] = [
+            {"Key": "weir:device", "Value": "eth0"}, {"Key": "weir:netns", "Value": host.name}]
+        described["Subnets"][0].setdefault("AvailabilityZone", "us-east-1a")
+        (folder / "vpc.json").write_text(json.dumps(described))
+        vpc = described["Vpcs"][0]["VpcId"]
+        text = f'vpc = "vpc.json"\npublish-interval = 1\n[spool]\nfolder = "spool"\n{spool}\n'
+        for destination in ("s3://logs/net", *more):
+            text += (f'[[flow-log]]\nresource-type = "VPC"\nresource-ids = ["{vpc}"]\n'
+                     f'max-aggregation-interval = 60\nlog-format = "{FIELDS}"\n'
+                     f'log-destination = "{destination}"\n')
+        (folder / "weir.toml").write_text(text)
+
+    def start(self):
+        before = self.said().count(" is recorded at ")
+        self.process = subprocess.Popen(
+            [self.program, "up", "--config", self.folder / "weir.toml"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=self.log.open("ab"),
+            env={**CLEAN, **self.environment, "AWS_MAX_ATTEMPTS": "1"})
+        until(lambda: self.said().count(" is recorded at ") > before or self.process.poll() is not None)
+        if self.process.poll() is not None:
+            pytest.skip(f"weir up does not run here: {self.said()}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, self.said()
+
+    def said(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+    def sealed(self):
+        """Records by key, as weir said when they were on disk."""
+        return {key: int(records) for key, records in SEALED.findall(self.said())}
+
+    def waiting(self):
+        return len(list((self.folder / "spool").rglob("*.segment")))
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*plan, **how):
+        servers.append(scripted_s3.Server(plan, **how))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def up(program, host, tmp_path):
+    made = []
+
+    def make(*arguments, **how):
+        made.append(Up(program, host, tmp_path, *arguments, **how))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.process is not None and each.process.poll() is None:
+            each.kill()
+
+
+def lines_of(objects):
+    """(key, fields) of every record."""
+    for key, body in list(objects.items()):
+        if str(key).endswith("/WeirDeliveryTestFile"):
+            continue  # of a probe whose answer was lost
+        header, *lines = gzip.decompress(body).decode().splitlines()
+        assert header == FIELDS.replace("${", "").replace("}", "")
+        for line in lines:
+            yield key, line.split()
+
+
+def recorded(objects):
+    """How often each packet was recorded, by its number."""
+    counts = collections.Counter()
+    for _, (port, dport, packets, *_, status) in lines_of(objects):
+        if status == "OK":
+            counts[(int(dport) - 9) * SOURCE_PORTS + int(port) - 1000] += int(packets)
+    return counts
+
+
+def keys_of(objects):
+    return {key.removeprefix("/logs/net/") for key, _ in lines_of(objects)}
+
+
+def send_for(host, seconds, number):
+    """A hundred packets every fifth of a second; the first number that is free after it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        host.send(number, 100)
+        number += 100
+        time.sleep(0.2)
+    return number
+
+
+@pytest.mark.parametrize("plan", [
+    [500, 503, 500], ["reset", "half", "lost", "reset", "lost"], [403, 403], [404, "lost", 403, "half"],
+    ["lost"] * 6], ids=str)
+def test_each_record_arrives_once_whatever_the_server_does(host, up, serve, plan):
+    server = serve(*plan)
+    weir = up(server.environment(), spool="retry-interval = 1")
+    weir.start()
+    end = send_for(host, 4, 0)
+    until(lambda: not server.plan)
+    weir.end()
+    until(lambda: weir.waiting() == 0, 1)
+    assert recorded(server.objects) == {number: 1 for number in range(end)}
+    assert keys_of(server.objects) == set(weir.sealed())
+    assert not server.refused
+    if 403 in plan or 404 in plan:
+        assert "s3://logs/net: Access error: " in weir.said()
+        assert "s3://logs/net: delivery works again" in weir.said()
+    assert scripted_s3.SECRET not in weir.said()
+
+
+def test_a_server_that_is_not_there_at_the_start_and_goes_again(host, up, serve):
+    """No network is no reason not to record, and outages are told once each."""
+    server = serve()
+    port, objects = server.server_port, server.objects
+    server.stop()
+    weir = up(server.environment(), spool="retry-interval = 1")
+    weir.start()
+    end = send_for(host, 3, 0)
+    until(lambda: weir.waiting() >= 2)
+    assert not objects
+    for _ in range(2):
+        server = serve(port=port, objects=objects)
+        until(lambda: weir.waiting() == 0)
+        end = send_for(host, 1, end)
+        server.stop()
+        end = send_for(host, 2, end)
+    serve(port=port, objects=objects)
+    until(lambda: weir.said().count("delivery works again") == 3)
+    weir.end()
+    assert recorded(objects) == {number: 1 for number in range(end)}
+    assert weir.said().count("Unknown error") == 3
+    assert weir.said().count("a resource-based policy was created and attached") >= 1
+
+
+def test_kill_at_any_moment_loses_nothing_that_was_sealed(host, up, serve):
+    """Between the kills the server fails at random too."""
+    chosen = random.Random(SEED)
+    kills = int(os.environ.get("WEIR_KILLS", "8"))
+    faults = ["ok", "ok", "ok", 500, 503, "reset", "half", "lost", "lost", 403]
+    server = serve(*chosen.choices(faults, k=kills * 3))
+    weir = up(server.environment(), spool="retry-interval = 1")
+    end = 0
+    for _ in range(kills):
+        weir.start()
+        end = send_for(host, chosen.uniform(0.2, 2.5), end)
+        time.sleep(chosen.uniform(0, 0.3))
+        weir.kill()
+    weir.start()
+    last = end
+    end = send_for(host, 1, end)
+    until(lambda: weir.waiting() == 0 and not server.plan or time.sleep(0.1))
+    weir.end()
+    assert weir.waiting() == 0
+    counts = recorded(server.objects)
+    assert set(counts.values()) == {1}, "a record came twice"
+    there = {key.removeprefix("/logs/net/"): body for key, body in server.objects.items()}
+    missing = set(weir.sealed()) - set(there)
+    assert not missing, "sealed, and not delivered"
+    # One that is there and of which nobody heard was sealed just before a kill.
+    assert len(set(there) - set(weir.sealed())) <= kills
+    for key, records in weir.sealed().items():
+        assert len(list(lines_of({key: there[key]}))) == records
+    assert set(range(last, end)) <= set(counts)
+    print(f"{kills} kills, {len(there)} objects, {sum(counts.values())} records of {end} packets")
+
+
+def test_ceph_takes_what_is_sealed_once_over_kills(host, up, tmp_path_factory):
+    """A real server: what is there is read by boto3."""
+    try:
+        server = gateway.Gateway(tmp_path_factory.mktemp("ceph"))
+    except gateway.CannotRun as why:
+        pytest.skip(f"no Ceph gateway: {why}")
+    try:
+        server.add_user("owner")
+        s3 = boto3.client("s3", endpoint_url=server.url, region_name="us-east-1",
+                          aws_access_key_id="AKIDowner", aws_secret_access_key="SECRETOFowner")
+        s3.create_bucket(Bucket="logs")
+        weir = up(server.environment("owner"), spool="retry-interval = 1")
+        end = 0
+        for _ in range(3):
+            weir.start()
+            end = send_for(host, 1.5, end)
+            weir.kill()
+        weir.start()
+        last = end
+        end = send_for(host, 2, end)
+        weir.end()
+        assert weir.waiting() == 0, weir.said()
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="logs")
+        keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+        there = {f"/logs/{key}": s3.get_object(Bucket="logs", Key=key)["Body"].read() for key in keys}
+    finally:
+        server.stop()
+    counts = recorded(there)
+    assert set(counts.values()) == {1}
+    assert set(weir.sealed()) <= keys_of(there)
+    assert set(range(last, end)) <= set(counts)
+
+
+def test_a_destination_that_hangs_holds_up_neither_another_nor_the_recording(host, up, serve, tmp_path):
+    server = serve(*["hang"] * 8)
+    weir = up(server.environment(), "logs")
+    weir.start()
+    end = send_for(host, 3, 0)
+    folder = tmp_path / "logs"
+
+    def written():
+        return {path: path.read_bytes() for path in folder.rglob("*.log.gz")}
+
+    until(lambda: recorded(written()) == {number: 1 for number in range(end)}, 5)
+    assert not server.objects
+    server.hangs.set()
+    until(lambda: weir.waiting() == 0)
+    weir.end()
+    assert recorded(server.objects) == recorded(written())
+
+
+def test_what_finds_no_room_becomes_skipdata(host, up, serve):
+    """A megabyte is too little for an outage; each record is there, or was given up and counted."""
+    server = serve()
+    port, objects = server.server_port, server.objects
+    server.stop()
+    weir = up(server.environment(), spool="max-megabytes = 1\nretry-interval = 1")
+    weir.start()
+    end = 0
+    while "is given up" not in weir.said():
+        assert end < 500_000, "a megabyte was never reached"
+        host.send(end, 5_000)
+        end += 5_000
+        time.sleep(0.3)
+    until(lambda: packets_sealed(weir) >= end)
+    serve(port=port, objects=objects)
+    until(lambda: "SKIPDATA" in statuses(objects), 400)
+    until(lambda: weir.waiting() == 0)
+    weir.end()
+    counts = recorded(objects)
+    assert set(counts.values()) == {1}
+    given_up = sum(map(int, GIVEN_UP.findall(weir.said())))
+    assert len(counts) + given_up == end
+    assert given_up > 0
+    print(f"{end} packets: {len(counts)} records there, {given_up} given up and in SKIPDATA")
+
+
+def packets_sealed(weir):
+    return sum(weir.sealed().values())
+
+
+def statuses(objects):
+    return {fields[-1] for _, fields in lines_of(objects)}
