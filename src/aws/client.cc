@@ -157,11 +157,15 @@ Failure failure_of(const Request& request, const Response& response) {
     failure.error.what += fmt::format(" (HTTP {})", response.status);
   }
   failure.error.hint = hint_for(failure);
+  constexpr int kFirstServerError = 500;
+  constexpr int kServiceUnavailable = 503;  // refused before anything was done
+  failure.may_be_done =
+      failure.status >= kFirstServerError && failure.status != kServiceUnavailable;
   return failure;
 }
 
 bool is_worth_retrying(const Failure& failure) {
-  constexpr std::array<std::string_view, 18> kCodes = {
+  constexpr std::array<std::string_view, 20> kCodes = {
       "SlowDown",
       "Throttling",
       "ThrottlingException",
@@ -177,6 +181,8 @@ bool is_worth_retrying(const Failure& failure) {
       "InternalError",
       "InternalFailure",
       "ServiceUnavailable",
+      "ServiceUnavailableException",
+      "OperationAbortedException",  // several made one log group at once
       "RequestTimeout",
       "RequestTimeoutException",
       "ConditionalRequestConflict"};  // two conditional writes of one key at once
@@ -185,6 +191,21 @@ bool is_worth_retrying(const Failure& failure) {
   if (failure.kind != Failure::Kind::refused) return false;
   return is_one_of(failure.code, kCodes) ||
          std::find(kStatuses.begin(), kStatuses.end(), failure.status) != kStatuses.end();
+}
+
+bool Backoff::again(std::chrono::milliseconds least) {
+  if (attempts_ >= retries_.attempts) return false;
+  ++attempts_;
+  const auto wait =
+      std::chrono::duration_cast<std::chrono::milliseconds>(longest_ * clock_.random());
+  is_cancelled_ = !clock_.sleep(std::max(wait, least));
+  longest_ = std::min(longest_ * 2, retries_.longest_wait);
+  return !is_cancelled_;
+}
+
+void Backoff::reset() {
+  attempts_ = 1;
+  longest_ = retries_.first_wait;
 }
 
 Client::Client(Transport& transport, CredentialsSource* credentials, Clock clock, Retries retries)
@@ -207,15 +228,30 @@ Result<Response> Client::attempt(Request& request, const Scope& scope) {
   return transport_.send(request);
 }
 
+namespace {
+
+/// What an attempt failed with; `may_be_done` tells of it and of those before.
+Failure failure_after(const Request& request, Result<Response>& response, bool& may_be_done) {
+  if (response && response->may_be_repeated) may_be_done = true;
+  Failure failure = response ? failure_of(request, *response) : std::move(response.error());
+  failure.may_be_done = may_be_done = may_be_done || failure.may_be_done;
+  return failure;
+}
+
+}  // namespace
+
 Result<Response> Client::send(Request request, const Scope& scope) {
   bool has_set_clock = false;
   bool has_renewed = false;
-  std::chrono::milliseconds longest = retries_.first_wait;
-  for (int attempts = 1;; ++attempts) {
+  bool may_be_done = false;
+  for (Backoff backoff = this->backoff();;) {
     const std::int64_t skew = skew_;
     auto response = attempt(request, scope);
-    if (response && response->status < kFirstError) return response;
-    Failure failure = response ? failure_of(request, *response) : std::move(response.error());
+    if (response && response->status < kFirstError) {
+      response->may_be_repeated = response->may_be_repeated || may_be_done;
+      return response;
+    }
+    Failure failure = failure_after(request, response, may_be_done);
     std::chrono::milliseconds least{};
     if (response) {
       least = asked_wait(*response);
@@ -223,28 +259,22 @@ Result<Response> Client::send(Request request, const Scope& scope) {
       if (!has_set_clock && is_clock_wrong(failure, *response, ours)) {
         has_set_clock = true;
         learn_clock(*response);
-        --attempts;
         continue;
       }
       if (says_expired(failure) && !has_renewed && credentials_ != nullptr) {
         has_renewed = true;
         credentials_->forget();
-        --attempts;
         continue;
       }
     }
     if (!is_worth_retrying(failure)) return tl::unexpected(std::move(failure));
-    if (attempts >= retries_.attempts) {
-      if (attempts > 1) failure.error.what += fmt::format(" (after {} attempts)", attempts);
-      return tl::unexpected(std::move(failure));
-    }
-    const auto wait =
-        std::chrono::duration_cast<std::chrono::milliseconds>(longest * clock_.random());
-    if (!clock_.sleep(std::max(wait, least))) {
+    if (backoff.again(least)) continue;
+    if (backoff.is_cancelled()) {
       failure.kind = Failure::Kind::cancelled;
-      return tl::unexpected(std::move(failure));
+    } else if (backoff.attempts() > 1) {
+      failure.error.what += fmt::format(" (after {} attempts)", backoff.attempts());
     }
-    longest = std::min(longest * 2, retries_.longest_wait);
+    return tl::unexpected(std::move(failure));
   }
 }
 

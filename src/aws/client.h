@@ -34,6 +34,28 @@ struct Retries {
   std::chrono::milliseconds longest_wait{20'000};
 };
 
+/// The waits between the attempts of one thing: a random part of a time that doubles (full jitter).
+class Backoff {
+ public:
+  Backoff(Clock clock, Retries retries)
+      : clock_(std::move(clock)), retries_(retries), longest_(retries.first_wait) {}
+
+  /// After an attempt: whether there is to be another one. It has waited then, no less than
+  /// `least`. False: all attempts are used, or (`is_cancelled`) it was asked to stop.
+  bool again(std::chrono::milliseconds least = {});
+  /// What was attempted has got further: attempts are counted anew.
+  void reset();
+  [[nodiscard]] int attempts() const { return attempts_; }
+  [[nodiscard]] bool is_cancelled() const { return is_cancelled_; }
+
+ private:
+  Clock clock_;
+  Retries retries_;
+  std::chrono::milliseconds longest_;
+  int attempts_ = 1;  ///< begun
+  bool is_cancelled_ = false;
+};
+
 /// Signs and sends. For several threads at once.
 class Client {
  public:
@@ -44,10 +66,13 @@ class Client {
   /// "again" (throttled, the clock is wrong, the credentials expired). Between attempts it waits a
   /// random part of a time that doubles (full jitter), or as long as the server asks for.
   ///
-  /// Statuses below 300 come back as responses, the rest as failures with AWS's name.
+  /// Statuses below 300 come back as responses, the rest as failures with AWS's name. Both say
+  /// whether an attempt whose answer was lost may have been carried out.
   Result<Response> send(Request request, const Scope& scope);
 
   [[nodiscard]] base::UnixSeconds now() const { return clock_.now(); }
+  /// For what is to be tried again as `send` does it, such as the part of a call that failed.
+  [[nodiscard]] Backoff backoff() const { return {clock_, retries_}; }
 
  private:
   Result<Response> attempt(Request& request, const Scope& scope);

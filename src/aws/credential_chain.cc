@@ -215,12 +215,7 @@ class Search {
   }
 
   [[nodiscard]] base::Expected<Endpoint> sts_endpoint() const {
-    auto given = at_.settings.endpoint("sts", at_.options, at_.environment);
-    if (!given) return tl::unexpected(given.error());
-    if (*given) return **given;
-    Endpoint endpoint;
-    endpoint.host = aws_host("sts", sts_region());
-    return endpoint;
+    return at_.settings.endpoint_in(sts_region(), "sts", "sts", at_.options, at_.environment);
   }
 
   const Surroundings& at_;

@@ -23,6 +23,8 @@ struct Failure {
   std::string code;     ///< AWS's, "NoSuchKey"; of an answer without a body "404"
   std::string message;  ///< the service's own words
   std::string region;   ///< where the service says the thing asked for lies, if it does
+  /// It may have been carried out all the same: it was sent, and the service has not said no.
+  bool may_be_done = false;
   base::Error error;
 
   [[nodiscard]] bool is(std::string_view name) const { return code == name; }
@@ -33,7 +35,7 @@ using Result = tl::expected<T, Failure>;
 
 /// Something that kept a call from being made.
 inline tl::unexpected<Failure> cannot(base::Error error) {
-  return tl::unexpected(Failure{Failure::Kind::local, 0, {}, {}, {}, std::move(error)});
+  return tl::unexpected(Failure{Failure::Kind::local, 0, {}, {}, {}, false, std::move(error)});
 }
 
 /// For callers who only tell a person.

@@ -54,6 +54,8 @@ struct Response {
   int status = 0;
   std::vector<Header> headers;
   std::string body;
+  /// The request was sent more than once: an earlier one may have been carried out, too.
+  bool may_be_repeated = false;
 
   [[nodiscard]] std::string_view header(std::string_view name) const {
     return header_of(headers, name);

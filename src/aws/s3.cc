@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "aws/base64.h"
 #include "aws/settings.h"
 #include "aws/xml.h"
 #include "base/digest.h"
@@ -33,14 +34,6 @@ bool can_be_host(std::string_view bucket, bool has_tls) {
   return std::all_of(bucket.begin(), bucket.end(), [has_tls](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (c == '.' && !has_tls);
   });
-}
-
-std::string base64(std::span<const std::uint8_t> bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                  static_cast<int>(bytes.size()));
-  out.pop_back();
-  return out;
 }
 
 std::string unquoted(std::string_view etag) {

@@ -1,6 +1,7 @@
 #include "aws/session.h"
 
 #include "aws/metadata.h"
+#include "aws/sts.h"
 
 namespace weir::aws {
 namespace {
@@ -19,14 +20,48 @@ Session::Session(Options options, Environment environment, ServiceSettings setti
     : options_(std::move(options)),
       environment_(std::move(environment)),
       settings_(std::move(settings)),
+      is_cancelled_(is_cancelled),
       transport_(transport_settings(settings_), is_cancelled),
       metadata_(metadata_transport_settings(environment_), is_cancelled),
       credentials_(credentials_of({environment_, settings_, options_, transport_, metadata_,
                                    Clock::of_host(is_cancelled)})) {
-  Retries retries;
-  if (settings_.attempts > 0) retries.attempts = settings_.attempts;
+  if (settings_.attempts > 0) retries_.attempts = settings_.attempts;
   client_ = std::make_unique<Client>(transport_, credentials_.get(), Clock::of_host(is_cancelled),
-                                     retries);
+                                     retries_);
+}
+
+Result<Credentials> Session::assume(const std::string& region, const std::string& role_arn) {
+  auto endpoint = settings_.endpoint_in(region, "sts", "sts", options_, environment_);
+  if (!endpoint) return cannot(endpoint.error());
+  return assume_role(*client_, *endpoint, region, {role_arn, "weir-log-delivery", {}, {}});
+}
+
+Client& Session::client_of(const std::string& region, const std::string& role_arn) {
+  if (role_arn.empty()) return *client_;
+  InRole in_role;
+  in_role.credentials = std::make_unique<RenewedCredentials>(
+      [this, region, role_arn](base::UnixSeconds /*now*/) { return assume(region, role_arn); });
+  in_role.client = std::make_unique<Client>(transport_, in_role.credentials.get(),
+                                            Clock::of_host(is_cancelled_), retries_);
+  roles_.push_back(std::move(in_role));
+  return *roles_.back().client;
+}
+
+base::Expected<Logs*> Session::logs(const std::string& region, const std::string& role_arn) {
+  auto endpoint = settings_.endpoint_in(region, "cloudwatch_logs", "logs", options_, environment_);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  const JsonServicePlace place{*endpoint, {region, "logs"}, Logs::kTarget};
+  logs_.push_back(std::make_unique<Logs>(client_of(region, role_arn), place));
+  return logs_.back().get();
+}
+
+base::Expected<Firehose*> Session::firehose(const std::string& region,
+                                            const std::string& role_arn) {
+  auto endpoint = settings_.endpoint_in(region, "firehose", "firehose", options_, environment_);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  const JsonServicePlace place{*endpoint, {region, "firehose"}, Firehose::kTarget};
+  firehoses_.push_back(std::make_unique<Firehose>(client_of(region, role_arn), place));
+  return firehoses_.back().get();
 }
 
 base::Expected<std::unique_ptr<Session>> Session::open(Options options, Environment environment,

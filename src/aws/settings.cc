@@ -65,7 +65,7 @@ base::Expected<std::optional<Endpoint>> ServiceSettings::endpoint(
     });
   };
   // The option is about the destination, not about where a role is assumed.
-  if (service == "s3" && !options.endpoint_url.empty()) {
+  if (service != "sts" && !options.endpoint_url.empty()) {
     return parsed(options.endpoint_url, "--endpoint-url");
   }
   if (is_true(environment.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) ||
@@ -89,6 +89,18 @@ base::Expected<std::optional<Endpoint>> ServiceSettings::endpoint(
     return parsed(url, "endpoint_url in " + profiles.config_path);
   }
   return std::nullopt;
+}
+
+base::Expected<Endpoint> ServiceSettings::endpoint_in(const std::string& in_region,
+                                                      const std::string& service, const char* host,
+                                                      const Options& options,
+                                                      const Environment& environment) const {
+  auto given = endpoint(service, options, environment);
+  if (!given) return tl::unexpected(given.error());
+  if (*given) return **given;
+  Endpoint endpoint;
+  endpoint.host = aws_host(host, in_region);
+  return endpoint;
 }
 
 std::string aws_host(const std::string& service, const std::string& region) {

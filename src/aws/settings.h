@@ -35,10 +35,15 @@ struct ServiceSettings {
   /// Of the profile; "" if it has none.
   [[nodiscard]] std::string get(std::string_view name) const;
 
-  /// The endpoint that somebody gave for a service ("s3", "sts"), unless
+  /// The endpoint that somebody gave for a service ("s3", "cloudwatch_logs", "sts"), unless
   /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS says to use AWS's.
   [[nodiscard]] base::Expected<std::optional<Endpoint>> endpoint(
       const std::string& service, const Options& options, const Environment& environment) const;
+  /// The same; where nobody gave one AWS's in `in_region`, whose host begins with `host`.
+  [[nodiscard]] base::Expected<Endpoint> endpoint_in(const std::string& in_region,
+                                                     const std::string& service, const char* host,
+                                                     const Options& options,
+                                                     const Environment& environment) const;
 };
 
 /// "s3.us-east-1.amazonaws.com", in China under amazonaws.com.cn.

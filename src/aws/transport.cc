@@ -30,6 +30,7 @@ struct Exchange {
   std::size_t sent = 0;
   std::uint64_t max_bytes = 0;
   bool is_too_long = false;
+  bool has_all_headers = false;
   const std::atomic<bool>* is_cancelled = nullptr;
 };
 
@@ -50,8 +51,10 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   if (line.starts_with("HTTP/")) {
     exchange.response.headers.clear();  // those before were of a 100 Continue, or a proxy's
+    exchange.has_all_headers = false;
     return size * count;
   }
+  if (line.empty()) exchange.has_all_headers = true;
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
   std::string_view value = line.substr(colon + 1);
@@ -69,10 +72,12 @@ std::size_t give_body(char* out, std::size_t size, std::size_t count, void* user
   return given;
 }
 
-/// A connection that was kept may turn out to be closed: the body starts anew on another.
+/// A connection that was kept may turn out to be closed: the body starts anew on another. What went
+/// over the first one may have been taken before it was closed.
 int seek_body(void* user, curl_off_t offset, int origin) {
   auto& exchange = *static_cast<Exchange*>(user);
   if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
+  if (exchange.sent != 0) exchange.response.may_be_repeated = true;
   exchange.sent = static_cast<std::size_t>(offset);
   return CURL_SEEKFUNC_OK;
 }
@@ -117,6 +122,13 @@ std::string hint_for(CURLcode code, const TransportSettings& settings) {
     default:
       return {};
   }
+}
+
+/// Whether nothing of the request can have arrived.
+bool is_unsent(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+         code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
+         code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
 }
 
 bool may_come_right(CURLcode code) {
@@ -222,7 +234,8 @@ CurlTransport::~CurlTransport() {
 Result<Response> CurlTransport::send(const Request& request) {
   Handle curl = state_->take();
   if (curl == nullptr) throw std::bad_alloc();
-  Exchange exchange{request, {}, 0, state_->settings.max_answer_bytes, false, state_->is_cancelled};
+  Exchange exchange{
+      request, {}, 0, state_->settings.max_answer_bytes, false, false, state_->is_cancelled};
   List headers;
   add_headers(request, headers);
   std::array<char, CURL_ERROR_SIZE> error_text{};
@@ -233,10 +246,17 @@ Result<Response> CurlTransport::send(const Request& request) {
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);
   state_->give_back(std::move(curl));
-  if (code == CURLE_OK) return std::move(exchange.response);
+  if (code == CURLE_OK && exchange.has_all_headers) return std::move(exchange.response);
 
   Failure failure;
   failure.error.where = request.endpoint.url();
+  if (code == CURLE_OK) {  // libcurl takes it for an answer without a body
+    failure.kind = Failure::Kind::unreachable;
+    failure.may_be_done = true;
+    failure.error.what = "the answer ends within its headers";
+    return tl::unexpected(std::move(failure));
+  }
+  failure.may_be_done = !is_unsent(code);
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     failure.kind = Failure::Kind::cancelled;
     failure.error.what = "the request was cancelled";

@@ -15,8 +15,9 @@ namespace weir::aws {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// One attempt; redirects are not followed. Any answer of HTTP is a response. For several threads
-  /// at once.
+  /// One attempt, but that a kept connection which turns out to be closed is replaced (the answer
+  /// says so: `may_be_repeated`); redirects are not followed. Any answer of HTTP is a response. For
+  /// several threads at once.
   virtual Result<Response> send(const Request& request) = 0;
 };
 

@@ -81,7 +81,7 @@ int print(const Asked& asked) {
 int check(const Asked& asked) {
   const auto needs = needs_of(asked);
   if (!needs) return failed(needs.error(), kUsage);
-  auto session = open_session(asked.s3);
+  auto session = open_session(asked.s3.options);
   if (!session) return failed(session.error());
   aws::S3& s3 = (*session)->s3();
   const auto policy = s3.policy(needs->bucket);
@@ -107,7 +107,7 @@ int check(const Asked& asked) {
 int attach(const Asked& asked) {
   const auto needs = needs_of(asked);
   if (!needs) return failed(needs.error(), kUsage);
-  auto session = open_session(asked.s3);
+  auto session = open_session(asked.s3.options);
   if (!session) return failed(session.error());
   const auto changed = deliver::attach_policy((*session)->s3(), *needs);
   if (!changed) return failed(changed.error().error);
@@ -120,7 +120,7 @@ int attach(const Asked& asked) {
 int detach(const Asked& asked) {
   const auto needs = needs_of(asked);
   if (!needs) return failed(needs.error(), kUsage);
-  auto session = open_session(asked.s3);
+  auto session = open_session(asked.s3.options);
   if (!session) return failed(session.error());
   const auto changed = deliver::detach_policy((*session)->s3(), *needs);
   if (!changed) return failed(changed.error().error);

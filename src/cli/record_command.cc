@@ -24,7 +24,7 @@ namespace {
 struct Asked {
   std::string capture;
   std::string description;
-  std::string destination;
+  deliver::LogDestinationAsked destination;
   std::string interface_id;
   std::string traffic_type = "ALL";
   int max_aggregation_interval = 600;
@@ -170,30 +170,40 @@ base::Expected<void> record_all(capture::Reader& reader, recorder::Recorder& rec
   }
 }
 
-/// What no option alone is wrong about.
-base::Expected<void> check_options(const Asked& asked) {
-  if (aws::is_s3_url(asked.destination) || asked.destination.starts_with("arn:")) {
-    if (auto place = s3_place(asked.destination, asked.s3); !place) {
-      return tl::unexpected(place.error());
-    }
-  }
-  if (!asked.destination.empty()) return {};
-  if (asked.form.empty()) {
+/// Nothing where records are only printed. Errors: what no option alone is wrong about.
+base::Expected<std::optional<deliver::LogDestination>> destination_of(const Asked& asked) {
+  std::optional<deliver::LogDestination> out;
+  const deliver::LogDestinationAsked& given = asked.destination;
+  const bool is_given = !given.log_destination.empty() || !given.log_group_name.empty() ||
+                        !given.log_destination_type.empty() ||
+                        !given.deliver_logs_permission_arn.empty();
+  if (!is_given && asked.form.empty()) {
     return base::fail("record", "has nowhere to put the records",
                       "give --log-destination FOLDER, or --output table to print them");
   }
+  if (is_given) {
+    auto destination = deliver::log_destination_of(given, "--");
+    if (!destination) return tl::unexpected(destination.error());
+    out = std::move(*destination);
+  }
+  if (out && out->type == deliver::LogDestinationType::s3) {
+    if (auto place = s3_place(out->name, asked.s3); !place) return tl::unexpected(place.error());
+  }
+  if (out && !out->takes_events()) return out;
   const std::initializer_list<std::pair<bool, const char*>> of_objects = {
-      {!asked.file_format.empty(), "--file-format"},
+      {asked.file_format == "parquet" || (!out && !asked.file_format.empty()), "--file-format"},
       {asked.per_hour_partition, "--per-hour-partition"},
       {asked.hive_compatible_partitions, "--hive-compatible-partitions"},
-      {!asked.flow_log_id.empty(), "--flow-log-id"},
+      {!asked.s3.encryption.empty(), "--sse"},
+      {!asked.s3.kms_key_id.empty(), "--sse-kms-key-id"},
+      {!out && !asked.flow_log_id.empty(), "--flow-log-id"},
   };
-  for (const auto& [is_given, option] : of_objects) {
-    if (!is_given) continue;
+  for (const auto& [is_set, option] : of_objects) {
+    if (!is_set) continue;
     return base::fail(option, "is about objects, and none are written",
-                      "give --log-destination FOLDER too");
+                      "give --log-destination FOLDER or s3://bucket/prefix, or leave it away");
   }
-  return {};
+  return out;
 }
 
 int interrupted() {
@@ -206,8 +216,17 @@ base::Expected<recorder::AwsServices> services_of(const std::string& ip_ranges) 
   return recorder::AwsServices::read(ip_ranges);
 }
 
+/// Null: there is none.
+base::Expected<std::unique_ptr<RecordDestination>> open_destination(
+    const std::optional<deliver::LogDestination>& destination, const deliver::FlowLog& flow_log,
+    const Asked& asked) {
+  if (!destination) return nullptr;
+  return RecordDestination::open(*destination, flow_log, asked.s3, asked.attaches_policy);
+}
+
 int run(const Asked& asked) {
-  if (auto checked = check_options(asked); !checked) return failed(checked.error(), kUsage);
+  const auto destination = destination_of(asked);
+  if (!destination) return failed(destination.error(), kUsage);
   const auto network = vpc::read_network(asked.description);
   if (!network) return failed(network.error());
   auto settings = settings_of(asked, *network);
@@ -225,38 +244,28 @@ int run(const Asked& asked) {
   if (!reader && interruption.has_cut_off()) return interrupted();
   if (!reader) return failed(reader.error());
 
-  std::unique_ptr<RecordDestination> destination;
-  if (!asked.destination.empty()) {
-    auto opened = RecordDestination::open(asked.destination, settings->flow_log, asked.s3,
-                                          asked.attaches_policy);
-    if (!opened) return failed(opened.error());
-    destination = std::move(*opened);
-  }
-  deliver::Publisher* publisher = destination ? &destination->publisher() : nullptr;
+  auto place = open_destination(*destination, settings->flow_log, asked);
+  if (!place) return failed(place.error());
+  const std::unique_ptr<RecordDestination>& opened = *place;
+  deliver::RecordWriter* writer = opened ? &opened->writer() : nullptr;
   std::optional<base::OutputForm> form;
   if (!asked.form.empty()) form = output_form(asked.form);
-  RecordOutput output(*network, settings->flow_log.log_format, publisher, form);
+  RecordOutput output(*network, settings->flow_log.log_format, writer, form);
   auto recorder = recorder::Recorder::make(*network, *policy, *services, *settings, output);
   if (!recorder) return failed(recorder.error());
 
   base::Expected<void> done = record_all(**reader, *recorder, output, interruption);
   auto written = output.finish();
   if (done && !written) done = std::move(written);
-  if (destination) {
-    auto delivered = destination->finish();
+  if (opened) {
+    auto delivered = opened->finish();
     if (done && !delivered) done = std::move(delivered);
   }
   output.print(std::cout);
   std::cout.flush();
   const recorder::Summary summary = recorder->summary();
   print_summary(name, asked.interface_id, summary, !output.has_failed(), (*reader)->interfaces());
-  if (destination) {
-    if (destination->undelivered() == 0) {
-      print_objects(asked.destination, summary.records, publisher->published());
-    } else {
-      destination->print_undelivered();
-    }
-  }
+  const bool is_delivered = !opened || opened->tell(summary.records);
   if (!done) return failed(done.error());
   if (summary.accounted() != summary.read) {
     return failed({name,
@@ -264,7 +273,8 @@ int run(const Asked& asked) {
                                summary.accounted()),
                    "this is a defect of weir: please report it"});
   }
-  return interruption.has_cut_off() ? interrupted() : kDone;
+  if (interruption.has_cut_off()) return interrupted();
+  return is_delivered ? kDone : kFailed;
 }
 
 }  // namespace
@@ -279,9 +289,22 @@ void add_record_command(Command& weir, int& exit_code) {
       ->required()
       ->type_name("PATH");
   command
-      ->add_option("--log-destination", asked->destination,
-                   "Folder for the objects, or s3://bucket/prefix")
-      ->type_name("FOLDER|URL");
+      ->add_option("--log-destination", asked->destination.log_destination,
+                   "Folder for the objects, s3://bucket/prefix, or an ARN")
+      ->type_name("FOLDER|URL|ARN");
+  command
+      ->add_option("--log-destination-type", asked->destination.log_destination_type,
+                   "s3, cloud-watch-logs or kinesis-data-firehose")
+      ->one_of({"s3", "cloud-watch-logs", "kinesis-data-firehose"})
+      ->type_name("TYPE");
+  command
+      ->add_option("--log-group-name", asked->destination.log_group_name,
+                   "Log group of CloudWatch Logs; made when there is traffic")
+      ->type_name("NAME");
+  command
+      ->add_option("--deliver-logs-permission-arn", asked->destination.deliver_logs_permission_arn,
+                   "Role that delivers to CloudWatch Logs or Data Firehose")
+      ->type_name("ARN");
   command->add_option("--interface", asked->interface_id, "The capture is this interface's own")
       ->type_name("eni-…");
   command->add_option("--traffic-type", asked->traffic_type, "ALL, ACCEPT or REJECT")

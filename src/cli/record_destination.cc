@@ -10,6 +10,9 @@
 
 #include "base/printable.h"
 #include "cli/options.h"
+#include "cli/record_summary.h"
+#include "deliver/event_writer.h"
+#include "deliver/publisher.h"
 #include "deliver/s3_destination.h"
 
 namespace weir::cli {
@@ -37,7 +40,7 @@ void note(const std::string& text) {
 }  // namespace
 
 RecordDestination::~RecordDestination() {
-  publisher_.reset();  // with what is open still
+  writer_.reset();  // with what is open still
   delivery_.reset();
   spool_.reset();
   std::error_code ignored;
@@ -45,24 +48,26 @@ RecordDestination::~RecordDestination() {
 }
 
 base::Expected<std::unique_ptr<RecordDestination>> RecordDestination::open(
-    const std::string& destination, const deliver::FlowLog& flow_log, const S3Asked& s3,
+    const deliver::LogDestination& destination, const deliver::FlowLog& flow_log, const S3Asked& s3,
     bool attaches_policy) {
-  std::unique_ptr<RecordDestination> out(new RecordDestination());
-  if (aws::is_s3_url(destination)) {
-    auto opened = out->open_bucket(destination, flow_log, s3, attaches_policy);
-    if (!opened) return tl::unexpected(opened.error());
-    return out;
+  std::unique_ptr<RecordDestination> out(new RecordDestination(destination.name));
+  base::Expected<void> opened;
+  if (destination.takes_events()) {
+    opened = out->open_events(destination, flow_log, s3.options);
+  } else if (destination.type == deliver::LogDestinationType::s3) {
+    opened = out->open_bucket(flow_log, s3, attaches_policy);
+  } else {
+    auto publisher = deliver::Publisher::open(destination.name, flow_log);
+    if (!publisher) return tl::unexpected(publisher.error());
+    out->writer_ = std::make_unique<deliver::Publisher>(std::move(*publisher));
   }
-  auto publisher = deliver::Publisher::open(destination, flow_log);
-  if (!publisher) return tl::unexpected(publisher.error());
-  out->publisher_.emplace(std::move(*publisher));
+  if (!opened) return tl::unexpected(opened.error());
   return out;
 }
 
-base::Expected<void> RecordDestination::open_bucket(const std::string& destination,
-                                                    const deliver::FlowLog& flow_log,
+base::Expected<void> RecordDestination::open_bucket(const deliver::FlowLog& flow_log,
                                                     const S3Asked& s3, bool attaches_policy) {
-  auto place = s3_place(destination, s3);
+  auto place = s3_place(name_, s3);
   if (!place) return tl::unexpected(place.error());
   const deliver::BucketNeeds needs{place->bucket,
                                    place->prefix,
@@ -71,12 +76,43 @@ base::Expected<void> RecordDestination::open_bucket(const std::string& destinati
                                    flow_log.hive_compatible_partitions,
                                    s3.delivery_principal};
   if (auto checked = deliver::check(needs); !checked) return checked;
-  auto session = open_session(s3);
+  auto session = open_session(s3.options);
   if (!session) return tl::unexpected(session.error());
   if (attaches_policy) {
     auto attached = deliver::attach_as_aws_does((*session)->s3(), *place, needs, note);
     if (!attached) return tl::unexpected(attached.error().error);
   }
+  if (auto opened = open_spool(); !opened) return opened;
+  auto publisher = deliver::Publisher::open(*spool_, flow_log);
+  if (!publisher) return tl::unexpected(publisher.error());
+  writer_ = std::make_unique<deliver::Publisher>(std::move(*publisher));
+  name_ = place->url();
+  const std::shared_ptr<aws::Session> shared = std::move(*session);
+  begin(std::make_unique<deliver::S3Destination>(std::shared_ptr<aws::S3>(shared, &shared->s3()),
+                                                 std::move(*place), std::nullopt, note));
+  return {};
+}
+
+base::Expected<void> RecordDestination::open_events(const deliver::LogDestination& destination,
+                                                    const deliver::FlowLog& flow_log,
+                                                    const aws::Options& options) {
+  auto session = open_session(options);
+  if (!session) return tl::unexpected(session.error());
+  auto events =
+      deliver::event_destination_of(std::move(*session), destination, flow_log.region, {});
+  if (!events) return tl::unexpected(events.error());
+  if (auto opened = open_spool(); !opened) return opened;
+  auto writer = deliver::EventWriter::open(*spool_, flow_log);
+  if (!writer) return tl::unexpected(writer.error());
+  writer_ = std::make_unique<deliver::EventWriter>(std::move(*writer));
+  events_ = events->get();
+  is_of_events_ = true;
+  name_ = events_->name();
+  begin(std::move(*events));
+  return {};
+}
+
+base::Expected<void> RecordDestination::open_spool() {
   auto folder = make_temporary_folder();
   if (!folder) return tl::unexpected(folder.error());
   folder_ = std::move(*folder);
@@ -85,30 +121,31 @@ base::Expected<void> RecordDestination::open_bucket(const std::string& destinati
   auto spool = deliver::Spool::open(folder_ / kSpool, kNoLimits, [](const std::string&) {});
   if (!spool) return tl::unexpected(spool.error());
   spool_.emplace(std::move(*spool));
-  auto publisher = deliver::Publisher::open(*spool_, flow_log);
-  if (!publisher) return tl::unexpected(publisher.error());
-  publisher_.emplace(std::move(*publisher));
-  url_ = place->url();
-  const std::shared_ptr<aws::Session> shared = std::move(*session);
-  auto bucket = std::make_unique<deliver::S3Destination>(
-      std::shared_ptr<aws::S3>(shared, &shared->s3()), std::move(*place), std::nullopt, note);
-  delivery_ = std::make_unique<deliver::Delivery>(
-      *spool_, std::move(bucket), deliver::DeliveryPauses(), [](const std::string&) {});
   return {};
+}
+
+void RecordDestination::begin(std::unique_ptr<deliver::Destination> destination) {
+  delivery_ = std::make_unique<deliver::Delivery>(
+      *spool_, std::move(destination), deliver::DeliveryPauses(), [](const std::string&) {});
 }
 
 base::Expected<void> RecordDestination::finish() {
   if (!delivery_) return {};
   constexpr std::chrono::hours kAsLongAsItTakes{24 * 365};
   const bool is_delivered = delivery_->drain(kAsLongAsItTakes);
-  const auto error = delivery_->last_error();
+  const auto why = delivery_->last_error();
+  if (events_ != nullptr) tally_ = events_->tally();
+  events_ = nullptr;
   delivery_.reset();
   if (is_delivered) return {};
   keep_undelivered();
-  return tl::unexpected(error ? error->error : base::Error{url_, "could not be delivered to", ""});
+  if (!why) return base::fail(name_, "could not be delivered to");
+  base::Error error = why->error;
+  error.what = std::string(to_string(why->kind)) + ": " + error.what;
+  return tl::unexpected(std::move(error));
 }
 
-/// As they are to lie in the bucket, for `aws s3 cp`.
+/// As they are to lie in the bucket, for `aws s3 cp`; events as `weir query` reads them.
 void RecordDestination::keep_undelivered() {
   while (const auto segment = spool_->take([](std::uint64_t) { return true; })) {
     ++undelivered_;
@@ -118,12 +155,30 @@ void RecordDestination::keep_undelivered() {
   }
 }
 
-void RecordDestination::print_undelivered() const {
+bool RecordDestination::tell(std::uint64_t made) {
+  return is_of_events_ ? tell_events(made) : tell_objects(made);
+}
+
+bool RecordDestination::tell_objects(std::uint64_t made) {
+  if (undelivered_ == 0) {
+    print_objects(name_, made, writer_->take_published());
+    return true;
+  }
   fmt::print(stderr,
              "weir: {} could not be delivered and {} kept: `aws s3 cp --recursive --acl "
              "bucket-owner-full-control {} {}` delivers what is there\n",
-             count_of(undelivered(), "object"), undelivered() == 1 ? "is" : "are", folder_.string(),
-             url_);
+             count_of(undelivered_, "object"), undelivered_ == 1 ? "is" : "are", folder_.string(),
+             name_);
+  return false;
+}
+
+bool RecordDestination::tell_events(std::uint64_t made) {
+  print_events(name_, made, writer_->take_published(), tally_);
+  if (undelivered_ != 0) {
+    fmt::print(stderr, "weir: the files that hold them are kept in {}: `weir query` reads them\n",
+               folder_.string());
+  }
+  return undelivered_ == 0 && tally_.refused() == 0;
 }
 
 }  // namespace weir::cli

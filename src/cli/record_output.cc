@@ -49,8 +49,8 @@ explain::Finding finding_of(const record::Record& record, const vpc::Network& ne
 }  // namespace
 
 RecordOutput::RecordOutput(const vpc::Network& network, const record::LogFormat& format,
-                           deliver::Publisher* publisher, std::optional<base::OutputForm> form)
-    : network_(network), format_(format), publisher_(publisher), form_(form) {
+                           deliver::RecordWriter* writer, std::optional<base::OutputForm> form)
+    : network_(network), format_(format), writer_(writer), form_(form) {
   for (const record::Field* field : format.fields()) {
     table_.columns.push_back(
         {std::string(field->name), field->type != record::ParquetType::string});
@@ -58,7 +58,7 @@ RecordOutput::RecordOutput(const vpc::Network& network, const record::LogFormat&
 }
 
 base::Expected<void> RecordOutput::add(const record::Record& record) {
-  if (publisher_ != nullptr && !has_failed_) keep(publisher_->add(record));
+  if (writer_ != nullptr && !has_failed_) keep(writer_->add(record));
   if (!form_) return {};
   if (table_.rows.size() >= kMaxRows) {
     ++left_out_;
@@ -78,12 +78,12 @@ base::Expected<void> RecordOutput::add(const record::Record& record) {
 }
 
 base::Expected<void> RecordOutput::completed(base::UnixSeconds time) {
-  if (publisher_ != nullptr && !has_failed_) keep(publisher_->publish_before(time));
+  if (writer_ != nullptr && !has_failed_) keep(writer_->publish_before(time));
   return {};
 }
 
 base::Expected<void> RecordOutput::finish() {
-  if (publisher_ != nullptr) keep(publisher_->finish());
+  if (writer_ != nullptr) keep(writer_->finish());
   return result_;
 }
 

@@ -1,4 +1,4 @@
-// Where `weir record` sends records: to objects, to the terminal, or both.
+// Where `weir record` sends records: to a destination, to the terminal, or both.
 #pragma once
 
 #include <atomic>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/table.h"
-#include "deliver/publisher.h"
+#include "deliver/record_writer.h"
 #include "recorder/recorder.h"
 #include "vpc/network.h"
 
@@ -19,10 +19,10 @@ namespace weir::cli {
 /// the summary can say how many are missing.
 class RecordOutput : public recorder::RecordSink {
  public:
-  /// All outlive the output. Without `publisher` no object is written, without `form` nothing
+  /// All outlive the output. Without `writer` no record is written, without `form` nothing
   /// printed.
   RecordOutput(const vpc::Network& network, const record::LogFormat& format,
-               deliver::Publisher* publisher, std::optional<base::OutputForm> form);
+               deliver::RecordWriter* writer, std::optional<base::OutputForm> form);
 
   base::Expected<void> add(const record::Record& record) override;
   base::Expected<void> completed(base::UnixSeconds time) override;
@@ -42,7 +42,7 @@ class RecordOutput : public recorder::RecordSink {
 
   const vpc::Network& network_;
   const record::LogFormat& format_;
-  deliver::Publisher* publisher_;
+  deliver::RecordWriter* writer_;
   std::optional<base::OutputForm> form_;
   base::Table table_;
   std::vector<std::string> refusals_;

@@ -103,4 +103,26 @@ void print_objects(const std::string& destination, std::uint64_t made,
   if (objects.size() > kListed) fmt::print(stderr, "  and {} more\n", objects.size() - kListed);
 }
 
+void print_events(const std::string& destination, std::uint64_t made,
+                  std::span<const deliver::PublishedObject> segments,
+                  const deliver::EventTally& tally) {
+  const std::uint64_t written = records_in(segments);
+  fmt::print(stderr, "{} in {}\n", count_of(tally.taken, "record"), destination);
+  if (written != made) fmt::print(stderr, "{} not written\n", count_of(made - written, "record"));
+  const std::initializer_list<std::pair<std::uint64_t, const char*>> lacking = {
+      {tally.too_old, "refused for ever: older than 14 days or the log group's retention"},
+      {tally.too_new, "refused for ever: more than two hours ahead of the service's clock"},
+      {tally.too_large, "larger than the service takes"},
+      {written - tally.taken - tally.refused(), "not delivered"},
+  };
+  for (const auto& [count, why] : lacking) {
+    if (count != 0) fmt::print(stderr, "weir: {} {}\n", count_of(count, "record"), why);
+  }
+  if (tally.maybe_twice != 0) {
+    fmt::print(stderr,
+               "weir: note: {} may be there twice: a call was made again that got no answer\n",
+               count_of(tally.maybe_twice, "record"));
+  }
+}
+
 }  // namespace weir::cli

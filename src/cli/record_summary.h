@@ -6,7 +6,8 @@
 #include <string>
 
 #include "capture/reader.h"
-#include "deliver/publisher.h"
+#include "deliver/event_destination.h"
+#include "deliver/record_writer.h"
 #include "recorder/recorder.h"
 
 namespace weir::cli {
@@ -20,5 +21,10 @@ void print_summary(const std::string& capture, const std::string& interface_id,
 /// The first objects by name, and how many of the records that were `made` are in none.
 void print_objects(const std::string& destination, std::uint64_t made,
                    std::span<const deliver::PublishedObject> objects);
+
+/// What became of events, by how they were settled.
+void print_events(const std::string& destination, std::uint64_t made,
+                  std::span<const deliver::PublishedObject> segments,
+                  const deliver::EventTally& tally);
 
 }  // namespace weir::cli

@@ -7,7 +7,7 @@ namespace weir::cli {
 void add_s3_options(Command& command, S3Asked& asked) {
   command
       .add_option("--endpoint-url", asked.options.endpoint_url,
-                  "S3's endpoint, where it is not AWS's; or AWS_ENDPOINT_URL")
+                  "The service's endpoint, where it is not AWS's; or AWS_ENDPOINT_URL")
       ->type_name("URL");
   command.add_option("--profile", asked.options.profile, "Profile of ~/.aws; or AWS_PROFILE")
       ->type_name("NAME");
@@ -27,9 +27,9 @@ void keep_secrets() {
   static_cast<void>(::prctl(PR_SET_DUMPABLE, 0));
 }
 
-base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked) {
+base::Expected<std::unique_ptr<aws::Session>> open_session(const aws::Options& options) {
   keep_secrets();
-  return aws::Session::open(asked.options, aws::Environment::of_process(), nullptr);
+  return aws::Session::open(options, aws::Environment::of_process(), nullptr);
 }
 
 base::Expected<deliver::S3Place> s3_place(const std::string& url, const S3Asked& asked) {

@@ -1,4 +1,4 @@
-// The options of commands that speak to S3, and the session that they make.
+// The options of commands that speak to AWS's services, and the session that they make.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ void add_principal_option(Command& command, S3Asked& asked);
 void keep_secrets();
 
 /// Opens a session; secrets stay out of core dumps from here on.
-base::Expected<std::unique_ptr<aws::Session>> open_session(const S3Asked& asked);
+base::Expected<std::unique_ptr<aws::Session>> open_session(const aws::Options& options);
 
 /// The bucket and the prefix without slashes at its ends. Error: no such URL.
 base::Expected<deliver::S3Place> s3_place(const std::string& url, const S3Asked& asked);

@@ -60,4 +60,10 @@ void Coverage::remove(const Coverage& other) {
   }
 }
 
+void add_window(Coverage& coverage, std::string_view interface_id, base::UnixSeconds end,
+                std::chrono::seconds length) {
+  const base::UnixSeconds start = base::aligned(end, length);
+  coverage.add(interface_id, start, start + length);
+}
+
 }  // namespace weir::deliver

@@ -2,6 +2,7 @@
 // lost.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -32,5 +33,9 @@ class Coverage {
  private:
   std::map<std::string, Spans, std::less<>> interfaces_;  ///< none of them without a span
 };
+
+/// Adds the window of an interface in which a record lies that ends then: it lies in one.
+void add_window(Coverage& coverage, std::string_view interface_id, base::UnixSeconds end,
+                std::chrono::seconds length);
 
 }  // namespace weir::deliver

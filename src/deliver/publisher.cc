@@ -28,12 +28,10 @@ struct Publisher::State {
     return open.emplace(slot, Open{std::move(*fresh), {}}).first;
   }
 
-  /// A record lies in one window.
   void cover(Coverage& coverage, const record::Record& record) const {
     if (spool == nullptr) return;
-    const auto length = flow_log.max_aggregation_interval;
-    const base::UnixSeconds start = base::aligned(record.end, length);
-    coverage.add(record.interface->interface_id, start, start + length);
+    add_window(coverage, record.interface->interface_id, record.end,
+               flow_log.max_aggregation_interval);
   }
 
   base::Expected<void> add(const record::Record& record, base::UnixSeconds slot) {

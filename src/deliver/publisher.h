@@ -10,16 +10,9 @@
 #include "base/time.h"
 #include "deliver/flow_log.h"
 #include "deliver/object.h"
-#include "record/record.h"
+#include "deliver/record_writer.h"
 
 namespace weir::deliver {
-
-/// A finished object: whole, synced, under its final name or in the spool.
-struct PublishedObject {
-  std::string key;  ///< "AWSLogs/…/….log.gz", below the destination
-  std::uint64_t records = 0;
-  std::uint64_t bytes = 0;  ///< as stored
-};
 
 class Spool;
 
@@ -27,9 +20,9 @@ class Spool;
 /// the name that its content decides, so that a reader never sees half an object, and the same
 /// records make the same bytes under the same name.
 ///
-/// Not for several threads at once. Destroying a publisher without `finish` leaves nothing of the
+/// Destroying a publisher without `finish` leaves nothing of the
 /// objects that are still open.
-class Publisher {
+class Publisher : public RecordWriter {
  public:
   /// Errors: settings that AWS would refuse; the folder cannot be made.
   static base::Expected<Publisher> open(const std::string& folder, FlowLog flow_log,
@@ -42,22 +35,18 @@ class Publisher {
 
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
-  ~Publisher();
+  ~Publisher() override;
 
-  /// Adds one record to the slot of its `end`. The record's texts are needed during the call only.
-  /// After an error what could be written of the object is gone (a spool then knows what was lost);
-  /// others may be added to.
-  base::Expected<void> add(const record::Record& record);
+  /// Adds one record to the slot of its `end`.
+  base::Expected<void> add(const record::Record& record) override;
   /// Publishes every open slot that ends at or before `time`. A record added later for such a slot
   /// goes into a further object of that slot.
-  base::Expected<void> publish_before(base::UnixSeconds time);
-  /// Publishes what is left, as much of it as can be: the first error comes back, what could be
-  /// published is whole.
-  base::Expected<void> finish();
+  base::Expected<void> publish_before(base::UnixSeconds time) override;
+  base::Expected<void> finish() override;
 
   [[nodiscard]] const std::vector<PublishedObject>& published() const;
   /// The same, and forgets them.
-  std::vector<PublishedObject> take_published();
+  std::vector<PublishedObject> take_published() override;
 
  private:
   struct State;

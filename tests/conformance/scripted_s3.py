@@ -14,11 +14,11 @@ import botocore.credentials
 KEY, SECRET = "AKIDSCRIPTED", "scripted/SECRET+key"
 
 
-def is_signed_well(handler, body):
+def is_signed_well(handler, body, keys=None, signing=botocore.auth.S3SigV4Auth):
     """The signature that botocore makes of what arrived, compared with the one that came along."""
     algorithm, _, rest = handler.headers["Authorization"].partition(" ")
     parts = dict(each.strip().split("=", 1) for each in rest.split(","))
-    _, _, region, service, _ = parts["Credential"].split("/")
+    key, _, region, service, _ = parts["Credential"].split("/")
     signed = parts["SignedHeaders"].split(";")
     path, _, query = handler.path.partition("?")
     # Decoded and encoded again, as a server does that knows keys only.
@@ -28,7 +28,8 @@ def is_signed_well(handler, body):
         params=dict(urllib.parse.parse_qsl(query, keep_blank_values=True)),
         headers={name: handler.headers[name] for name in signed})
     request.context["timestamp"] = handler.headers["x-amz-date"]
-    signer = botocore.auth.S3SigV4Auth(botocore.credentials.Credentials(KEY, SECRET), service, region)
+    secret = (keys or {KEY: SECRET}).get(key, "nobody's")
+    signer = signing(botocore.credentials.Credentials(key, secret), service, region)
     canonical = signer.canonical_request(request)
     expected = signer.signature(signer.string_to_sign(request, canonical), request)
     return algorithm == "AWS4-HMAC-SHA256" and parts["Signature"] == expected

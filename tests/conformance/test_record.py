@@ -295,7 +295,7 @@ def test_a_second_signal_ends_it_at_once(program, tmp_path):
     (["--region", ""], "--region: is empty"),
     (["--log-destination", "s3://ab"], "names no bucket"),
     (["--log-destination", "s3://bucket/AWSLogs"], "is reserved"),
-    (["--log-destination", "arn:aws:logs:eu-west-1:1:log-group:x"], "names no bucket"),
+    (["--log-destination", "arn:aws:sns:eu-west-1:1:topic"], "names no bucket"),
     (["--region", "a/b"], "is no region"),
     (["--frobnicate"], "frobnicate")])
 def test_usage_errors_end_with_2(weir, tmp_path, options, message):

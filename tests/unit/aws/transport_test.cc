@@ -140,16 +140,26 @@ TEST(Transport, UploadsABodyAndAsksForNo100Continue) {
   EXPECT_EQ(text.size() - text.find("\r\n\r\n") - 4, body.size());
 }
 
+TEST(Transport, AnAnswerThatEndsWithinItsHeadersIsNone) {
+  Server server({"HTTP/1.1 200 OK\r\nContent-Le Connection: close"});
+  CurlTransport transport({});
+  const auto response = transport.send(server.request());
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::unreachable);
+  EXPECT_TRUE(response.error().may_be_done);
+}
+
 TEST(Transport, AConnectionThatWasClosedMeanwhileIsReplaced) {
-  Server server({kHello, "", kHello});
+  Server server({kHello, kHello, "", kHello});
   CurlTransport transport({});
   ASSERT_TRUE(transport.send(server.request()));
   Request put = server.request("PUT");
   put.body = bytes_of("body");
-  ASSERT_TRUE(transport.send(put));
-  EXPECT_THAT(server.requests(), SizeIs(3));
+  EXPECT_FALSE(transport.send(put).value().may_be_repeated);
+  EXPECT_TRUE(transport.send(put).value().may_be_repeated) << "what was lost is the answer";
+  EXPECT_THAT(server.requests(), SizeIs(4));
   EXPECT_EQ(server.connections(), 2);
-  EXPECT_THAT(server.requests()[2], HasSubstr("\r\n\r\nbody"));
+  EXPECT_THAT(server.requests()[3], HasSubstr("\r\n\r\nbody"));
 }
 
 TEST(Transport, HalfAnAnswerIsNoAnswer) {

@@ -1,0 +1,102 @@
+#include "deliver/event_destination.h"
+
+#include <atomic>
+#include <utility>
+
+#include "deliver/firehose_destination.h"
+#include "deliver/logs_destination.h"
+
+namespace weir::deliver {
+namespace {
+
+/// What is wrong with one call, other calls need not have.
+Undelivered undelivered_events(aws::Failure failure) {
+  constexpr int kBadRequest = 400;
+  const bool is_bad = failure.kind == aws::Failure::Kind::refused && failure.status == kBadRequest;
+  Undelivered out = undelivered(std::move(failure));
+  out.is_of_segment = is_bad && out.kind == DeliverLogsError::unknown_error;
+  return out;
+}
+
+}  // namespace
+
+EventTally& EventTally::operator+=(const EventTally& other) {
+  taken += other.taken;
+  too_old += other.too_old;
+  too_new += other.too_new;
+  too_large += other.too_large;
+  maybe_twice += other.maybe_twice;
+  return *this;
+}
+
+base::Expected<EventDestination::Rest> EventDestination::rest_of(const Segment& segment) {
+  auto begun = begun_.extract(segment.sequence);
+  if (!begun.empty() && begun.mapped().key == segment.key) return std::move(begun.mapped().rest);
+  auto events = read_events(segment.file, segment.bytes);
+  if (!events) return tl::unexpected(events.error());
+  return Rest{std::move(*events), 0};
+}
+
+Delivered EventDestination::deliver(const Segment& segment) {
+  auto rest = rest_of(segment);
+  if (!rest) {
+    return tl::unexpected(Undelivered{DeliverLogsError::unknown_error, true, rest.error()});
+  }
+  EventTally tally;
+  aws::Result<void> sent;
+  for (aws::Backoff waits = backoff(); sent && !rest->events.empty();) {
+    sent = send_some(*rest, waits, tally);
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    tally_ += tally;
+  }
+  if (sent) return {};
+  if (rest->events.size() != segment.records || rest->maybe_taken != 0) {
+    begun_[segment.sequence] = {segment.key, std::move(*rest)};
+  }
+  return tl::unexpected(undelivered_events(std::move(sent.error())));
+}
+
+void EventDestination::cancel() {
+  if (cancel_) cancel_();
+}
+
+EventTally EventDestination::tally() const {
+  const std::scoped_lock lock(mutex_);
+  return tally_;
+}
+
+base::Expected<std::unique_ptr<EventDestination>> event_destination_of(
+    std::shared_ptr<aws::Session> session, const LogDestination& destination,
+    const std::string& region, std::function<void()> cancel) {
+  const std::string& there = destination.region.empty() ? region : destination.region;
+  if (destination.type == LogDestinationType::cloud_watch_logs) {
+    auto logs = session->logs(there, destination.role_arn);
+    if (!logs) return tl::unexpected(logs.error());
+    return std::make_unique<LogsDestination>(std::shared_ptr<aws::Logs>(std::move(session), *logs),
+                                             destination.name, std::move(cancel));
+  }
+  auto firehose = session->firehose(there, destination.role_arn);
+  if (!firehose) return tl::unexpected(firehose.error());
+  return std::make_unique<FirehoseDestination>(
+      std::shared_ptr<aws::Firehose>(std::move(session), *firehose), destination.name,
+      std::move(cancel));
+}
+
+base::Expected<std::unique_ptr<EventDestination>> open_event_destination(
+    aws::Options options, const LogDestination& destination, const std::string& region) {
+  struct Connection {
+    std::atomic<bool> is_cancelled = false;
+    std::unique_ptr<aws::Session> session;
+  };
+  auto connection = std::make_shared<Connection>();
+  auto session = aws::Session::open(std::move(options), aws::Environment::of_process(),
+                                    &connection->is_cancelled);
+  if (!session) return tl::unexpected(session.error());
+  connection->session = std::move(*session);
+  return event_destination_of({connection, connection->session.get()}, destination, region,
+                              [connection] { connection->is_cancelled = true; });
+}
+
+}  // namespace weir::deliver
