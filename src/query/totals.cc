@@ -128,7 +128,7 @@ void Totals::find_rows(std::size_t rows) {
 }
 
 /// Where a row of the same hash is. In loops of their own, so that a processor waits for many of
-/// them at once: it may drop what it is merely told to prefetch if that needs a page table too.
+/// them at once; prefetching the same gained nothing when it was measured.
 void Totals::look_up(std::size_t rows) {
   const std::size_t mask = slots_.size() - 1;
   std::array<std::uint32_t, kBatch> hashes;

@@ -44,7 +44,9 @@ TEST(Coverage, WhatIsTakenAwayWholeLeavesNoInterface) {
 TEST(Coverage, AddingAndRemovingIsWhatItIsSecondBySecond) {
   constexpr int kSeconds = 40;
   std::minstd_rand random(7);
-  const auto below = [&](int limit) { return static_cast<int>(random() % unsigned(limit)); };
+  const auto below = [&](int limit) {
+    return static_cast<int>(random() % static_cast<unsigned>(limit));
+  };
   for (int round = 0; round < 300; ++round) {
     Coverage coverage;
     std::set<int> expected;
