@@ -1,11 +1,14 @@
-# weir_station(NAME KNOWS station… LINKS library… SOURCES file…)
+# weir_station(NAME [COLD] KNOWS station… LINKS library… SOURCES file…)
 #
 # One folder of src/ as one static library. Every station has an include root of its own that holds
 # nothing but a link to its folder, so that `#include "flow/table.h"` compiles only in a target that
 # links to flow: the layering of ARCHITECTURE.md is kept by the compiler (tests/layering/ checks
 # that it is). A station knows only stations that are defined before it.
+#
+# COLD: nothing there is done for each packet or line, so that a tree for sanitizers takes longer to
+# optimise it than to run it.
 function(weir_station name)
-  cmake_parse_arguments(ARG "" "" "KNOWS;LINKS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "KNOWS;LINKS;SOURCES" ${ARGN})
   weir_known_stations("station ${name}" known ${ARG_KNOWS})
   foreach(library IN LISTS ARG_LINKS)
     if(library MATCHES "^weir_")
@@ -19,6 +22,9 @@ function(weir_station name)
     add_library(weir_${name} STATIC ${ARG_SOURCES})
     set(scope PUBLIC)
     target_link_libraries(weir_${name} PRIVATE weir_options)
+    if(ARG_COLD AND WEIR_SANITIZE)
+      target_compile_options(weir_${name} PRIVATE -O0)
+    endif()
   else()
     add_library(weir_${name} INTERFACE)
     set(scope INTERFACE)
