@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "query/parse_tree.h"
+
 namespace weir::query {
 namespace {
 
@@ -14,11 +16,6 @@ using Json = nlohmann::json;
 const std::set<std::string> kTableFunctions = {
     "generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest",
 };
-
-std::string text_of(const Json& node, const char* key) {
-  const auto found = node.find(key);
-  return found != node.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 /// Names that the statement gives to tables of its own with WITH.
 void collect_own_tables(const Json& node, std::set<std::string>& names) {
@@ -64,10 +61,9 @@ std::optional<std::string> refused(const Json& node, const std::set<std::string>
 
 base::Expected<void> check_only_reads(const Duck& duck, const std::string& sql,
                                       const std::set<std::string>& tables) {
-  auto result = duck.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
-  if (!result) return tl::unexpected(result.error());
-  const Json tree = Json::parse(result->text(0, 0), nullptr, false);
-  if (!tree.is_object()) return base::fail("SQL", "the query is not understood");
+  const auto parsed = parse_tree(duck, sql);
+  if (!parsed) return tl::unexpected(parsed.error());
+  const Json& tree = *parsed;
   if (tree.value("error", true)) {
     if (text_of(tree, "error_type") == "not implemented") {
       const bool is_pivot = small_letters(sql).find("pivot") != std::string::npos;

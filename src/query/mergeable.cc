@@ -6,6 +6,8 @@
 #include <set>
 #include <string_view>
 
+#include "query/parse_tree.h"
+
 namespace weir::query {
 namespace {
 
@@ -55,18 +57,6 @@ const std::set<std::string_view> kScalars = {"%",
                                              "~~",
                                              "!~~"};
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
-
-std::string text_of(const Json& node, const char* key) {
-  const auto found = node.find(key);
-  return found != node.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// A part of a node; null if it has none.
 const Json& part_of(const Json& node, const char* key) {
   static const Json kNull;
@@ -90,7 +80,7 @@ bool is_count(const std::string& function, const Json& arguments) {
 class Uses {
  public:
   Uses(const std::vector<Column>& columns, const std::string& table)
-      : columns_(columns), table_(lower(table)) {}
+      : columns_(columns), table_(small_letters(table)) {}
 
   /// False: something is not understood, or would see how many rows there are.
   bool add(const Json& node) {
@@ -137,7 +127,7 @@ class Uses {
   static std::string name_of(const Json& reference) {
     const auto names = reference.find("column_names");
     if (names == reference.end() || !names->is_array() || names->empty()) return {};
-    return lower(names->back().get<std::string>());
+    return small_letters(names->back().get<std::string>());
   }
 
   /// The table's name stands for the whole row.
@@ -147,7 +137,7 @@ class Uses {
   }
 
   bool add_function(const Json& node) {
-    const std::string name = lower(text_of(node, "function_name"));
+    const std::string name = small_letters(text_of(node, "function_name"));
     const bool is_distinct = node.value("distinct", true);
     const Json& children = part_of(node, "children");
     const bool is_plain = !is_distinct && part_of(part_of(node, "order_bys"), "orders").empty();
@@ -172,7 +162,7 @@ class Uses {
 
   [[nodiscard]] const Column* find(const std::string& name) const {
     const auto found = std::find_if(columns_.begin(), columns_.end(), [&](const Column& column) {
-      return lower(column.name) == name;
+      return small_letters(column.name) == name;
     });
     return found == columns_.end() || !is_of_line(found->source) ? nullptr : &*found;
   }
@@ -198,7 +188,7 @@ bool is_plain_select(const Json& node) {
   if (text_of(node, "type") != "SELECT_NODE" || !node.contains("from_table")) return false;
   const Json& from = node["from_table"];
   const bool is_of_logs = text_of(from, "type") == "BASE_TABLE" &&
-                          lower(text_of(from, "table_name")) == "flow_logs" &&
+                          small_letters(text_of(from, "table_name")) == "flow_logs" &&
                           text_of(from, "schema_name").empty() && part_of(from, "sample").empty() &&
                           part_of(from, "column_name_alias").empty();
   return is_of_logs && part_of(node, "sample").empty() && part_of(node, "qualify").empty() &&
@@ -211,7 +201,7 @@ void count_by_summing(Json& node) {
   if (!node.is_structured()) return;
   for (Json& part : node) count_by_summing(part);
   if (!node.is_object() || text_of(node, "class") != "FUNCTION" || node.value("distinct", true) ||
-      !is_count(lower(text_of(node, "function_name")), part_of(node, "children"))) {
+      !is_count(small_letters(text_of(node, "function_name")), part_of(node, "children"))) {
     return;
   }
   Json function = node;
@@ -265,19 +255,15 @@ std::optional<std::string> counting(const Duck& duck, const std::string& sql, Js
     if (text_of(list[i], "alias").empty()) list[i]["alias"] = original.column_name(i);
   }
   for (const char* part : {"select_list", "having", "modifiers"}) count_by_summing(node[part]);
-  auto back = duck.run("SELECT json_deserialize_sql(" + sql_text(tree.dump()) + ")");
-  if (!back || back->rows() != 1) return std::nullopt;
-  return back->text(0, 0);
+  return sql_of(duck, tree);
 }
 
 }  // namespace
 
 Mergeable mergeable(const Duck& duck, const std::string& sql, const std::vector<Column>& columns) {
-  auto result = duck.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
-  if (!result || result->rows() != 1) return {};
-  const Json tree = Json::parse(result->text(0, 0), nullptr, false);
-  if (!tree.is_object() || tree.value("error", true) || tree["statements"].size() != 1) return {};
-  const Json& node = part_of(tree["statements"][0], "node");
+  const auto tree = parse_one(duck, sql);
+  if (!tree) return {};
+  const Json& node = part_of((*tree)["statements"][0], "node");
   if (!is_plain_select(node)) return {};
   Uses uses(columns, text_of(node["from_table"], "alias"));
   for (const char* part : {"select_list", "where_clause", "group_expressions", "having"}) {
@@ -288,7 +274,7 @@ Mergeable mergeable(const Duck& duck, const std::string& sql, const std::vector<
   }
   Mergeable out{uses.merges(), std::nullopt};
   if (!uses.counts() || out.columns.empty()) return out;
-  out.counting = counting(duck, sql, tree);
+  out.counting = counting(duck, sql, *tree);
   if (!out.counting) return {};
   return out;
 }

@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 
+#include "query/parse_tree.h"
 #include "record/catalogue.h"
 
 namespace weir::query {
@@ -22,11 +23,6 @@ constexpr std::string_view kSlots = "weir_slots";
 
 const std::set<std::string> kKeyColumns = {"log_account", "log_region", "log_date", "log_hour"};
 const std::set<std::string> kTimeColumns = {"end", "end_time", "start", "start_time"};
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 /// A scan of flow logs in a plan.
 struct PlannedScan {
@@ -183,8 +179,8 @@ class Pruner {
     std::set<std::size_t> all;
     for (std::size_t i = 0; i < objects_.size(); ++i) all.insert(i);
     if (!filter) return all;
-    const auto tree =
-        parse("SELECT number FROM " + std::string(kObjects) + " WHERE " + with_end_quoted(*filter));
+    const auto tree = parse_one(duck_, "SELECT number FROM " + std::string(kObjects) + " WHERE " +
+                                           with_end_quoted(*filter));
     if (!tree) return all;
     std::vector<Json> parts;
     split_and((*tree)["statements"][0]["node"]["where_clause"], parts);
@@ -206,12 +202,12 @@ class Pruner {
  private:
   /// Keeps those for which the condition holds.
   void keep(std::set<std::size_t>& needed, const Json& condition, std::string_view table) const {
-    auto tree = parse("SELECT number FROM " + std::string(table) + " WHERE true");
+    auto tree = parse_one(duck_, "SELECT number FROM " + std::string(table) + " WHERE true");
     if (!tree) return;
     (*tree)["statements"][0]["node"]["where_clause"] = condition;
-    auto back = duck_.run("SELECT json_deserialize_sql(" + sql_text(tree->dump()) + ")");
-    if (!back) return;
-    auto numbers = duck_.run(back->text(0, 0));
+    const auto chosen = sql_of(duck_, *tree);
+    if (!chosen) return;
+    auto numbers = duck_.run(*chosen);
     if (!numbers) return;
     std::set<std::size_t> kept;
     for (idx_t i = 0; i < numbers->rows(); ++i) {
@@ -223,17 +219,6 @@ class Pruner {
                    [&](std::size_t number) { return !objects_[number].key.slot; });
     }
     needed = std::move(kept);
-  }
-
-  [[nodiscard]] std::optional<Json> parse(const std::string& sql) const {
-    auto result = duck_.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
-    if (!result || result->rows() != 1) return std::nullopt;
-    Json tree = Json::parse(result->text(0, 0), nullptr, false);
-    if (!tree.is_object() || tree.value("error", true) || !tree.contains("statements") ||
-        tree["statements"].size() != 1) {
-      return std::nullopt;
-    }
-    return tree;
   }
 
   const Duck& duck_;
