@@ -296,7 +296,11 @@ base::Expected<LineReader::Columns> LineReader::columns_at_front(std::unique_ptr
   Problems told_later;
   auto reader = open(std::move(input), "", without_header, told_later, kFrontBytes);
   if (!reader) return tl::unexpected(reader.error());
-  return (*reader)->columns();
+  const State& state = *(*reader)->state_;
+  if (!state.is_at_end && state.rest().find('\n') == std::string_view::npos) {
+    return base::fail("", "has a longer line at its front than was read of it");
+  }
+  return state.columns;
 }
 
 base::Expected<std::unique_ptr<LineReader>> LineReader::open(std::unique_ptr<base::Input> input,

@@ -20,6 +20,8 @@ std::string quoted(const std::string& text, char quote) {
   return out + quote;
 }
 
+constexpr std::string_view kAt = ", at '";
+
 /// "LINE 2: SELECT foo, bar" over a line with a caret gives ", at 'foo' in line 2".
 std::string place_of(std::string_view context) {
   constexpr std::string_view kLine = "LINE ";
@@ -35,7 +37,7 @@ std::string place_of(std::string_view context) {
   if (begin <= colon || begin >= line.size()) return {};
   const std::string_view rest = line.substr(begin);
   const std::size_t word = std::max<std::size_t>(rest.find_first_of(" ,()"), 1);
-  return ", at '" + std::string(rest.substr(0, word)) + "' in line " +
+  return std::string(kAt) + std::string(rest.substr(0, word)) + "' in line " +
          std::string(context.substr(kLine.size(), colon - kLine.size()));
 }
 
@@ -70,6 +72,11 @@ base::Error told_by_duck(const char* reason) {
   if (context != std::string_view::npos) what += place_of(text.substr(context + 2));
   return {"SQL", std::move(what),
           first == message.size() ? "" : on_one_line(message.substr(first + 1))};
+}
+
+base::Error without_place(base::Error told) {
+  told.what.resize(std::min(told.what.rfind(kAt), told.what.size()));
+  return told;
 }
 
 std::string small_letters(std::string name) {

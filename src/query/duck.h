@@ -70,6 +70,9 @@ class Prepared {
 /// unless that is for somebody who may change settings. `reason` may be null.
 base::Error told_by_duck(const char* reason);
 
+/// The same without the place in the SQL, which is not the user's own.
+base::Error without_place(base::Error told);
+
 /// As SQL compares names.
 std::string small_letters(std::string name);
 

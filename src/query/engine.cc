@@ -16,6 +16,7 @@
 #include "query/gate.h"
 #include "query/mergeable.h"
 #include "query/parquet_table.h"
+#include "query/parse_tree.h"
 #include "query/pushdown.h"
 #include "query/result.h"
 #include "query/scan.h"
@@ -171,8 +172,8 @@ base::Expected<std::string> Engine::State::plan(const std::string& sql,
   auto present = look_at_formats(pushed->objects);
   if (!present) return tl::unexpected(present.error());
   add_fields(found, *present);
-  // DESCRIBE, or DESC, is to name what SELECT * has.
-  if (pushed->scans_nothing && small_letters(sql).find("desc") != std::string::npos) {
+  const auto tree = pushed->scans_nothing ? parse_one(*duck, sql) : std::nullopt;
+  if (tree && has_type(*tree, "SHOW_REF")) {  // DESCRIBE is to name what SELECT * has
     for_fields_behind_the_front([&](const std::vector<std::string>& fields) {
       add_fields(fields, *present);
       return true;
@@ -323,6 +324,7 @@ base::Expected<void> Engine::State::run(
     scan.new_fields.reset();
     auto done = ask(*planned);
     if (done) return done;
+    if (*planned != sql) done = tl::unexpected(without_place(done.error()));
     if (scan.new_fields && has_rows) {
       std::string names = fmt::format("{}", fmt::join(scan.new_fields->names, ", "));
       std::replace(names.begin(), names.end(), '-', '_');

@@ -111,6 +111,7 @@ class Uses {
   /// Nothing, if a sum is of what is used otherwise too, and so cannot be made early.
   [[nodiscard]] std::map<std::string, Merge> merges() const {
     std::map<std::string, Merge> out;
+    if (counts_ && plain_.contains(kRowsColumn)) return {};  // a name of the query's own
     if (counts_) out.emplace(kRowsColumn, Merge::sum);
     for (const auto& [name, merges] : merged_) {
       const bool is_only_merged = !plain_.contains(name) && merges.size() == 1;
@@ -244,10 +245,18 @@ void count_by_summing(Json& node) {
           {"try_cast", false}};
 }
 
+/// Does DuckDB read its own text of the query as the same query? 1e-3 it writes as 0.001, which is
+/// of another type.
+bool survives_text(const Duck& duck, const Json& tree) {
+  const auto text = sql_of(duck, tree);
+  auto again = text ? parse_one(duck, *text) : std::nullopt;
+  return again && without_places(std::move(*again)) == without_places(tree);
+}
+
 /// The query with sums for counts, under the same names.
 std::optional<std::string> counting(const Duck& duck, const std::string& sql, Json tree) {
   Prepared original;
-  if (!original.prepare(duck, sql)) return std::nullopt;
+  if (!original.prepare(duck, sql) || !survives_text(duck, tree)) return std::nullopt;
   Json& node = tree["statements"][0]["node"];
   Json& list = node["select_list"];
   if (original.columns() != list.size()) return std::nullopt;

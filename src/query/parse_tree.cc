@@ -29,6 +29,14 @@ std::optional<std::string> sql_of(const Duck& duck, const Json& tree) {
   return result->text(0, 0);
 }
 
+Json without_places(Json tree) {
+  if (tree.is_object()) tree.erase("query_location");
+  for (Json& part : tree) {
+    if (part.is_structured()) part = without_places(std::move(part));
+  }
+  return tree;
+}
+
 std::string text_of(const Json& node, const char* key) {
   const auto found = node.find(key);
   return found != node.end() && found->is_string() ? found->get<std::string>() : std::string();

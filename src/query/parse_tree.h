@@ -20,6 +20,9 @@ std::optional<nlohmann::json> parse_one(const Duck& duck, const std::string& sql
 /// A tree of one statement as SQL; nothing if DuckDB takes it for none.
 std::optional<std::string> sql_of(const Duck& duck, const nlohmann::json& tree);
 
+/// The tree without the places in the text that its nodes tell.
+nlohmann::json without_places(nlohmann::json tree);
+
 /// A node's text; empty if it has none.
 std::string text_of(const nlohmann::json& node, const char* key);
 

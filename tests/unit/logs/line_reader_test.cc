@@ -124,6 +124,15 @@ TEST(LineReader, AnObjectWithoutAnyLineThatFitsIsRefused) {
   EXPECT_THAT(reader.error().message(), HasSubstr("--log-format"));
 }
 
+TEST(LineReader, AFrontThatEndsInTheHeaderTellsNoColumns) {
+  std::string header = "bytes";
+  while (header.size() < 6000) header += " brand-new-" + std::to_string(header.size());
+  EXPECT_FALSE(LineReader::columns_at_front(memory(header + "\n5\n"), kTwo));
+  const auto whole = LineReader::columns_at_front(memory("bytes action"), kTwo);
+  ASSERT_TRUE(whole) << "an object may end with its header";
+  EXPECT_THAT(*whole, ElementsAre("bytes", "action"));
+}
+
 TEST(LineReader, ALineThatIsTooLongIsLeftOutWhereverItIs) {
   const std::string header = "bytes action\n";
   const std::string line = "5 ACCEPT\n";

@@ -234,10 +234,27 @@ TEST_F(EngineTest, ATimeThatCannotBeIsNullAndToldInTextAndInParquet) {
 TEST_F(EngineTest, DescribeNamesColumnsOfHeadersBehindTheFrontToo) {
   put("a.log", "bytes\n5\nbytes brand-new\n6 x\n");
   const auto logs = engine();
+  for (const char* sql : {"SELECT column_name FROM (DESCRIBE flow_logs) LIMIT 2",
+                          "SELECT column_name FROM (SHOW flow_logs) LIMIT 2"}) {
+    Kept kept;
+    ASSERT_TRUE(logs->run(sql, kept)) << sql;
+    EXPECT_THAT(kept.rows,
+                ::testing::ElementsAre(ResultSink::Row{"bytes"}, ResultSink::Row{"brand_new"}))
+        << sql;
+  }
+}
+
+TEST_F(EngineTest, AnErrorsPlaceIsInTheUsersOwnText) {
+  put("a.log", "action bytes\nACCEPT 5\n");
+  const auto logs = engine();
   Kept kept;
-  ASSERT_TRUE(logs->run("SELECT column_name FROM (DESCRIBE flow_logs) LIMIT 2", kept));
-  EXPECT_THAT(kept.rows,
-              ::testing::ElementsAre(ResultSink::Row{"bytes"}, ResultSink::Row{"brand_new"}));
+  const auto plain = logs->run("SELECT *, action::INT FROM flow_logs", kept);
+  ASSERT_FALSE(plain);
+  EXPECT_THAT(plain.error().what, ::testing::HasSubstr(" in line 1"));
+  const auto counted = logs->run("SELECT\ncount(*) FROM flow_logs WHERE action::INT = 1", kept);
+  ASSERT_FALSE(counted);
+  EXPECT_THAT(counted.error().what, ::testing::Not(::testing::HasSubstr(" in line ")))
+      << "DuckDB was given another text";
 }
 
 TEST_F(EngineTest, RunsOneQueryAfterTheOther) {

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "logs_folder.h"
+#include "query/functions.h"
 
 namespace weir::query {
 namespace {
@@ -16,15 +17,28 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
+/// `flow_logs` with these columns, and no rows.
+std::unique_ptr<Duck> duck_with(const std::vector<Column>& columns) {
+  auto duck = Duck::open().value();
+  std::string list;
+  for (const Column& column : columns) {
+    list +=
+        fmt::format("{}{} {}", list.empty() ? "" : ", ", sql_name(column.name), column.sql_type());
+  }
+  EXPECT_TRUE(duck->run("CREATE TABLE flow_logs (" + list + ")"));
+  EXPECT_TRUE(register_functions(*duck));
+  return duck;
+}
+
 class WhatIsMerged : public ::testing::Test {
  protected:
   [[nodiscard]] std::map<std::string, Merge> of(const std::string& sql) const {
     return mergeable(*duck_, sql, columns_).columns;
   }
 
-  std::unique_ptr<Duck> duck_ = Duck::open().value();
   std::vector<Column> columns_ =
       columns_of({"srcaddr", "dstport", "packets", "bytes", "start", "end", "action"});
+  std::unique_ptr<Duck> duck_ = duck_with(columns_);
 };
 
 TEST_F(WhatIsMerged, ColumnsThatAreOnlyAddedUp) {
@@ -48,7 +62,6 @@ TEST_F(WhatIsMerged, ColumnsThatAreOnlyAddedUp) {
 }
 
 TEST_F(WhatIsMerged, CountsBecomeSums) {
-  ASSERT_TRUE(duck_->run("CREATE TABLE flow_logs (srcaddr VARCHAR, bytes BIGINT, packets BIGINT)"));
   const Mergeable found = mergeable(
       *duck_, "SELECT count(*), count(packets) AS n, sum(bytes) FROM flow_logs HAVING count() > 1",
       columns_);
@@ -56,7 +69,8 @@ TEST_F(WhatIsMerged, CountsBecomeSums) {
               UnorderedElementsAre(Pair("bytes", Merge::sum), Pair(kRowsColumn, Merge::sum)));
   ASSERT_TRUE(found.counting);
   ASSERT_TRUE(duck_->run("ALTER TABLE flow_logs ADD COLUMN weir_rows BIGINT"));
-  ASSERT_TRUE(duck_->run("INSERT INTO flow_logs VALUES ('a', 5, 1, 10), ('b', 6, NULL, 20)"));
+  ASSERT_TRUE(duck_->run(
+      "INSERT INTO flow_logs (bytes, packets, weir_rows) VALUES (5, 1, 10), (6, NULL, 20)"));
   auto answer = duck_->run(*found.counting);
   ASSERT_TRUE(answer) << answer.error().message();
   ASSERT_EQ(answer->rows(), 1U);
@@ -105,7 +119,11 @@ TEST_F(WhatIsMerged, NothingIfTheQueryCouldTell) {
   }
 }
 
-class MergedAnswers : public LogsFolder {};
+class MergedAnswers : public LogsFolder {
+ protected:
+  std::vector<Column> columns_ = columns_of(with_all_known({}));
+  std::unique_ptr<Duck> duck_ = duck_with(columns_);
+};
 
 /// `sql` has FROM logs, which stands for flow_logs.
 std::string with_table(std::string sql, const std::string& table) {
@@ -148,6 +166,15 @@ TEST_F(MergedAnswers, AreTheSameAsWithout) {
     };
     put(kFolders[static_cast<std::size_t>(object)] + std::to_string(object) + ".log", text);
   }
+  // Texts that grow while lines are made one, and at last are too long for that.
+  std::string growing = "action bytes instance-id\n";
+  for (const std::size_t longest : {4U, 20U, 64U, 65U, 300U}) {
+    for (int line = 0; line < 2000; ++line) {
+      const std::string text(1 + random() % longest, static_cast<char>('a' + random() % 3));
+      growing += fmt::format("{} 10 {}\n", one_of({"ACCEPT", "REJECT"}), text);
+    }
+  }
+  put("growing.log", growing);
   std::ofstream parquet(path("x.parquet"), std::ios::binary);
   ASSERT_TRUE(
       engine()->run_into_parquet("SELECT srcaddr, dstport, bytes, start, \"end\", action FROM "
@@ -156,47 +183,62 @@ TEST_F(MergedAnswers, AreTheSameAsWithout) {
   parquet.close();
   const auto merged = engine();
   const auto plain = engine();
-  for (const char* sql : {
-           "SELECT srcaddr, sum(bytes) AS b FROM logs GROUP BY ALL ORDER BY ALL",
-           "SELECT sum(bytes), min(packets), max(\"end\"), max(end_time) FROM logs",
-           "SELECT SRCADDR, dstport, sum(BYTES) AS bytes FROM logs GROUP BY 1, 2 ORDER BY bytes, "
-           "1, 2",
-           "SELECT srcaddr AS a, sum(packets) FROM logs WHERE srcaddr <> '10.0.0.1' GROUP BY a "
-           "ORDER BY 1",
-           "SELECT action, start, end_time, sum(bytes) FROM logs GROUP BY ALL ORDER BY ALL",
-           "SELECT dstport, sum(bytes) FROM logs WHERE dstport = 22 AND action = 'REJECT' GROUP BY "
-           "1",
-           "SELECT upper(srcaddr) AS s, sum(bytes) FROM logs GROUP BY s HAVING sum(bytes) > 100 "
-           "ORDER BY s",
-           "SELECT port_name(dstport) AS s, min(start_time), sum(packets) FROM logs GROUP BY s "
-           "ORDER BY s",
-           "SELECT count(DISTINCT srcaddr), sum(bytes) FILTER (action = 'ACCEPT') FROM logs",
-           "SELECT action, log_hour, sum(bytes) FROM logs GROUP BY ALL ORDER BY ALL",
-           "SELECT action, count(*) FROM logs GROUP BY action ORDER BY ALL",
-           "SELECT count(*) FROM logs",
-           "SELECT count(*) FROM logs WHERE action = 'NONE'",
-           "SELECT count(*) FROM logs WHERE action = 'NONE' GROUP BY srcaddr",
-           "SELECT count(*), count(1), count(NULL), count(packets), count(DISTINCT dstport), "
-           "sum(bytes) FROM logs",
-           "SELECT srcaddr, count(*) FILTER (action = 'REJECT') AS n, count(dstport) FILTER "
-           "(action "
-           "IS NOT NULL) FROM logs GROUP BY ALL HAVING count(*) > 10 ORDER BY count(*) DESC, 1",
-           "SELECT 100.0 * count(action) / count(*), log_date, log_account FROM logs GROUP BY ALL "
-           "ORDER BY ALL",
-           "SELECT log_region, log_date, log_hour, action, count(*), min(start) FROM logs GROUP BY "
-           "ALL ORDER BY ALL",
-           "SELECT version, ecs_task_id, count(*) FROM logs GROUP BY ALL",
-           "SELECT srcaddr, count(*) FROM logs GROUP BY GROUPING SETS ((1), ()) ORDER BY ALL",
-           "SELECT CASE WHEN count(*) > 5 THEN 'many' END AS c, action FROM logs GROUP BY 2 ORDER "
-           "BY 2",
-           "SELECT sum(bytes) FROM logs WHERE action = 'NONE'",
-           "SELECT ecs_task_id, sum(bytes) FROM logs GROUP BY 1",
-           "SELECT srcaddr, dstport, action, sum(bytes), sum(packets), min(start), max(\"end\") "
-           "FROM logs "
-           "GROUP BY GROUPING SETS ((1, 2), (3), ()) ORDER BY ALL",
-       }) {
+  struct Case {
+    const char* sql;
+    bool is_merged = true;
+  };
+  for (
+      const auto& [sql, is_merged] : std::initializer_list<Case>{
+          {"SELECT srcaddr, sum(bytes) AS b FROM logs GROUP BY ALL ORDER BY 1, 2"},
+          {"SELECT sum(bytes), min(packets), max(\"end\"), max(end_time) FROM logs"},
+          {"SELECT SRCADDR, dstport, sum(BYTES) AS bytes FROM logs GROUP BY 1, 2 ORDER BY bytes, "
+           "1, 2"},
+          {"SELECT srcaddr AS a, sum(packets) FROM logs WHERE srcaddr <> '10.0.0.1' GROUP BY a "
+           "ORDER BY 1"},
+          {"SELECT action, start, end_time, sum(bytes) FROM logs GROUP BY ALL ORDER BY 1, 2, 3"},
+          {"SELECT dstport, sum(bytes) FROM logs WHERE dstport = 22 AND action = 'REJECT' GROUP BY "
+           "1"},
+          {"SELECT upper(srcaddr) AS s, sum(bytes) FROM logs GROUP BY s HAVING sum(bytes) > 100 "
+           "ORDER BY s"},
+          {"SELECT port_name(dstport) AS s, min(start_time), sum(packets) FROM logs GROUP BY s "
+           "ORDER BY s"},
+          {"SELECT count(DISTINCT srcaddr), sum(bytes) FILTER (action = 'ACCEPT') FROM logs"},
+          {"SELECT action, log_hour, sum(bytes) FROM logs GROUP BY ALL ORDER BY 1, 2"},
+          {"SELECT action, count(*) FROM logs GROUP BY action ORDER BY 1"},
+          {"SELECT count(*) FROM logs"},
+          {"SELECT count(*) FROM logs WHERE action = 'NONE'"},
+          {"SELECT count(*) FROM logs WHERE action = 'NONE' GROUP BY srcaddr"},
+          {"SELECT count(*), count(1), count(NULL), count(packets), count(DISTINCT dstport), "
+           "sum(bytes) FROM logs"},
+          {"SELECT srcaddr, count(*) FILTER (action = 'REJECT') AS n, count(dstport) FILTER "
+           "(action IS NOT NULL) FROM logs GROUP BY ALL HAVING count(*) > 10 ORDER BY count(*) "
+           "DESC, 1"},
+          {"SELECT 100.0 * count(action) / count(*), log_date, log_account FROM logs GROUP BY ALL "
+           "ORDER BY 1, 2, 3"},
+          {"SELECT log_region, log_date, log_hour, action, count(*), min(start) FROM logs GROUP BY "
+           "ALL ORDER BY 1, 2, 3, 4"},
+          {"SELECT version, ecs_task_id, count(*) FROM logs GROUP BY ALL"},
+          {"SELECT srcaddr, count(*) FROM logs GROUP BY GROUPING SETS ((1), ()) ORDER BY 1, 2"},
+          {"SELECT CASE WHEN count(*) > 5 THEN 'many' END AS c, action FROM logs GROUP BY 2 ORDER "
+           "BY 2"},
+          {"SELECT sum(bytes) FROM logs WHERE action = 'NONE'"},
+          {"SELECT ecs_task_id, sum(bytes) FROM logs GROUP BY 1"},
+          {"SELECT srcaddr, dstport, action, sum(bytes), sum(packets), min(start), max(\"end\") "
+           "FROM logs GROUP BY GROUPING SETS ((1, 2), (3), ()) ORDER BY 1, 2, 3, 4"},
+          // Texts of all lengths, of which the longest are not merged on the way.
+          {"SELECT action, instance_id, count(*), sum(bytes) FROM logs GROUP BY 1, 2 ORDER BY 1, "
+           "2"},
+          // A DOUBLE that DuckDB's text of it would make a DECIMAL.
+          {"SELECT count(*) * 1e-3, sum(bytes) * 1e3 FROM logs", false},
+          {"SELECT action AS weir_rows, count(*) FROM logs WHERE weir_rows = 'ACCEPT' GROUP BY 1",
+           false},
+          {"SELECT 'x' AS weir_rows, count(*) FROM logs GROUP BY weir_rows", false},
+          {"SELECT srcaddr, sum(bytes) FROM logs GROUP BY ALL ORDER BY ALL", false},
+      }) {
     Kept one;
     Kept other;
+    EXPECT_EQ(!mergeable(*duck_, with_table(sql, "flow_logs"), columns_).columns.empty(), is_merged)
+        << sql;
     const auto done = merged->run(with_table(sql, "flow_logs"), one);
     ASSERT_TRUE(done) << sql << done.error().message();
     ASSERT_TRUE(plain->run(with_table(sql, "(SELECT * FROM flow_logs) AS flow_logs"), other))
