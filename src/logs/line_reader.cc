@@ -33,7 +33,7 @@ struct LineReader::State {
         name(std::move(the_name)),
         problems(the_problems),
         block_bytes(the_block_bytes),
-        bytes(block_bytes + kSeparatorPadding) {}
+        bytes(block_bytes + kFieldPadding) {}
 
   void fill();
   void read_block();
@@ -55,7 +55,7 @@ struct LineReader::State {
   Problems& problems;
 
   std::size_t block_bytes;
-  std::vector<char> bytes;  ///< kSeparatorPadding more than may be filled
+  std::vector<char> bytes;  ///< kFieldPadding more than may be filled
   std::size_t begin = 0;    ///< where the lines not yet handed out begin
   std::size_t end = 0;
   bool is_at_end = false;

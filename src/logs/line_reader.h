@@ -15,8 +15,11 @@
 
 namespace weir::logs {
 
+/// How many bytes from a field's first may be read, whatever its length.
+inline constexpr std::size_t kFieldPadding = 64;
+
 /// Whole lines, each with as many fields as there are columns. Views: valid until the reader's next
-/// call. kSeparatorPadding bytes from a field's first may be read, whatever its length.
+/// call. kFieldPadding bytes from a field's first may be read.
 class Lines {
  public:
   [[nodiscard]] std::size_t size() const { return starts_.size(); }

@@ -8,7 +8,7 @@
 
 namespace weir::logs {
 
-/// How many bytes beyond the text are read, and places beyond the last written.
+/// How many places beyond the last are written.
 inline constexpr std::size_t kSeparatorPadding = 64;
 
 struct SeparatorCount {
@@ -19,8 +19,7 @@ struct SeparatorCount {
 };
 
 /// Writes the place of each space and newline of `text` to `places`, in order. REQUIRES: `places`
-/// has room for text.size() + kSeparatorPadding entries, kSeparatorPadding bytes after the text may
-/// be read, and the text is shorter than 4 GB.
+/// has room for text.size() + kSeparatorPadding entries, and the text is shorter than 4 GB.
 SeparatorCount find_separators(std::string_view text, std::uint32_t* places);
 
 using SeparatorFinder = SeparatorCount (*)(std::string_view text, std::uint32_t* places);

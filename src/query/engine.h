@@ -1,37 +1,18 @@
 // SQL over flow logs.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "base/time.h"
-#include "logs/objects.h"
 #include "logs/problems.h"
 #include "query/result.h"
-#include "query/user_tables.h"
+#include "query/settings.h"
 
 namespace weir::query {
-
-struct Settings {
-  std::vector<logs::Object> objects;
-  /// The columns of text objects that have no header line; empty: AWS's default format.
-  std::vector<std::string> without_header;
-  /// Only records whose `end` lies in [since, until).
-  std::optional<base::UnixSeconds> since;
-  std::optional<base::UnixSeconds> until;
-  std::vector<NamedTable> tables;
-  /// A line that does not fit ends a query with an error once all has been read.
-  bool is_strict = false;
-  unsigned threads = 0;  ///< 0: as many as processors
-};
 
 /// What a query read.
 struct Statistics {

@@ -9,6 +9,8 @@
 
 #include "base/address.h"
 #include "base/iana.h"
+#include "query/scalar_function.h"
+#include "query/vector.h"
 
 namespace weir::query {
 namespace {
@@ -25,11 +27,6 @@ std::string name_macro(const std::string& macro, std::span<const base::IanaName>
 std::string_view text_at(void* data, idx_t row) {
   auto* text = static_cast<duckdb_string_t*>(data) + row;
   return {duckdb_string_t_data(text), duckdb_string_t_length(*text)};
-}
-
-bool is_valid(duckdb_vector vector, idx_t row) {
-  auto* validity = duckdb_vector_get_validity(vector);
-  return validity == nullptr || duckdb_validity_row_is_valid(validity, row);
 }
 
 /// Addresses that are nobody's in particular: RFC 1918, RFC 6598, link-local, loopback, RFC 4193.
@@ -55,8 +52,7 @@ void fill(duckdb_data_chunk input, duckdb_vector output, Answer answer) {
     if (value) {
       out[row] = *value;
     } else {
-      duckdb_vector_ensure_validity_writable(output);
-      duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+      Vector(output).set_null(row);
     }
   }
 }
@@ -94,23 +90,6 @@ void cidr_contains_chunk(duckdb_function_info info, duckdb_data_chunk input, duc
   duckdb_scalar_function_set_error(info, error.c_str());
 }
 
-base::Expected<void> add(const Duck& duck, const char* name, idx_t parameters,
-                         duckdb_scalar_function_t function) {
-  duckdb_scalar_function scalar = duckdb_create_scalar_function();
-  duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-  duckdb_logical_type boolean = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
-  duckdb_scalar_function_set_name(scalar, name);
-  for (idx_t i = 0; i < parameters; ++i) duckdb_scalar_function_add_parameter(scalar, text);
-  duckdb_scalar_function_set_return_type(scalar, boolean);
-  duckdb_scalar_function_set_function(scalar, function);
-  const auto state = duckdb_register_scalar_function(duck.connection(), scalar);
-  duckdb_destroy_logical_type(&text);
-  duckdb_destroy_logical_type(&boolean);
-  duckdb_destroy_scalar_function(&scalar);
-  if (state != DuckDBSuccess) return base::fail("DuckDB", std::string("takes no ") + name);
-  return {};
-}
-
 }  // namespace
 
 base::Expected<void> register_functions(const Duck& duck) {
@@ -118,8 +97,11 @@ base::Expected<void> register_functions(const Duck& duck) {
                                    name_macro("port_name", base::port_names())}) {
     if (auto made = duck.run(macro); !made) return tl::unexpected(made.error());
   }
-  if (auto added = add(duck, "is_private", 1, is_private_chunk); !added) return added;
-  return add(duck, "cidr_contains", 2, cidr_contains_chunk);
+  constexpr duckdb_type kText = DUCKDB_TYPE_VARCHAR;
+  auto added = add_function(duck, "is_private", {kText}, DUCKDB_TYPE_BOOLEAN, is_private_chunk);
+  if (!added) return added;
+  return add_function(duck, "cidr_contains", {kText, kText}, DUCKDB_TYPE_BOOLEAN,
+                      cidr_contains_chunk);
 }
 
 }  // namespace weir::query

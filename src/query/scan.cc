@@ -19,6 +19,9 @@
 namespace weir::query {
 namespace {
 
+static_assert(kTextPadding >= Totals::kTextPadding && kTextPadding >= Vector::kTextPadding &&
+              kTextPadding >= kNumberPadding);
+
 /// What a query asks of one scan, and which of its columns Totals adds up.
 struct WorkerQuery {
   explicit WorkerQuery(Scan& scan) : lines(scan) {}

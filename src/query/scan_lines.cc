@@ -12,7 +12,7 @@
 
 namespace weir::query {
 
-static_assert(kTextPadding <= logs::kSeparatorPadding);
+static_assert(kTextPadding <= logs::kFieldPadding);
 
 namespace {
 

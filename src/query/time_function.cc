@@ -2,17 +2,13 @@
 
 #include <array>
 #include <string>
-#include <string_view>
 
 #include "query/number.h"
+#include "query/scalar_function.h"
+#include "query/vector.h"
 
 namespace weir::query {
 namespace {
-
-bool is_valid(duckdb_vector vector, idx_t row) {
-  auto* validity = duckdb_vector_get_validity(vector);
-  return validity == nullptr || duckdb_validity_row_is_valid(validity, row);
-}
 
 void time_chunk(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
   auto& problems = *static_cast<logs::Problems*>(duckdb_scalar_function_get_extra_info(info));
@@ -30,8 +26,7 @@ void time_chunk(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
       times[row] = *time;
       continue;
     }
-    duckdb_vector_ensure_validity_writable(output);
-    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+    Vector(output).set_null(row);
     if (!is_there) continue;
     const std::string object(duckdb_string_t_data(objects + row),
                              duckdb_string_t_length(objects[row]));
@@ -43,24 +38,9 @@ void time_chunk(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
 }  // namespace
 
 base::Expected<void> register_time_function(const Duck& duck, logs::Problems& problems) {
-  duckdb_scalar_function function = duckdb_create_scalar_function();
-  duckdb_scalar_function_set_name(function, kTimeFunction);
-  for (const duckdb_type type : {DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT}) {
-    duckdb_logical_type logical = duckdb_create_logical_type(type);
-    duckdb_scalar_function_add_parameter(function, logical);
-    duckdb_destroy_logical_type(&logical);
-  }
-  duckdb_logical_type timestamp = duckdb_create_logical_type(DUCKDB_TYPE_TIMESTAMP);
-  duckdb_scalar_function_set_return_type(function, timestamp);
-  duckdb_destroy_logical_type(&timestamp);
-  duckdb_scalar_function_set_extra_info(function, &problems, nullptr);
-  duckdb_scalar_function_set_function(function, time_chunk);
-  const auto state = duckdb_register_scalar_function(duck.connection(), function);
-  duckdb_destroy_scalar_function(&function);
-  if (state != DuckDBSuccess) {
-    return base::fail("DuckDB", std::string("takes no ") + kTimeFunction);
-  }
-  return {};
+  return add_function(duck, kTimeFunction,
+                      {DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT},
+                      DUCKDB_TYPE_TIMESTAMP, time_chunk, &problems);
 }
 
 }  // namespace weir::query

@@ -27,6 +27,7 @@ class Totals {
   static constexpr std::size_t kTextPadding = 64;
   /// A longer text has no place.
   static constexpr std::size_t kLongestText = 64;
+  static_assert(kTextPadding >= kLongestText, "a text's words are read whole");
   /// Rows in a batch.
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kMostNumbers = 32;

@@ -1,0 +1,112 @@
+#include "query/formats.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "logs/open_lines.h"
+#include "query/schema.h"
+#include "record/log_format.h"
+
+namespace weir::query {
+
+Fields default_fields() {
+  Fields names;
+  const record::LogFormat format;
+  for (const record::Field* field : format.fields()) names.emplace_back(field->name);
+  return names;
+}
+
+bool add_fields(const Fields& fields, Fields& to) {
+  const std::size_t before = to.size();
+  for (const std::string& field : fields) {
+    if (!field.empty() && std::find(to.begin(), to.end(), field) == to.end()) to.push_back(field);
+  }
+  return to.size() != before;
+}
+
+base::Expected<Fields> Formats::at_front(const std::vector<std::size_t>& numbers) {
+  Fields fields;
+  parquet_ = {};
+  for (const std::size_t number : numbers) {
+    const logs::Object& object = settings_.objects[number];
+    if (!is_readable(object)) continue;
+    auto found = object.kind == logs::ObjectKind::parquet
+                     ? parquet_.add(duck_, object)
+                     : logs::fields_at_front(object, scan_.without_header);
+    if (!found) {
+      damaged(object, found.error());
+      continue;
+    }
+    if ((settings_.since || settings_.until) &&
+        std::find(found->begin(), found->end(), "end") == found->end()) {
+      return base::fail(object.name, "has no field end, by which --since and --until choose",
+                        "leave them out and ask for log_date");
+    }
+    if (object.kind == logs::ObjectKind::text) tell_without_column(object, *found);
+    add_fields(*found, fields);
+  }
+  return fields.empty() ? default_fields() : fields;
+}
+
+base::Expected<Fields> Formats::at_front() {
+  std::vector<std::size_t> all(settings_.objects.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return at_front(all);
+}
+
+void Formats::for_each_behind_the_front(const std::function<bool(const Fields&)>& use) const {
+  bool goes_on = true;
+  for (const logs::Object& object : settings_.objects) {
+    const bool is_aws = !object.key.flow_log_id.empty();
+    if (is_aws || object.kind != logs::ObjectKind::text || !is_readable(object)) {
+      continue;
+    }
+    if (!goes_on) return;
+    logs::for_later_headers(object, scan_.without_header, scan_.is_cancelled,
+                            [&](const Fields& fields) {
+                              goes_on = use(fields);
+                              return goes_on;
+                            });
+  }
+}
+
+void Formats::add_behind_the_front(Fields& fields) const {
+  for_each_behind_the_front([&](const Fields& more) {
+    add_fields(more, fields);
+    return true;
+  });
+}
+
+void Formats::tell_without_column(const logs::Object& object, const Fields& fields) {
+  const auto without = without_column(fields);
+  if (without.empty()) return;
+  scan_.problems.bad_line(
+      object.name, 1,
+      fmt::format("the header names {} twice or as one of Weir's columns, and it is left out",
+                  fmt::join(without, ", ")));
+}
+
+void Formats::damaged(const logs::Object& object, const base::Error& error) {
+  scan_.problems.damaged(object.name, error);
+  unreadable_.insert(object.path);
+}
+
+bool Formats::drop_damaged_parquet(const base::Error& failure) {
+  for (const char* reason : {"Out of", "INTERRUPT"}) {
+    if (failure.what.starts_with(reason)) return false;  // of the query's own
+  }
+  bool has_dropped = false;
+  for (const logs::Object& object : parquet_.objects()) {
+    ParquetTable alone;
+    if (!alone.add(duck_, object)) continue;
+    auto all = duck_.run("SELECT max(hash(p)) FROM (" + alone.select() + ") AS p");
+    if (all || scan_.is_cancelled) continue;
+    damaged(object, {"", all.error().what, ""});
+    has_dropped = true;
+  }
+  return has_dropped;
+}
+
+}  // namespace weir::query

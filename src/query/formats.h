@@ -1,0 +1,65 @@
+// The fields that the objects of a query have, and the objects that turn out to be damaged.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "logs/objects.h"
+#include "query/duck.h"
+#include "query/parquet_table.h"
+#include "query/scan.h"
+#include "query/settings.h"
+
+namespace weir::query {
+
+/// Names as in a log format: "log-status".
+using Fields = std::vector<std::string>;
+
+/// Of AWS's default format.
+Fields default_fields();
+/// Adds what `to` lacks; true if that is something.
+bool add_fields(const Fields& fields, Fields& to);
+
+/// What is damaged is told to the scan's problems once, and left out from then on.
+class Formats {
+ public:
+  /// All outlive it.
+  Formats(const Duck& duck, const Settings& settings, Scan& scan)
+      : duck_(duck), settings_(settings), scan_(scan) {}
+
+  /// The fields at the front of the objects of these numbers (places in the settings), in the order
+  /// in which they are met. `parquet` is of these objects from now on. Error: one lacks the time by
+  /// which the settings choose.
+  base::Expected<Fields> at_front(const std::vector<std::size_t>& numbers);
+  /// Of all objects.
+  base::Expected<Fields> at_front();
+  /// Calls `use` with the fields of headers that stand behind an object's front, until it returns
+  /// false. AWS's objects have none: a flow log's format never changes (facts/flow-logs.md §6.4).
+  void for_each_behind_the_front(const std::function<bool(const Fields&)>& use) const;
+  void add_behind_the_front(Fields& fields) const;
+
+  [[nodiscard]] bool is_readable(const logs::Object& object) const {
+    return !unreadable_.contains(object.path);
+  }
+  [[nodiscard]] const ParquetTable& parquet() const { return parquet_; }
+  void forget_parquet() { parquet_ = {}; }
+  /// After a query has failed: reads each Parquet object whole, and leaves out those that cannot
+  /// be. True: there was one.
+  bool drop_damaged_parquet(const base::Error& failure);
+
+ private:
+  void tell_without_column(const logs::Object& object, const Fields& fields);
+  void damaged(const logs::Object& object, const base::Error& error);
+
+  const Duck& duck_;
+  const Settings& settings_;
+  Scan& scan_;
+  ParquetTable parquet_;
+  std::set<std::string> unreadable_;  ///< paths
+};
+
+}  // namespace weir::query

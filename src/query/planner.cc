@@ -1,0 +1,128 @@
+#include "query/planner.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "query/gate.h"
+#include "query/mergeable.h"
+#include "query/parse_tree.h"
+#include "query/pushdown.h"
+#include "query/schema.h"
+
+namespace weir::query {
+
+base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& found) {
+  scan_.objects.clear();
+  scan_.equalities.clear();
+  scan_.wants_every_column = false;
+  scan_.merges.clear();
+  formats_.forget_parquet();
+  // First with all fields that are known; a query that names others needs a look at the objects.
+  Fields others = found;
+  if (auto done = define_table(with_all_known({kAnyField})); !done) {
+    return tl::unexpected(done.error());
+  }
+  if (auto checked = check_only_reads(duck_, sql, tables_); !checked) {
+    return tl::unexpected(checked.error());
+  }
+  bool has_any = true;
+  if (!Prepared().prepare(duck_, sql)) {
+    auto fields = formats_.at_front();
+    if (!fields) return tl::unexpected(fields.error());
+    add_fields(*fields, others);
+    auto bound = bind(sql, others, {});
+    formats_.for_each_behind_the_front([&](const Fields& fields_behind) {
+      if (bound || !add_fields(fields_behind, others)) return !bound;
+      bound = bind(sql, others, {});
+      return !bound;
+    });
+    if (!bound) return tl::unexpected(bound.error());
+    Fields with_any = *bound;
+    with_any.emplace_back(kAnyField);
+    has_any = bind(sql, with_any).has_value();
+    if (!has_any) bound = bind(sql, *bound, {});
+  }
+  auto pushed = push_down(duck_, sql, settings_.objects);
+  if (!pushed) return tl::unexpected(pushed.error());
+  scan_.wants_every_column = pushed->wants_every_column || !has_any;
+  auto present = formats_.at_front(pushed->objects);
+  if (!present) return tl::unexpected(present.error());
+  add_fields(found, *present);
+  const auto tree = pushed->scans_nothing ? parse_one(duck_, sql) : std::nullopt;
+  if (tree && has_type(*tree, "SHOW_REF")) {  // DESCRIBE is to name what SELECT * has
+    formats_.add_behind_the_front(*present);
+  }
+  objects_selected_ = pushed->objects.size();
+  bytes_selected_ = 0;
+  for (const std::size_t number : pushed->objects) {
+    const logs::Object& object = settings_.objects[number];
+    bytes_selected_ += object.bytes;
+    if (object.kind == logs::ObjectKind::text && formats_.is_readable(object)) {
+      scan_.objects.push_back(object);
+    }
+  }
+  scan_.equalities = std::move(pushed->equalities);
+  auto bound = bind(sql, *present, others);
+  if (!bound) return tl::unexpected(bound.error());
+  // --since and --until look at each record's end.
+  return time_condition().empty() ? merge_early(sql, *bound) : sql;
+}
+
+/// Has the scan make one row of lines that the query need not see one by one. Returns the query
+/// that then has the same answer.
+std::string Planner::merge_early(const std::string& sql, const Fields& fields) {
+  Mergeable found = mergeable(duck_, sql, scan_.columns);
+  if (found.counting &&
+      (!define_table(fields, true) || !Prepared().prepare(duck_, *found.counting))) {
+    define_table(fields);
+    return sql;
+  }
+  scan_.merges = std::move(found.columns);
+  return found.counting.value_or(sql);
+}
+
+/// Defines `flow_logs` with the fields that are there; the others are added, as NULL, only for
+/// queries that name them, so that SELECT * shows what the objects have. Returns its fields.
+base::Expected<Fields> Planner::bind(const std::string& sql, Fields present, const Fields& others) {
+  auto bound = bind(sql, present);
+  if (!bound && add_fields(others, present)) bound = bind(sql, present);
+  if (bound) return present;
+  present = with_all_known(std::move(present));
+  bound = bind(sql, present);
+  if (!bound) return tl::unexpected(bound.error());
+  return present;
+}
+
+base::Expected<void> Planner::bind(const std::string& sql, const Fields& fields) {
+  if (auto done = define_table(fields); !done) return done;
+  return Prepared().prepare(duck_, sql);
+}
+
+base::Expected<void> Planner::define_table(const Fields& fields, bool counts) {
+  scan_.columns = columns_of(fields);
+  if (counts) scan_.columns.push_back(rows_column());
+  std::string sql = "CREATE OR REPLACE TEMP VIEW flow_logs AS ";
+  const std::string condition = time_condition();
+  std::string rows = std::string("SELECT * FROM ") + kScanFunction + "()";
+  if (!formats_.parquet().objects().empty())
+    rows += " UNION ALL BY NAME " + formats_.parquet().select(counts);
+  sql += condition.empty() ? rows : "SELECT * FROM (" + rows + ") WHERE " + condition;
+  auto done = duck_.run(sql);
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+std::string Planner::time_condition() const {
+  std::string condition;
+  if (settings_.since) {
+    condition += fmt::format("\"end\" >= {}", settings_.since->time_since_epoch().count());
+  }
+  if (settings_.until) {
+    condition += fmt::format("{}\"end\" < {}", condition.empty() ? "" : " AND ",
+                             settings_.until->time_since_epoch().count());
+  }
+  return condition;
+}
+
+}  // namespace weir::query
