@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "live/datapath.h"
 #include "live/kernel.h"
 
@@ -128,7 +129,7 @@ live::MappedMemory<weir_bench> bench_memory(int program) {
   std::uint32_t size = sizeof(info);
   if (bpf_obj_get_info_by_fd(program, &info, &size) != 0) std::exit(1);
   for (std::uint32_t i = 0; i < info.nr_map_ids; ++i) {
-    const live::Fd map(bpf_map_get_fd_by_id(maps[i]));
+    const base::Descriptor map(bpf_map_get_fd_by_id(maps[i]));
     bpf_map_info about{};
     size = sizeof(about);
     if (bpf_obj_get_info_by_fd(map.get(), &about, &size) != 0) std::exit(1);

@@ -12,33 +12,22 @@
 #include <cstring>
 
 #include "aws/metadata.h"
+#include "base/descriptor.h"
 
 namespace weir::aws {
 namespace {
 
-/// The end of a pipe that the program writes to.
-class Pipe {
- public:
-  Pipe() { is_open_ = ::pipe2(ends_.data(), O_CLOEXEC) == 0; }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    if (!is_open_) return;
-    ::close(ends_[0]);
-    close_writing();
-  }
-  void close_writing() {
-    if (ends_[1] >= 0) ::close(ends_[1]);
-    ends_[1] = -1;
-  }
-  [[nodiscard]] bool is_open() const { return is_open_; }
-  [[nodiscard]] int reading() const { return ends_[0]; }
-  [[nodiscard]] int writing() const { return ends_[1]; }
-
- private:
-  std::array<int, 2> ends_ = {-1, -1};
-  bool is_open_ = false;
+struct Pipe {
+  base::Descriptor reading;
+  base::Descriptor writing;
 };
+
+/// What cannot be made is not open.
+Pipe make_pipe() {
+  std::array<int, 2> ends = {-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
+  return {base::Descriptor(ends[0]), base::Descriptor(ends[1])};
+}
 
 int spawn(const std::string& command, int output, pid_t& process) {
   posix_spawn_file_actions_t actions;
@@ -78,15 +67,15 @@ bool read_all(int descriptor, std::chrono::seconds timeout, std::string& out) {
 
 Result<Credentials> credentials_of_process(const std::string& command, const std::string& where,
                                            std::chrono::seconds timeout) {
-  Pipe pipe;
-  if (!pipe.is_open()) return cannot({where, std::strerror(errno), ""});
+  Pipe pipe = make_pipe();
+  if (!pipe.reading.is_open()) return cannot({where, std::strerror(errno), ""});
   pid_t process = 0;
-  if (const int error = spawn(command, pipe.writing(), process); error != 0) {
+  if (const int error = spawn(command, pipe.writing.get(), process); error != 0) {
     return cannot({where, std::string("/bin/sh cannot be run: ") + std::strerror(error), ""});
   }
-  pipe.close_writing();
+  pipe.writing.close();
   std::string text;
-  const bool is_read = read_all(pipe.reading(), timeout, text);
+  const bool is_read = read_all(pipe.reading.get(), timeout, text);
   if (!is_read) ::kill(process, SIGKILL);
   int status = 0;
   while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <memory>
 
+#include "base/descriptor.h"
 #include "base/printable.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
@@ -40,21 +41,18 @@ class ReloadRequests {
     sigaddset(&hangup, SIGHUP);
     // In threads that are yet to come too, or it could end the program there.
     pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
-    descriptor_ = ::signalfd(-1, &hangup, SFD_CLOEXEC | SFD_NONBLOCK);
+    descriptor_ = base::Descriptor(::signalfd(-1, &hangup, SFD_CLOEXEC | SFD_NONBLOCK));
   }
-  ReloadRequests(const ReloadRequests&) = delete;
-  ReloadRequests& operator=(const ReloadRequests&) = delete;
-  ~ReloadRequests() { ::close(descriptor_); }
 
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
   /// Several at once are one.
   [[nodiscard]] bool take() const {
     signalfd_siginfo request{};
-    return ::read(descriptor_, &request, sizeof request) == sizeof request;
+    return ::read(descriptor_.get(), &request, sizeof request) == sizeof request;
   }
 
  private:
-  int descriptor_ = -1;
+  base::Descriptor descriptor_;
 };
 
 /// Until the wall clock's next second, a request, or the program's end; until then who asks is

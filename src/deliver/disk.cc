@@ -9,6 +9,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/descriptor.h"
+
 namespace weir::deliver {
 namespace {
 
@@ -24,26 +26,12 @@ tl::unexpected<base::Error> failure(const fs::path& path, const char* doing, int
                     std::string("cannot be ") + doing + ": " + std::strerror(error_number), hint);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  [[nodiscard]] int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 }  // namespace
 
 base::Expected<void> Disk::append_synced(const fs::path& file, std::string_view bytes) {
-  const Descriptor open(
+  const base::Descriptor open(
       ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-  if (open.get() < 0) return failure(file, "opened", errno);
+  if (!open.is_open()) return failure(file, "opened", errno);
   while (!bytes.empty()) {
     const ssize_t count = ::write(open.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -65,8 +53,8 @@ base::Expected<void> Disk::remove(const fs::path& file) {
 }
 
 base::Expected<void> Disk::sync_folder(const fs::path& folder) {
-  const Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (open.get() < 0) return failure(folder, "opened", errno);
+  const base::Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!open.is_open()) return failure(folder, "opened", errno);
   if (::fsync(open.get()) != 0) return failure(folder, "synced", errno);
   return {};
 }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 namespace weir::deliver {
@@ -17,12 +18,9 @@ namespace fs = std::filesystem;
 constexpr mode_t kFileMode = 0644;
 
 base::Expected<void> sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return tl::unexpected(write_error(folder, "opened", errno));
-  const bool is_synced = ::fsync(descriptor) == 0;
-  const int error_number = errno;
-  ::close(descriptor);
-  if (!is_synced) return tl::unexpected(write_error(folder, "synced", error_number));
+  const base::Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!open.is_open()) return tl::unexpected(write_error(folder, "opened", errno));
+  if (::fsync(open.get()) != 0) return tl::unexpected(write_error(folder, "synced", errno));
   return {};
 }
 
@@ -56,26 +54,19 @@ base::Error write_error(const fs::path& path, const std::string& doing, int erro
 }
 
 base::Expected<TemporaryFile> TemporaryFile::create(const fs::path& path) {
-  const int descriptor =
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode);
-  if (descriptor < 0) return tl::unexpected(write_error(path, "made", errno));
-  return TemporaryFile(path, descriptor);
-}
-
-TemporaryFile::TemporaryFile(TemporaryFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(other.descriptor_) {
-  other.descriptor_ = -1;
+  base::Descriptor descriptor(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+  if (!descriptor.is_open()) return tl::unexpected(write_error(path, "made", errno));
+  return TemporaryFile(path, std::move(descriptor));
 }
 
 TemporaryFile::~TemporaryFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(path_.c_str());
+  if (descriptor_.is_open()) ::unlink(path_.c_str());
 }
 
 base::Expected<void> TemporaryFile::write(std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t count = ::write(descriptor_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return tl::unexpected(write_error(path_, "written", errno));
     bytes = bytes.subspan(static_cast<std::size_t>(count));
@@ -85,12 +76,11 @@ base::Expected<void> TemporaryFile::write(std::span<const std::uint8_t> bytes) {
 
 base::Expected<void> TemporaryFile::publish(const fs::path& final_path) {
   if (have_same_bytes(path_, final_path)) return {};  // the destructor removes the new one
-  if (::fsync(descriptor_) != 0) return tl::unexpected(write_error(path_, "synced", errno));
+  if (::fsync(descriptor_.get()) != 0) return tl::unexpected(write_error(path_, "synced", errno));
   if (::rename(path_.c_str(), final_path.c_str()) != 0) {
     return tl::unexpected(write_error(final_path, "renamed to", errno));
   }
-  ::close(descriptor_);
-  descriptor_ = -1;
+  descriptor_.close();
   return sync_folder(final_path.parent_path());
 }
 

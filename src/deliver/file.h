@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace weir::deliver {
@@ -20,7 +21,7 @@ class TemporaryFile {
  public:
   /// Makes or empties the file. A leftover of a run that was killed has the same name and goes so.
   static base::Expected<TemporaryFile> create(const std::filesystem::path& path);
-  TemporaryFile(TemporaryFile&& other) noexcept;
+  TemporaryFile(TemporaryFile&& other) noexcept = default;
   TemporaryFile& operator=(TemporaryFile&&) = delete;
   ~TemporaryFile();
 
@@ -32,10 +33,10 @@ class TemporaryFile {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  TemporaryFile(std::filesystem::path path, int descriptor)
-      : path_(std::move(path)), descriptor_(descriptor) {}
+  TemporaryFile(std::filesystem::path path, base::Descriptor descriptor)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)) {}
   std::filesystem::path path_;
-  int descriptor_;
+  base::Descriptor descriptor_;
 };
 
 /// Makes `folder` and what is missing above it, up to `root`, durably.

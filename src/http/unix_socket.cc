@@ -32,13 +32,13 @@ std::optional<sockaddr_un> address_of(const SocketPlace& place) {
   return address;
 }
 
-Descriptor new_socket() {
-  return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+base::Descriptor new_socket() {
+  return base::Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
 /// 0, or why nobody can be reached there.
 int connect_error(const sockaddr_un& address) {
-  const Descriptor socket = new_socket();
+  const base::Descriptor socket = new_socket();
   if (!socket.is_open()) return errno;
   const auto* general = reinterpret_cast<const sockaddr*>(&address);
   return ::connect(socket.get(), general, sizeof(address)) == 0 ? 0 : errno;
@@ -69,15 +69,11 @@ base::Expected<void> clear(const SocketPlace& place, const sockaddr_un& address,
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 base::Expected<SocketPlace> SocketPlace::open(const fs::path& path) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   SocketPlace place;
   place.name_ = path.filename().string();
-  place.folder_ = Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  place.folder_ = base::Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!place.folder_.is_open()) return base::fail(folder.string(), reason_of(errno));
   if (!address_of(place)) {
     return base::fail(path.string(), "the socket's name is too long", "give a shorter one");
@@ -100,7 +96,7 @@ base::Expected<UnixListener> UnixListener::open(const fs::path& path) {
   ::flock(place->folder(), LOCK_EX);
   const auto address = *address_of(*place);
   if (auto done = clear(*place, address, path.string()); !done) return tl::unexpected(done.error());
-  Descriptor socket = new_socket();
+  base::Descriptor socket = new_socket();
   const auto* general = reinterpret_cast<const sockaddr*>(&address);
   constexpr mode_t kOwnerOnly = 0600;
   const bool listens = socket.is_open() && ::fchmod(socket.get(), kOwnerOnly) == 0 &&

@@ -5,32 +5,11 @@
 
 #include <filesystem>
 #include <string>
-#include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace weir::http {
-
-/// Closes its file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor();
-
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 /// The folder of a socket, held open: a socket's address holds 107 bytes of a path, and folders
 /// have longer ones.
@@ -44,7 +23,7 @@ class SocketPlace {
   [[nodiscard]] std::string address() const;
 
  private:
-  Descriptor folder_;
+  base::Descriptor folder_;
   std::string name_;
 };
 
@@ -62,11 +41,11 @@ class UnixListener {
   [[nodiscard]] int descriptor() const { return socket_.get(); }
 
  private:
-  UnixListener(SocketPlace place, Descriptor socket, ino_t inode)
+  UnixListener(SocketPlace place, base::Descriptor socket, ino_t inode)
       : place_(std::move(place)), socket_(std::move(socket)), inode_(inode) {}
 
   SocketPlace place_;
-  Descriptor socket_;
+  base::Descriptor socket_;
   ino_t inode_;  ///< of what it made: another one's is not taken away
 };
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/hash.h"
 #include "live/arena.h"
 #include "live/kernel.h"
@@ -78,8 +79,8 @@ struct Datapath::State {
   base::Expected<void> read_clock(weir_clock& clock) const;
   base::Expected<void> measure_clock();
   base::Expected<void> load_programs(Port port, Mode mode, bool has_link_header);
-  base::Expected<Fd> load_program(Port port, vpc::Direction direction, Mode mode,
-                                  bool has_link_header) const;
+  base::Expected<base::Descriptor> load_program(Port port, vpc::Direction direction, Mode mode,
+                                                bool has_link_header) const;
   base::Expected<void> publish(const weir_live_policy& policy) const;
 
   Object maps;
@@ -88,7 +89,7 @@ struct Datapath::State {
   Capacity size;
   Variant variant;
   struct Programs {
-    std::array<Fd, 2> by_direction;
+    std::array<base::Descriptor, 2> by_direction;
     std::uint32_t owner = 0;  ///< whose connections they know; 0: the port is free
   };
   std::vector<Programs> ports;
@@ -188,8 +189,9 @@ base::Expected<void> Datapath::State::measure_clock() {
   return {};
 }
 
-base::Expected<Fd> Datapath::State::load_program(Port port, vpc::Direction direction, Mode mode,
-                                                 bool has_link_header) const {
+base::Expected<base::Descriptor> Datapath::State::load_program(Port port, vpc::Direction direction,
+                                                               Mode mode,
+                                                               bool has_link_header) const {
   auto object = open_object(variant.object);
   if (!object) return tl::unexpected(object.error());
   for (const char* name : kSharedMaps) {
@@ -211,13 +213,13 @@ base::Expected<Fd> Datapath::State::load_program(Port port, vpc::Direction direc
   const int error = bpf_object__load(object->get());
   if (error != 0) return refused("loading the kernel program", -error);
   // Its own reference: the object closes.
-  Fd program(dup(bpf_program__fd(find_program(*object, variant.program))));
+  base::Descriptor program(dup(bpf_program__fd(find_program(*object, variant.program))));
   if (!program.is_open()) return refused("the kernel program", errno);
   return program;
 }
 
 base::Expected<void> Datapath::State::load_programs(Port port, Mode mode, bool has_link_header) {
-  std::array<Fd, 2> programs;
+  std::array<base::Descriptor, 2> programs;
   for (const auto direction : {vpc::Direction::ingress, vpc::Direction::egress}) {
     auto program = load_program(port, direction, mode, has_link_header);
     if (!program) return tl::unexpected(program.error());
@@ -286,7 +288,7 @@ base::Expected<void> Datapath::publish(const policy::Policy& policy,
 
 base::Expected<void> Datapath::State::publish(const weir_live_policy& policy) const {
   const std::uint32_t first = 0;
-  const Fd map(
+  const base::Descriptor map(
       bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_policy", sizeof(first), sizeof(policy), 1, nullptr));
   if (!map.is_open()) return refused("a map for the rules", errno);
   if (bpf_map_update_elem(map.get(), &first, &policy, BPF_ANY) != 0) {

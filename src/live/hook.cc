@@ -21,6 +21,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "live/kernel.h"
 
 namespace weir::live {
@@ -48,10 +49,10 @@ std::string path_of_namespace(const Device& device) {
   return "/run/netns/" + device.network_namespace;
 }
 
-base::Expected<Fd> open_namespace(const Device& device) {
-  if (device.network_namespace.empty()) return Fd();
+base::Expected<base::Descriptor> open_namespace(const Device& device) {
+  if (device.network_namespace.empty()) return base::Descriptor();
   const std::string path = path_of_namespace(device);
-  Fd space(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  base::Descriptor space(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!space.is_open()) return refused("network namespace " + path, errno);
   return space;
 }
@@ -163,15 +164,15 @@ class Clsact {
 struct Hook::State {
   Device device;
   int index = 0;  ///< the device's
-  Fd space;
-  Fd of_received;  ///< a link: closing it detaches
-  Fd of_sent;
+  base::Descriptor space;
+  base::Descriptor of_received;  ///< a link: closing it detaches
+  base::Descriptor of_sent;
   std::optional<Clsact> clsact;
 
   int attach_tcx(Programs programs) {
-    of_received = Fd(create_tcx_link(programs.of_received, index, kTcxIngress));
+    of_received = base::Descriptor(create_tcx_link(programs.of_received, index, kTcxIngress));
     if (!of_received.is_open()) return of_received.get();
-    of_sent = Fd(create_tcx_link(programs.of_sent, index, kTcxEgress));
+    of_sent = base::Descriptor(create_tcx_link(programs.of_sent, index, kTcxEgress));
     return of_sent.is_open() ? 0 : of_sent.get();
   }
 
@@ -290,7 +291,7 @@ base::Expected<bool> has_link_header(const Device& device) {
   auto space = open_namespace(device);
   if (!space) return tl::unexpected(space.error());
   const int type = in_namespace(space->get(), [&] {
-    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket.is_open()) return -errno;
     ifreq request{};
     if (device.name.size() >= sizeof(request.ifr_name)) return -ENODEV;

@@ -10,10 +10,6 @@
 
 namespace weir::live {
 
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 tl::unexpected<base::Error> refused(std::string what, int error) {
   std::string hint;
   if (error == EPERM || error == EACCES) hint = "it takes root, or CAP_BPF and CAP_NET_ADMIN";

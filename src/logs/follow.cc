@@ -16,6 +16,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "logs/objects.h"
 
 namespace weir::logs {
@@ -54,13 +55,6 @@ bool is_below(const std::string& path, const std::string& folder) {
 }  // namespace
 
 struct Follower::State {
-  State() = default;
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    if (descriptor >= 0) ::close(descriptor);
-  }
-
   base::Expected<void> add_source(const std::string& source);
   base::Expected<void> add_folder(const std::string& folder);
   base::Expected<void> watch(const std::string& folder, bool is_whole);
@@ -78,7 +72,7 @@ struct Follower::State {
   LineReader::Columns without_header;
   Mode mode = Mode::once;
   bool has_several_sources = false;
-  int descriptor = -1;
+  base::Descriptor descriptor;
   std::vector<std::string> roots;
   std::map<int, WatchedFolder> folders;
   std::set<std::string> single_files;
@@ -138,7 +132,7 @@ base::Expected<void> Follower::State::add_folder(const std::string& folder) {
 
 base::Expected<void> Follower::State::watch(const std::string& folder, bool is_whole) {
   if (mode == Mode::once) return {};
-  const int number = inotify_add_watch(descriptor, folder.c_str(), kEvents);
+  const int number = inotify_add_watch(descriptor.get(), folder.c_str(), kEvents);
   if (number < 0) {
     if (errno == ENOENT && !is_listing) return {};  // gone again
     return base::fail(folder, std::string("cannot be watched: ") + strerror(errno),
@@ -165,7 +159,7 @@ void Follower::State::add_file(const std::string& path) {
 
 base::Expected<void> Follower::State::take_events() {
   alignas(inotify_event) std::array<char, kEventBytes> bytes;
-  const ssize_t count = ::read(descriptor, bytes.data(), bytes.size());
+  const ssize_t count = ::read(descriptor.get(), bytes.data(), bytes.size());
   if (count < 0 && errno != EAGAIN && errno != EINTR) {
     return base::fail("inotify", std::string("cannot be read: ") + strerror(errno));
   }
@@ -294,8 +288,8 @@ base::Expected<std::unique_ptr<Follower>> Follower::open(const std::vector<std::
   state->mode = mode;
   state->has_several_sources = sources.size() > 1;
   if (mode == Mode::follow) {
-    state->descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (state->descriptor < 0) {
+    state->descriptor = base::Descriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!state->descriptor.is_open()) {
       return base::fail("inotify", std::string("is refused: ") + strerror(errno),
                         "raise fs.inotify.max_user_instances with sysctl");
     }
@@ -326,7 +320,8 @@ bool Follower::read_earlier(LineSink& sink) {
 }
 
 base::Expected<void> Follower::follow(int stop, LineSink& sink) {
-  std::array<pollfd, 2> waited = {pollfd{stop, POLLIN, 0}, pollfd{state_->descriptor, POLLIN, 0}};
+  std::array<pollfd, 2> waited = {pollfd{stop, POLLIN, 0},
+                                  pollfd{state_->descriptor.get(), POLLIN, 0}};
   for (;;) {
     if (::poll(waited.data(), waited.size(), -1) < 0) {
       if (errno == EINTR) continue;

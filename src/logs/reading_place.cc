@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/descriptor.h"
+
 namespace weir::logs {
 
 /// An object on disk, which may change while it is read.
@@ -18,19 +20,14 @@ class ReadingPlace::File {
   explicit File(const std::string& path)
       : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     struct stat status {};
-    if (descriptor_ < 0) {
+    if (!descriptor_.is_open()) {
       error_ = errno;
-    } else if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
+    } else if (::fstat(descriptor_.get(), &status) == 0 && S_ISREG(status.st_mode)) {
       is_regular_ = true;
       constexpr std::int64_t kNanos = 1'000'000'000;
       extent_ = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
                  status.st_mtim.tv_sec * kNanos + status.st_mtim.tv_nsec};
     }
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
   }
 
   [[nodiscard]] bool is_regular() const { return is_regular_; }
@@ -50,7 +47,7 @@ class ReadingPlace::File {
     std::string out(count, '\0');
     std::size_t have = 0;
     while (have < out.size()) {
-      const ssize_t got = ::pread(descriptor_, out.data() + have, out.size() - have,
+      const ssize_t got = ::pread(descriptor_.get(), out.data() + have, out.size() - have,
                                   static_cast<off_t>(offset + have));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
@@ -78,7 +75,7 @@ class ReadingPlace::File {
  private:
   class Range;
   std::string path_;
-  int descriptor_;
+  base::Descriptor descriptor_;
   int error_ = 0;
   bool is_regular_ = false;
   Extent extent_;

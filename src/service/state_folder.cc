@@ -75,7 +75,7 @@ tl::unexpected<base::Error> of_state(base::Error error) {
 base::Expected<StateFolder> StateFolder::open(const fs::path& path) {
   if (auto made = deliver::make_folders(path, path); !made) return of_state(made.error());
   const fs::path lock_path = path / "lock";
-  live::Fd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  base::Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!lock.is_open()) return of_state(deliver::write_error(lock_path, "made", errno));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return base::fail(path.string(), "another `weir up` is at work there",

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "live/hook.h"
-#include "live/kernel.h"
 
 namespace weir::service {
 
@@ -36,12 +36,12 @@ class StateFolder {
   base::Expected<void> write(const Remembered& remembered);
 
  private:
-  StateFolder(std::filesystem::path path, live::Fd lock)
+  StateFolder(std::filesystem::path path, base::Descriptor lock)
       : path_(std::move(path)), lock_(std::move(lock)) {}
   [[nodiscard]] std::filesystem::path file() const { return path_ / "state.json"; }
 
   std::filesystem::path path_;
-  live::Fd lock_;
+  base::Descriptor lock_;
   std::optional<Remembered> written_;
 };
 

@@ -115,7 +115,7 @@ class Exact : public ::testing::Test {
 void flood(const Space& from, const char* to, std::uint64_t datagrams) {
   constexpr std::size_t kBatch = 64;
   constexpr std::size_t kFlows = 16;
-  std::vector<Fd> sockets;
+  std::vector<base::Descriptor> sockets;
   for (std::size_t i = 0; i < kFlows; ++i) {
     sockets.push_back(from.socket(SOCK_DGRAM));
     EXPECT_EQ(connect_to(sockets.back(), endpoint(to, 5000)), 0);
@@ -136,8 +136,8 @@ void flood(const Space& from, const char* to, std::uint64_t datagrams) {
 }
 
 /// A listener that reads nothing.
-Fd listen_at(const Space& space, const char* address) {
-  Fd socket = space.socket(SOCK_DGRAM);
+base::Descriptor listen_at(const Space& space, const char* address) {
+  base::Descriptor socket = space.socket(SOCK_DGRAM);
   const int least = 0;
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
   EXPECT_EQ(bind_to(socket, endpoint(address, 5000)), 0);
@@ -170,7 +170,7 @@ TEST_F(Exact, TenMillionDatagramsOfBothDirectionsAreCounted) {
 void open_flows(const Space& from, std::uint64_t flows) {
   constexpr std::uint16_t kFirstPort = 1024;
   constexpr std::uint64_t kPorts = 60'000;
-  std::optional<Fd> socket;
+  std::optional<base::Descriptor> socket;
   for (std::uint64_t i = 0; i < flows; ++i) {
     if (i % kPorts == 0) socket.emplace(from.socket(SOCK_DGRAM));
     const auto port = static_cast<std::uint16_t>(kFirstPort + i % kPorts);

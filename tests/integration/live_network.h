@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/time.h"
 #include "live/kernel.h"
 #include "vpc/read.h"
@@ -45,11 +46,11 @@ inline Ended run_program(const std::string& command) {
   arguments.push_back(nullptr);
   std::array<int, 2> ends{-1, -1};
   EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  const Fd output(ends[0]);
+  const base::Descriptor output(ends[0]);
   Ended ended;
   pid_t child = -1;
   {
-    const Fd input(ends[1]);
+    const base::Descriptor input(ends[1]);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input.get(), STDOUT_FILENO);
@@ -110,14 +111,14 @@ class Space {
   }
 
   /// A socket that lives in the namespace.
-  [[nodiscard]] Fd socket(int type, int family = AF_INET) const {
+  [[nodiscard]] base::Descriptor socket(int type, int family = AF_INET) const {
     int made = -1;
     std::thread([&] {
-      const Fd space(open(("/run/netns/" + name_).c_str(), O_RDONLY | O_CLOEXEC));
+      const base::Descriptor space(open(("/run/netns/" + name_).c_str(), O_RDONLY | O_CLOEXEC));
       if (setns(space.get(), CLONE_NEWNET) == 0) made = ::socket(family, type | SOCK_CLOEXEC, 0);
     }).join();
     EXPECT_GE(made, 0);
-    return Fd(made);
+    return base::Descriptor(made);
   }
 
  private:
@@ -132,13 +133,13 @@ inline sockaddr_in endpoint(const char* address, std::uint16_t port) {
   return out;
 }
 
-inline int bind_to(const Fd& socket, const sockaddr_in& address) {
+inline int bind_to(const base::Descriptor& socket, const sockaddr_in& address) {
   return bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
-inline int connect_to(const Fd& socket, const sockaddr_in& address) {
+inline int connect_to(const base::Descriptor& socket, const sockaddr_in& address) {
   return connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
-inline bool send_to(const Fd& socket, const sockaddr_in& address, std::size_t bytes) {
+inline bool send_to(const base::Descriptor& socket, const sockaddr_in& address, std::size_t bytes) {
   const std::string data(bytes, 'x');
   return sendto(socket.get(), data.data(), bytes, 0, reinterpret_cast<const sockaddr*>(&address),
                 sizeof(address)) == static_cast<ssize_t>(bytes);

@@ -235,7 +235,7 @@ TEST_F(Live, SegmentsAreCountedAsTheyAreOnTheWire) {
   ASSERT_EQ(bind_to(server, endpoint(kPeer, 7000)), 0);
   ASSERT_EQ(listen(server.get(), 1), 0);
   std::thread reader([&] {
-    const Fd connection(accept(server.get(), nullptr, nullptr));
+    const base::Descriptor connection(accept(server.get(), nullptr, nullptr));
     std::vector<char> buffer(1U << 18U);
     while (read(connection.get(), buffer.data(), buffer.size()) > 0) {
     }
@@ -275,7 +275,7 @@ TEST_F(Live, SegmentsAreCountedAsTheyAreOnTheWire) {
 
 /// Sends a frame in such a way that the kernel has no more than its Ethernet header at hand: the
 /// rest lies in the sender's own pages.
-void send_from_pages(const Fd& socket, const std::vector<std::uint8_t>& frame) {
+void send_from_pages(const base::Descriptor& socket, const std::vector<std::uint8_t>& frame) {
   constexpr int kVersion = TPACKET_V2;
   constexpr tpacket_req kOneFrame{4096, 1, 4096, 1};
   ASSERT_EQ(setsockopt(socket.get(), SOL_PACKET, PACKET_VERSION, &kVersion, sizeof(kVersion)), 0);
@@ -382,7 +382,7 @@ TEST_F(Live, TrackedConnectionsSurviveAChangeOfRulesAndUntrackedOnesBreak) {
   ASSERT_EQ(bind_to(another, endpoint(kPeer, 6001)), 0);
   const auto received = owner->statistic("rx_packets");
   std::uint64_t sent = 0;
-  const auto send = [&](const Fd& from, std::uint16_t to) {
+  const auto send = [&](const base::Descriptor& from, std::uint16_t to) {
     ASSERT_TRUE(send_to(from, endpoint(kOwner, to), 10));
     ++sent;
   };
@@ -416,7 +416,7 @@ TEST_F(Live, TrackedConnectionsSurviveAChangeOfRulesAndUntrackedOnesBreak) {
 
 /// Is a program with this number still in the kernel?
 bool is_loaded(std::uint32_t id) {
-  return Fd(bpf_prog_get_fd_by_id(id)).is_open();
+  return base::Descriptor(bpf_prog_get_fd_by_id(id)).is_open();
 }
 
 std::uint32_t id_of(int program) {
@@ -455,8 +455,9 @@ TEST_F(Live, NothingStaysInTheKernel) {
     // The kernel frees them when nobody can be using them any more.
     EXPECT_TRUE(eventually([&] { return !is_loaded(ingress) && !is_loaded(egress); }));
     EXPECT_TRUE(eventually([&] {
-      return std::none_of(maps.begin(), maps.end(),
-                          [](std::uint32_t id) { return Fd(bpf_map_get_fd_by_id(id)).is_open(); });
+      return std::none_of(maps.begin(), maps.end(), [](std::uint32_t id) {
+        return base::Descriptor(bpf_map_get_fd_by_id(id)).is_open();
+      });
     }));
     EXPECT_EQ(owner->ask(discipline), before);
   }

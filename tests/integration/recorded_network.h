@@ -18,7 +18,6 @@
 namespace weir::service {
 
 using live::endpoint;
-using live::Fd;
 using live::Space;
 using live::status_of;
 

@@ -18,7 +18,7 @@ std::string tcp(int port, const std::string& from) {
 }
 
 /// Nothing waits longer than a refused packet has to be waited for.
-void limit_waiting(const Fd& socket) {
+void limit_waiting(const base::Descriptor& socket) {
   const timeval limit{0, 400'000};
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -26,7 +26,7 @@ void limit_waiting(const Fd& socket) {
 
 /// May somebody new connect to a port of 10.0.0.10 where somebody listens?
 bool is_let_in(const Space& peer, std::uint16_t port) {
-  const Fd client = peer.socket(SOCK_STREAM);
+  const base::Descriptor client = peer.socket(SOCK_STREAM);
   limit_waiting(client);
   return live::connect_to(client, endpoint("10.0.0.10", port)) == 0;
 }
@@ -41,7 +41,7 @@ class Connection {
     limit_waiting(client_);
     is_open_ = live::connect_to(client_, endpoint("10.0.0.10", port)) == 0;
     if (!is_open_) return;
-    server_ = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    server_ = base::Descriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     limit_waiting(server_);
   }
 
@@ -56,9 +56,9 @@ class Connection {
   }
 
  private:
-  Fd listener_;
-  Fd client_;
-  Fd server_;
+  base::Descriptor listener_;
+  base::Descriptor client_;
+  base::Descriptor server_;
   bool is_open_ = false;
 };
 

@@ -32,7 +32,8 @@ class Restart : public Recorded {
     constexpr auto kEgress = static_cast<bpf_attach_type>(47);
     unsigned sum = 0;
     std::thread([&] {
-      const Fd space(open(("/run/netns/" + owner->name()).c_str(), O_RDONLY | O_CLOEXEC));
+      const base::Descriptor space(
+          open(("/run/netns/" + owner->name()).c_str(), O_RDONLY | O_CLOEXEC));
       ASSERT_EQ(setns(space.get(), CLONE_NEWNET), 0);
       const int index = static_cast<int>(if_nametoindex(device));
       for (const auto where : {kIngress, kEgress}) {
@@ -61,8 +62,8 @@ class Restart : public Recorded {
       }
       _exit(1);
     }
-    const Fd orders(to_child[1]);
-    const Fd answers(from_child[0]);
+    const base::Descriptor orders(to_child[1]);
+    const base::Descriptor answers(from_child[0]);
     close(to_child[0]);
     close(from_child[1]);
     char answer = 0;

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "http/client.h"
 #include "http/unix_socket.h"
 #include "scratch_folder.h"
@@ -49,8 +50,8 @@ class ServerTest : public ::testing::Test, protected ScratchFolder {
 
   [[nodiscard]] std::filesystem::path socket() const { return path("weir.sock"); }
 
-  [[nodiscard]] Descriptor connect() const {
-    Descriptor out(::socket(AF_UNIX, SOCK_STREAM, 0));
+  [[nodiscard]] base::Descriptor connect() const {
+    base::Descriptor out(::socket(AF_UNIX, SOCK_STREAM, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, socket().c_str(), sizeof(address.sun_path) - 1);
@@ -60,7 +61,7 @@ class ServerTest : public ::testing::Test, protected ScratchFolder {
 
   /// Everything that comes back until the server closes.
   [[nodiscard]] std::string say(const std::string& text) const {
-    const Descriptor connection = connect();
+    const base::Descriptor connection = connect();
     static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
     ::shutdown(connection.get(), SHUT_WR);
     std::string answer;
@@ -72,7 +73,7 @@ class ServerTest : public ::testing::Test, protected ScratchFolder {
   }
 
  private:
-  Descriptor end_{::eventfd(0, EFD_CLOEXEC)};
+  base::Descriptor end_{::eventfd(0, EFD_CLOEXEC)};
   std::optional<UnixListener> listener_;
   std::optional<Server> server_;
   std::thread thread_;
@@ -113,7 +114,7 @@ TEST_F(ServerTest, OutlivesGarbageAndWhoGoesInTheMiddle) {
 }
 
 TEST_F(ServerTest, AnswersOthersWhileManySayNothing) {
-  std::vector<Descriptor> silent;
+  std::vector<base::Descriptor> silent;
   for (unsigned i = 0; i + 1 < Server::kConnections; ++i) silent.push_back(connect());
   EXPECT_THAT(say("GET /name HTTP/1.0\r\n\r\n"), HasSubstr("\r\n\r\nweir\n"));
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/descriptor.h"
 #include "scratch_folder.h"
 
 namespace weir::http {
@@ -22,7 +23,7 @@ class UnixListenerTest : public ::testing::Test, protected ScratchFolder {};
 
 /// As a killed process leaves it: the socket is there, and nobody listens.
 void leave_behind(const fs::path& path) {
-  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
