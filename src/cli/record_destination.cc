@@ -20,7 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSpool = ".spool";  // beside what is kept for a person
+// Beside each other, so that what a person is told to deliver holds nothing else.
+constexpr const char* kSpool = "spool";
+constexpr const char* kUndelivered = "undelivered";
 
 base::Expected<fs::path> make_temporary_folder() {
   std::error_code error;
@@ -43,8 +45,10 @@ RecordDestination::~RecordDestination() {
   writer_.reset();  // with what is open still
   delivery_.reset();
   spool_.reset();
+  if (folder_.empty()) return;
   std::error_code ignored;
-  if (!folder_.empty()) fs::remove_all(undelivered_ == 0 ? folder_ : folder_ / kSpool, ignored);
+  if (!is_spool_kept_) fs::remove_all(folder_ / kSpool, ignored);
+  fs::remove(folder_, ignored);  // if nothing is kept there
 }
 
 base::Expected<std::unique_ptr<RecordDestination>> RecordDestination::open(
@@ -137,22 +141,47 @@ base::Expected<void> RecordDestination::finish() {
   if (events_ != nullptr) tally_ = events_->tally();
   events_ = nullptr;
   delivery_.reset();
-  if (is_delivered) return {};
-  keep_undelivered();
-  if (!why) return base::fail(name_, "could not be delivered to");
-  base::Error error = why->error;
-  error.what = std::string(to_string(why->kind)) + ": " + error.what;
-  return tl::unexpected(std::move(error));
+  auto kept = keep_undelivered();
+  if (is_delivered) return kept;
+  base::Error error{name_, "could not be delivered to", ""};
+  if (why) {
+    error = why->error;
+    error.what = std::string(to_string(why->kind)) + ": " + error.what;
+  }
+  if (kept) return tl::unexpected(std::move(error));
+  note(error.message());
+  return kept;
 }
 
-/// As they are to lie in the bucket, for `aws s3 cp`; events as `weir query` reads them.
-void RecordDestination::keep_undelivered() {
+/// As they are to lie in the bucket, for `aws s3 cp`; events as `weir query` reads them. Error: the
+/// spool has what is neither delivered nor there.
+base::Expected<void> RecordDestination::keep_undelivered() {
+  base::Error why;
   while (const auto segment = spool_->take([](std::uint64_t) { return true; })) {
-    ++undelivered_;
-    if (auto unpacked = deliver::unpack(*segment, folder_); !unpacked) {
-      note(unpacked.error().message());
+    if (auto unpacked = deliver::unpack(*segment, folder_ / kUndelivered); !unpacked) {
+      why = std::move(unpacked.error());
+      continue;
     }
+    ++undelivered_;
+    spool_->free(segment->sequence);
   }
+  const deliver::SpoolStatus left = spool_->status();
+  is_spool_kept_ = left.waiting != 0 || left.damaged != 0;
+  if (left.damaged != 0) {
+    note(fmt::format("{}: {} of records set aside there, which the disk has damaged",
+                     (folder_ / kSpool / "damaged").string(), count_of(left.damaged, "file")));
+  }
+  if (left.waiting != 0) {
+    note(
+        fmt::format("{}: {} of records kept there, each with a last line but one that says how "
+                    "many of its bytes are the object: {}",
+                    (folder_ / kSpool).string(), count_of(left.waiting, "file"), why.message()));
+  }
+  if (!is_spool_kept_) return {};
+  return base::fail((folder_ / kSpool).string(),
+                    fmt::format("has {} of records that were not delivered",
+                                count_of(left.waiting + left.damaged, "file")),
+                    "check the disk, and record again");
 }
 
 bool RecordDestination::tell(std::uint64_t made) {
@@ -160,15 +189,17 @@ bool RecordDestination::tell(std::uint64_t made) {
 }
 
 bool RecordDestination::tell_objects(std::uint64_t made) {
-  if (undelivered_ == 0) {
+  if (undelivered_ == 0 && !is_spool_kept_) {
     print_objects(name_, made, writer_->take_published());
     return true;
   }
-  fmt::print(stderr,
-             "weir: {} could not be delivered and {} kept: `aws s3 cp --recursive --acl "
-             "bucket-owner-full-control {} {}` delivers what is there\n",
-             count_of(undelivered_, "object"), undelivered_ == 1 ? "is" : "are", folder_.string(),
-             name_);
+  if (undelivered_ != 0) {
+    fmt::print(stderr,
+               "weir: {} could not be delivered and {} kept: `aws s3 cp --recursive --acl "
+               "bucket-owner-full-control {} {}` delivers what is there\n",
+               count_of(undelivered_, "object"), undelivered_ == 1 ? "is" : "are",
+               (folder_ / kUndelivered).string(), name_);
+  }
   return false;
 }
 
@@ -176,9 +207,9 @@ bool RecordDestination::tell_events(std::uint64_t made) {
   print_events(name_, made, writer_->take_published(), tally_);
   if (undelivered_ != 0) {
     fmt::print(stderr, "weir: the files that hold them are kept in {}: `weir query` reads them\n",
-               folder_.string());
+               (folder_ / kUndelivered).string());
   }
-  return undelivered_ == 0 && tally_.refused() == 0;
+  return undelivered_ == 0 && !is_spool_kept_ && tally_.refused() == 0;
 }
 
 }  // namespace weir::cli

@@ -46,7 +46,7 @@ class RecordDestination {
                                    const deliver::FlowLog& flow_log, const aws::Options& options);
   base::Expected<void> open_spool();
   void begin(std::unique_ptr<deliver::Destination> destination);
-  void keep_undelivered();
+  base::Expected<void> keep_undelivered();
   [[nodiscard]] bool tell_objects(std::uint64_t made);
   [[nodiscard]] bool tell_events(std::uint64_t made);
 
@@ -59,7 +59,8 @@ class RecordDestination {
   bool is_of_events_ = false;
   deliver::EventTally tally_;
   std::unique_ptr<deliver::RecordWriter> writer_;
-  std::uint64_t undelivered_ = 0;  ///< segments
+  std::uint64_t undelivered_ = 0;  ///< segments that are kept as files
+  bool is_spool_kept_ = false;     ///< it has what is nowhere else
 };
 
 }  // namespace weir::cli

@@ -441,10 +441,13 @@ base::Expected<void> unpack(const Segment& segment, const fs::path& folder) {
   const fs::path to = folder / segment.key;
   if (auto made = make_folders(folder, to.parent_path()); !made) return made;
   std::error_code error;
-  fs::resize_file(segment.file, segment.bytes, error);
-  if (!error) fs::rename(segment.file, to, error);
+  fs::rename(segment.file, to, error);
   if (error) return tl::unexpected(write_error(to, "made", error.value()));
-  return {};
+  fs::resize_file(to, segment.bytes, error);
+  if (!error) return {};
+  std::error_code ignored;
+  fs::rename(to, segment.file, ignored);
+  return tl::unexpected(write_error(to, "cut to length", error.value()));
 }
 
 }  // namespace weir::deliver

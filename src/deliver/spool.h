@@ -98,8 +98,8 @@ class Spool {
   std::unique_ptr<State> state_;
 };
 
-/// Makes a taken segment a file of its payload again, under its key in `folder`. The spool is not
-/// to be asked for it any more.
+/// Makes a taken segment a file of its payload again, under its key in `folder`: it may be freed
+/// then. Error: it is a segment still.
 base::Expected<void> unpack(const Segment& segment, const std::filesystem::path& folder);
 
 }  // namespace weir::deliver

@@ -2,13 +2,17 @@
 object is there once in the end, or kept and told of."""
 
 import datetime
+import gzip
+import json
 import os
 import pathlib
 import random
 import subprocess
+import time
 
 import pytest
 
+import network
 import scripted_s3
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -91,6 +95,68 @@ def test_a_server_that_stays_down_leaves_the_object_in_its_file(serve, program, 
     assert "SlowDown: as told (HTTP 503) (after 2 attempts)" in done.stderr
     (kept,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert kept.name.endswith(".log.gz")
+
+
+def capture_of_windows(folder, windows):
+    """A packet in each of so many windows, which are objects of their own."""
+    packets = [(1_700_000_000 + 600 * window, network.packet("198.51.100.1", "10.0.0.10", network.TCP, 60, 1024, 443,
+                                                            network.SYN)) for window in range(windows)]
+    described = network.description("10.0.0.10", "10.0.0.0/16", ingress=[network.permission("tcp", (443, 443))])
+    return network.write(folder, packets, described)
+
+
+HANGING = ["hang"] * 4  # as many objects as are under way at once
+
+
+def record_meanwhile(server, program, folder, meanwhile):
+    """Records six objects to a server that hangs at the first four; when all wait, `meanwhile` gets their files, the
+    oldest first, and the server goes on. Returns what the failing program says."""
+    objects = 6
+    options = capture_of_windows(folder, objects)
+    recording = subprocess.Popen([program, "record", *options, "--log-destination", "s3://logs",
+                                  "--no-attach-bucket-policy"], text=True, stderr=subprocess.PIPE,
+                                 env={**CLEAN, **server.environment(), "TMPDIR": str(folder)})
+    end = time.monotonic() + 60
+    while len(waiting := sorted(folder.rglob("*.segment"))) < objects:
+        assert time.monotonic() < end and recording.poll() is None
+        time.sleep(0.01)
+    meanwhile(waiting)
+    server.hangs.set()
+    _, said = recording.communicate(timeout=120)
+    assert recording.returncode == 1, said
+    return said
+
+
+def test_what_the_disk_damaged_while_it_waited_is_no_success(serve, program, tmp_path):
+    server = serve(*HANGING)
+
+    def damage(waiting):
+        with waiting[4].open("r+b") as file:
+            file.write(b"no gzip")
+
+    said = record_meanwhile(server, program, tmp_path, damage)
+    assert len(server.objects) == 5
+    (kept,) = [path for path in tmp_path.glob("weir-*/**/*") if path.is_file() and path.name.endswith(".segment")]
+    assert kept.read_bytes().startswith(b"no gzip") and str(kept.parent) in said
+    assert "has 1 file of records that were not delivered; check the disk" in said
+    assert "6 records in 6 objects" not in said
+
+
+def test_what_can_be_neither_delivered_nor_made_a_file_stays_in_the_spool(serve, program, tmp_path):
+    server = serve(*HANGING, *[403] * 20)
+
+    def stand_in_the_way(waiting):
+        (waiting[0].parent.parent / "undelivered").write_text("no folder")
+
+    said = record_meanwhile(server, program, tmp_path, stand_in_the_way)
+    assert not server.objects
+    kept = sorted(tmp_path.glob("weir-*/**/*.segment"))
+    assert len(kept) == 6 and str(kept[0].parent) in said
+    assert "Access error: " in said and "Not a directory" in said
+    for path in kept:
+        *_, described, _, _ = path.read_bytes().split(b"\n")
+        described = json.loads(described)
+        assert gzip.decompress(path.read_bytes()[:described["bytes"]]).count(b"\n") == 1 + described["records"]
 
 
 def test_another_object_under_the_key_is_not_overwritten(serve, program, tmp_path):
