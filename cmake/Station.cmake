@@ -5,8 +5,8 @@
 # links to flow: the layering of ARCHITECTURE.md is kept by the compiler (tests/layering/ checks
 # that it is). A station knows only stations that are defined before it.
 #
-# COLD: nothing there is done for each packet or line, so that a tree for sanitizers takes longer to
-# optimise it than to run it.
+# COLD: nothing there is done for each packet or line, and no fuzzer goes there, so that a tree for
+# sanitizers takes longer to optimise it than to run it.
 function(weir_station name)
   cmake_parse_arguments(ARG "COLD" "" "KNOWS;LINKS;SOURCES" ${ARGN})
   weir_known_stations("station ${name}" known ${ARG_KNOWS})
@@ -24,6 +24,8 @@ function(weir_station name)
     target_link_libraries(weir_${name} PRIVATE weir_options)
     if(ARG_COLD AND WEIR_SANITIZE)
       target_compile_options(weir_${name} PRIVATE -O0)
+    elseif(WEIR_FUZZ)
+      target_compile_options(weir_${name} PRIVATE -fsanitize=fuzzer-no-link)
     endif()
   else()
     add_library(weir_${name} INTERFACE)
@@ -74,8 +76,10 @@ function(weir_test name)
   target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   file(RELATIVE_PATH kind ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   string(REGEX REPLACE "/.*" "" kind ${kind})
-  if(kind STREQUAL "unit")
-    target_compile_options(${name} PRIVATE -O0) # it takes longer to optimise than to run
+  if(kind STREQUAL "unit") # it takes longer to optimise than to run, and to parse than either
+    target_compile_options(${name} PRIVATE -O0)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
+    add_dependencies(unit_tests ${name})
   endif()
   set(cost 0)
   if(kind STREQUAL "property")

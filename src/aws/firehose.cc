@@ -5,7 +5,7 @@
 namespace weir::aws {
 namespace {
 
-std::string text_of(const nlohmann::json& object, const char* name) {
+std::string string_of(const nlohmann::json& object, const char* name) {
   const auto place = object.find(name);
   return place != object.end() && place->is_string() ? place->get<std::string>() : std::string();
 }
@@ -37,9 +37,9 @@ Result<PutRecords> Firehose::put_records(const std::string& stream,
     return tl::unexpected(cannot_tell(service_.url()));
   }
   for (std::size_t i = 0; i < each.size(); ++i) {
-    std::string code = each[i].is_object() ? text_of(each[i], "ErrorCode") : "InternalFailure";
+    std::string code = each[i].is_object() ? string_of(each[i], "ErrorCode") : "InternalFailure";
     if (code.empty()) continue;
-    put.refused.push_back({i, std::move(code), text_of(each[i], "ErrorMessage")});
+    put.refused.push_back({i, std::move(code), string_of(each[i], "ErrorMessage")});
   }
   if (count.is_number() && count != put.refused.size()) {
     return tl::unexpected(cannot_tell(service_.url()));

@@ -30,7 +30,7 @@ std::string lowered(std::string_view text) {
 }
 
 /// Without space at its ends, each run of spaces within as one.
-std::string trimmed(std::string_view text) {
+std::string canonical(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const bool is_space = c == ' ' || c == '\t';
@@ -95,8 +95,8 @@ Signature signature_of(const Request& request, const Credentials& credentials, c
   for (const Header& header : request.headers) {
     std::string name = lowered(header.name);
     if (!is_signed(name)) continue;
-    const auto [place, is_new] = headers.emplace(std::move(name), trimmed(header.value));
-    if (!is_new) place->second += "," + trimmed(header.value);
+    const auto [place, is_new] = headers.emplace(std::move(name), canonical(header.value));
+    if (!is_new) place->second += "," + canonical(header.value);
   }
   headers.try_emplace("host", request.endpoint.authority());
 

@@ -7,6 +7,12 @@
 
 namespace weir::base {
 
+/// Protocols by which packets are told apart.
+inline constexpr std::uint8_t kIcmp = 1;
+inline constexpr std::uint8_t kTcp = 6;
+inline constexpr std::uint8_t kUdp = 17;
+inline constexpr std::uint8_t kIcmpv6 = 58;
+
 struct IanaName {
   std::uint32_t number = 0;
   std::string_view name;

@@ -18,7 +18,7 @@ constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t interrupted = 0;
 volatile std::sig_atomic_t event = -1;
 
-void note(int /*signal*/) {
+void note_interruption(int /*signal*/) {
   interrupted = 1;
   for (const int number : kSignals) {
     static_cast<void>(std::signal(number, SIG_DFL));
@@ -34,7 +34,7 @@ void watch_interruption() {
   if (event >= 0) return;
   event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   struct sigaction action {};
-  action.sa_handler = note;
+  action.sa_handler = note_interruption;
   action.sa_flags = SA_RESTART;
   // Another one waits until the handler is done, and ends the program then.
   for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);

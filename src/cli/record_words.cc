@@ -19,7 +19,6 @@ namespace {
 
 using record::FieldId;
 
-constexpr std::int64_t kTcp = 6;
 constexpr std::int64_t kLastSecond = 253'402'300'799;  // the end of the year 9999
 
 std::string text(const LoggedRecord& record, FieldId field) {
@@ -171,7 +170,7 @@ std::string RecordWords::service(const LoggedRecord& record) const {
   // The flags of a SYN-ACK stand with who was asked (facts/flow-logs.md §1.4).
   constexpr std::int64_t kSynAck = 18;
   const auto flags = record.number(FieldId::tcp_flags).value_or(0);
-  const bool is_tcp = record.number(FieldId::protocol) == kTcp;
+  const bool is_tcp = record.number(FieldId::protocol) == base::kTcp;
   const bool is_asked = is_tcp && (flags & kSynAck) != 0 && (flags & kSynAck) != kSynAck;
   const bool is_answer = is_tcp && (flags & kSynAck) == kSynAck;
   const bool is_reply =

@@ -178,7 +178,7 @@ bool is_reply(const Finding& finding) {
 std::string_view owner_of(std::string_view rule) {
   return rule.substr(0, rule.find(':'));
 }
-std::string_view number_of(std::string_view rule) {
+std::string_view number_in(std::string_view rule) {
   return rule.substr(rule.rfind(':') + 1);
 }
 
@@ -204,7 +204,7 @@ std::string reason_in_words(const Finding& finding, const Phrases& words) {
   const auto& side = direction == Direction::egress ? words.outbound : words.inbound;
   std::string text =
       fmt::format(fmt::runtime(words.reasons[static_cast<std::size_t>(finding.reason)]),
-                  fmt::arg("rule", number_of(rule)), fmt::arg("owner", owner_of(rule)),
+                  fmt::arg("rule", number_in(rule)), fmt::arg("owner", owner_of(rule)),
                   fmt::arg("groups", groups_in_words(owner_of(rule), words)), fmt::arg("way", way),
                   fmt::arg("side", side));
   if (finding.is_tracked_reply &&
@@ -215,7 +215,7 @@ std::string reason_in_words(const Finding& finding, const Phrases& words) {
   if (!finding.fix.empty() && !finding.reply_refused_by.empty()) {
     const std::string_view refusing = finding.reply_refused_by;
     text += fmt::format(
-        fmt::runtime(words.reply_refused), fmt::arg("rule", number_of(refusing)),
+        fmt::runtime(words.reply_refused), fmt::arg("rule", number_in(refusing)),
         fmt::arg("acl", fmt::format(fmt::runtime(words.acl), fmt::arg("id", owner_of(refusing)))));
   }
   return text;

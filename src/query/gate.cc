@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
@@ -10,8 +9,6 @@
 
 namespace weir::query {
 namespace {
-
-using Json = nlohmann::json;
 
 const std::set<std::string> kTableFunctions = {
     "generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest",

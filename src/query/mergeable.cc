@@ -1,7 +1,6 @@
 #include "query/mergeable.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -10,8 +9,6 @@
 
 namespace weir::query {
 namespace {
-
-using Json = nlohmann::json;
 
 /// What an expression may consist of: nothing that reads another table, looks at other rows, or
 /// stands for columns that are not named.

@@ -4,8 +4,6 @@
 
 namespace weir::query {
 
-using Json = nlohmann::json;
-
 base::Expected<Json> parse_tree(const Duck& duck, const std::string& sql) {
   auto result = duck.run("SELECT json_serialize_sql(" + sql_text(sql) + ")");
   if (!result) return tl::unexpected(result.error());

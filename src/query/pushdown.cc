@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -15,8 +14,6 @@
 
 namespace weir::query {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr const char* kObjects = "weir_objects";
 constexpr std::string_view kSlots = "weir_slots";

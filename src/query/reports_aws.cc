@@ -7,7 +7,7 @@
 namespace weir::query {
 namespace {
 
-const std::array kReports = {
+const std::array kAwsReports = {
     Report{"VpcFlowLogsAcceptedTraffic",
            "Which TCP connections did security groups and network ACLs let through?",
            "srcaddr dstaddr srcport dstport protocol bytes action", R"(
@@ -185,7 +185,7 @@ LIMIT {limit})"},
 }  // namespace
 
 std::span<const Report> aws_reports() {
-  return kReports;
+  return kAwsReports;
 }
 
 }  // namespace weir::query

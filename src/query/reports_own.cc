@@ -205,7 +205,7 @@ GROUP BY nat, host, peer
 ORDER BY bytes DESC, nat, host, peer
 LIMIT {limit})";
 
-const std::array kReports = {
+const std::array kOwnReports = {
     Report{"conversations",
            "Who talked to whom, both directions in one row, and who is client and who is server?",
            "srcaddr dstaddr srcport dstport protocol bytes", kConversations},
@@ -248,7 +248,7 @@ LIMIT {limit})"},
 }  // namespace
 
 std::span<const Report> own_reports() {
-  return kReports;
+  return kOwnReports;
 }
 
 }  // namespace weir::query

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/iana.h"
+
 namespace weir::record {
 namespace {
-
-constexpr std::uint8_t kTcp = 6;
 
 Value text(std::string_view value) {
   return value.empty() ? Value{} : Value{value};
@@ -48,7 +48,7 @@ std::string_view type_of(const Flow& flow) {
 }
 
 Value tcp_flags(const Flow& flow) {
-  if (flow.protocol != kTcp) return std::int64_t{0};
+  if (flow.protocol != base::kTcp) return std::int64_t{0};
   if (flow.tcp_flags == Flow::kTcpFlagsUnknown) return {};
   return number(flow.tcp_flags);
 }

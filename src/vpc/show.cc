@@ -3,24 +3,21 @@
 #include <algorithm>
 #include <set>
 
+#include "base/iana.h"
+
 namespace weir::vpc {
 namespace {
-
-constexpr std::uint8_t kIcmp = 1;
-constexpr std::uint8_t kTcp = 6;
-constexpr std::uint8_t kUdp = 17;
-constexpr std::uint8_t kIcmpv6 = 58;
 
 std::string protocol_text(const TrafficClass& traffic) {
   if (!traffic.protocol) return "all";
   switch (*traffic.protocol) {
-    case kIcmp:
+    case base::kIcmp:
       return "icmp";
-    case kTcp:
+    case base::kTcp:
       return "tcp";
-    case kUdp:
+    case base::kUdp:
       return "udp";
-    case kIcmpv6:
+    case base::kIcmpv6:
       return "icmpv6";
     default:
       return std::to_string(*traffic.protocol);

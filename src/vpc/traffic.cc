@@ -2,15 +2,12 @@
 
 #include <map>
 
+#include "base/iana.h"
 #include "base/number.h"
 
 namespace weir::vpc {
 namespace {
 
-constexpr std::uint8_t kIcmp = 1;
-constexpr std::uint8_t kTcp = 6;
-constexpr std::uint8_t kUdp = 17;
-constexpr std::uint8_t kIcmpv6 = 58;
 constexpr std::int64_t kMaxPort = 65535;
 constexpr std::int64_t kMaxByte = 255;
 constexpr std::int64_t kAny = -1;
@@ -18,7 +15,7 @@ constexpr std::int64_t kAny = -1;
 /// Sets `out` to the protocol, or to nothing for "-1"; false when there is no telling.
 bool read_protocol(const JsonObject& object, const char* key, std::optional<std::uint8_t>& out) {
   static const std::map<std::string, std::uint8_t, std::less<>> kNames = {
-      {"tcp", kTcp}, {"udp", kUdp}, {"icmp", kIcmp}, {"icmpv6", kIcmpv6}};
+      {"tcp", base::kTcp}, {"udp", base::kUdp}, {"icmp", base::kIcmp}, {"icmpv6", base::kIcmpv6}};
   const std::string text = object.required_text(key);
   if (text.empty()) return false;
   if (text == "-1" || text == "all") return true;
@@ -77,22 +74,24 @@ void read_icmp(const JsonObject& object, const char* type_key, const char* code_
 TrafficClass read_group_traffic(const JsonObject& rule) {
   TrafficClass out;
   if (!read_protocol(rule, "IpProtocol", out.protocol) || !out.protocol) return out;
-  if (out.protocol == kTcp || out.protocol == kUdp) read_ports(rule, "FromPort", "ToPort", out);
+  if (out.protocol == base::kTcp || out.protocol == base::kUdp)
+    read_ports(rule, "FromPort", "ToPort", out);
   // For ICMP the two fields are its type and code.
-  if (out.protocol == kIcmp || out.protocol == kIcmpv6) read_icmp(rule, "FromPort", "ToPort", out);
+  if (out.protocol == base::kIcmp || out.protocol == base::kIcmpv6)
+    read_icmp(rule, "FromPort", "ToPort", out);
   return out;
 }
 
 TrafficClass read_acl_traffic(const JsonObject& entry, bool is_ipv6) {
   TrafficClass out;
   if (!read_protocol(entry, "Protocol", out.protocol) || !out.protocol) return out;
-  if (out.protocol == kTcp || out.protocol == kUdp) {
+  if (out.protocol == base::kTcp || out.protocol == base::kUdp) {
     if (auto range = entry.object("PortRange")) {
       read_ports(*range, "From", "To", out);
     } else {
       entry.fail("PortRange", "is missing", "TCP and UDP entries need one");
     }
-  } else if (out.protocol == kIcmp || (out.protocol == kIcmpv6 && is_ipv6)) {
+  } else if (out.protocol == base::kIcmp || (out.protocol == base::kIcmpv6 && is_ipv6)) {
     if (auto types = entry.object("IcmpTypeCode")) {
       read_icmp(*types, "Type", "Code", out);
     } else {

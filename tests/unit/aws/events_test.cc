@@ -11,7 +11,7 @@
 namespace weir::aws {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -35,8 +35,8 @@ class Events : public testing::Test {
     const std::vector<std::string> records = {"one\n", "two\n", "three\n"};
     return firehose_.put_records("flow", records);
   }
-  [[nodiscard]] json asked(std::size_t number) const {
-    return json::parse(transport_.asked.at(number).body);
+  [[nodiscard]] Json asked(std::size_t number) const {
+    return Json::parse(transport_.asked.at(number).body);
   }
   [[nodiscard]] std::string_view header(const char* name) const {
     return header_of(transport_.asked.at(0).request.headers, name);
@@ -65,7 +65,7 @@ TEST_F(Events, ACallNamesItsOperationAndIsSignedForTheService) {
   EXPECT_EQ(header("x-amz-target"), "Logs_20140328.PutLogEvents");
   EXPECT_EQ(header("content-type"), "application/x-amz-json-1.1");
   EXPECT_THAT(std::string(header("authorization")), HasSubstr("/eu-west-1/logs/aws4_request"));
-  EXPECT_EQ(asked(0), json::parse(R"({"logGroupName": "/vpc/flow", "logStreamName": "eni-1-all",
+  EXPECT_EQ(asked(0), Json::parse(R"({"logGroupName": "/vpc/flow", "logStreamName": "eni-1-all",
       "logEvents": [{"timestamp": 1000, "message": "a \"1\""}, {"timestamp": 2000, "message": "b"},
                     {"timestamp": 3000, "message": "c"}]})"));
 }
@@ -98,7 +98,7 @@ TEST_F(Events, WhatIsThereAlreadyIsMade) {
   const auto stream = logs_.create_stream("g", "s");
   ASSERT_FALSE(stream);
   EXPECT_TRUE(stream.error().is("ResourceNotFoundException"));
-  EXPECT_EQ(asked(1), json::parse(R"({"logGroupName":"g","logStreamName":"s"})"));
+  EXPECT_EQ(asked(1), Json::parse(R"({"logGroupName":"g","logStreamName":"s"})"));
 }
 
 TEST_F(Events, AnAttemptWhoseAnswerWasLostIsTold) {
@@ -132,7 +132,7 @@ TEST_F(Events, RecordsOfFirehoseAreBase64) {
   ASSERT_TRUE(put);
   EXPECT_THAT(put->refused, IsEmpty());
   EXPECT_EQ(header("x-amz-target"), "Firehose_20150804.PutRecordBatch");
-  EXPECT_EQ(asked(0), json::parse(R"({"DeliveryStreamName":"flow","Records":[
+  EXPECT_EQ(asked(0), Json::parse(R"({"DeliveryStreamName":"flow","Records":[
       {"Data":"b25lCg=="},{"Data":"dHdvCg=="},{"Data":"dGhyZWUK"}]})"));
 }
 

@@ -20,7 +20,7 @@ using testing::SizeIs;
 
 constexpr std::string_view kHeader = "srcport srcaddr end";
 
-std::string bytes_of(const fs::path& path) {
+std::string content_of(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -67,7 +67,7 @@ TEST_F(Publishing, TheGzipHeaderHasNeitherTimeNorName) {
   ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
   ASSERT_TRUE(publisher.finish());
   // RFC 1952: magic, deflate, no flags, mtime 0.
-  EXPECT_EQ(bytes_of(files().at(0)).substr(0, 8), std::string("\x1f\x8b\x08\0\0\0\0\0", 8));
+  EXPECT_EQ(content_of(files().at(0)).substr(0, 8), std::string("\x1f\x8b\x08\0\0\0\0\0", 8));
 }
 
 TEST_F(Publishing, ASecondRunLeavesTheObjectsUntouched) {
@@ -185,7 +185,7 @@ TEST_F(Publishing, LateRecordsMakeAFurtherObjectEvenWithTheSameBytes) {
       ASSERT_TRUE(publisher.publish_before(record::at(kSlotOfTests + 300)));
     }
     ASSERT_THAT(files(), SizeIs(2));
-    EXPECT_EQ(bytes_of(files()[0]), bytes_of(files()[1]));
+    EXPECT_EQ(content_of(files()[0]), content_of(files()[1]));
     fs::remove_all(root_);
   }
 }

@@ -9,18 +9,18 @@
 namespace weir::logs {
 namespace {
 
-struct Result {
+struct Unwrapped {
   std::string lines;
   bool is_whole = true;
 };
 
 /// Gives the first `cut` bytes at once and the rest through the input.
-Result unwrapped(std::string_view text, std::size_t cut = 0) {
+Unwrapped unwrapped(std::string_view text, std::size_t cut = 0) {
   const std::string_view rest = text.substr(cut);
   const auto input = unwrap_messages(
       text.substr(0, cut),
       base::open_memory({reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()}));
-  Result result;
+  Unwrapped result;
   std::vector<std::uint8_t> bytes(7);
   for (;;) {
     const auto count = input->read(bytes);
@@ -73,7 +73,7 @@ TEST(Unwrap, ABrokenObjectDoesNotTakeTheNextWithIt) {
 TEST(Unwrap, AnObjectThatIsNotClosedIsToldAfterWhatIsGood) {
   for (const char* text :
        {R"({"message":"a"}{"mess)", R"({"message":"a")", R"({"message":"a"}{)"}) {
-    const Result result = unwrapped(text);
+    const Unwrapped result = unwrapped(text);
     EXPECT_EQ(result.lines, "a\n") << text;
     EXPECT_FALSE(result.is_whole) << text;
   }

@@ -55,7 +55,7 @@ std::vector<Record> some_records() {
           without_flow(LogStatus::skipdata, 60, 119)};
 }
 
-LogFormat every_field() {
+LogFormat all_fields() {
   std::string text;
   for (const Field& field : catalogue()) text += "${" + std::string(field.name) + "} ";
   return LogFormat::parse(text).value();
@@ -74,10 +74,10 @@ std::vector<std::string> text_values(const Record& record, const LogFormat& form
 }
 
 TEST_F(Parquet, SaysWhatTheTextSaysInEveryFieldWithNullForNoNumber) {
-  write(some_records(), every_field());
+  write(some_records(), all_fields());
   Rows expected;
   for (const Record& record : some_records()) {
-    expected.push_back(text_values(record, every_field()));
+    expected.push_back(text_values(record, all_fields()));
   }
   EXPECT_EQ(sql("SELECT * FROM " + file()), expected);
   EXPECT_EQ(sql("SELECT count(*) FROM " + file() +
@@ -86,7 +86,7 @@ TEST_F(Parquet, SaysWhatTheTextSaysInEveryFieldWithNullForNoNumber) {
 }
 
 TEST_F(Parquet, ColumnsHaveAwssTypesAndUnderscoresForDashes) {
-  write(some_records(), every_field());
+  write(some_records(), all_fields());
   // AWS: INT_32, INT_64, and STRING for all the rest (facts/flow-logs.md §1.2).
   std::map<std::string, std::string> numbers;
   for (const char* name : {"version", "srcport", "dstport", "protocol", "tcp_flags", "traffic_path",
