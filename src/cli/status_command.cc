@@ -87,20 +87,36 @@ base::Table interfaces_of(const json& status) {
 base::Table flow_logs_of(const json& status) {
   base::Table table;
   table.columns = {{"flow_log"},      {"delivery"},    {"records", true}, {"lost", true},
-                   {"objects", true}, {"last_object"}, {"destination"}};
+                   {"objects", true}, {"last_object"}, {"waiting", true}, {"waiting_bytes", true},
+                   {"waiting_since"}, {"destination"}};
   for (const json& flow_log : status.at("FlowLogs")) {
     std::string delivery = text(flow_log.at("DeliverLogsStatus"));
     if (flow_log.contains("DeliverLogsErrorMessage")) {
       delivery += ": " + text(flow_log.at("DeliverLogsErrorMessage"));
     }
     const bool has_object = flow_log.contains("LastObject");
-    table.rows.push_back({text(flow_log.at("FlowLogId")), std::move(delivery),
-                          text(flow_log.at("Records")), text(flow_log.at("LostRecords")),
-                          text(flow_log.at("Objects")),
-                          has_object ? text(flow_log.at("LastObject").at("Published")) : "-",
-                          text(flow_log.at("LogDestination"))});
+    const json delivery_account = flow_log.value("Delivery", json::object());
+    const auto waiting = [&](const char* figure) {
+      return delivery_account.contains(figure) ? text(delivery_account.at(figure)) : "-";
+    };
+    table.rows.push_back(
+        {text(flow_log.at("FlowLogId")), std::move(delivery), text(flow_log.at("Records")),
+         text(flow_log.at("LostRecords")), text(flow_log.at("Objects")),
+         has_object ? text(flow_log.at("LastObject").at("Published")) : "-", waiting("Waiting"),
+         waiting("WaitingBytes"), waiting("WaitingSince"), text(flow_log.at("LogDestination"))});
   }
   return table;
+}
+
+/// Of flow logs whose attempts to deliver have failed, now or earlier.
+void print_failures(const json& status) {
+  for (const json& flow_log : status.at("FlowLogs")) {
+    const json account = flow_log.value("Delivery", json::object());
+    if (!account.contains("LastError")) continue;
+    std::cout << fmt::format("{}: {} attempts to deliver have failed, the last one with {}\n",
+                             text(flow_log.at("FlowLogId")), number(account, "/Failures"),
+                             text(account.at("LastError")));
+  }
 }
 
 void print_words(const json& status) {
@@ -120,6 +136,7 @@ void print_words(const json& status) {
   }
   std::cout << '\n';
   base::print(std::cout, flow_logs_of(status), base::OutputForm::table);
+  print_failures(status);
 }
 
 int run(const Asked& asked) {

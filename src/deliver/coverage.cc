@@ -51,6 +51,15 @@ void Coverage::add(const Coverage& other) {
   }
 }
 
+std::optional<base::UnixSeconds> Coverage::first() const {
+  std::optional<base::UnixSeconds> out;
+  for (const auto& [id, spans] : interfaces_) {
+    const base::UnixSeconds begin = spans.begin()->first;
+    out = std::min(out.value_or(begin), begin);
+  }
+  return out;
+}
+
 void Coverage::remove(const Coverage& other) {
   for (const auto& [id, spans] : other.interfaces_) {
     const auto mine = interfaces_.find(id);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class Coverage {
   void remove(const Coverage& other);
 
   [[nodiscard]] bool empty() const { return interfaces_.empty(); }
+  /// Where the earliest window begins; nothing: it is empty.
+  [[nodiscard]] std::optional<base::UnixSeconds> first() const;
   [[nodiscard]] const std::map<std::string, Spans, std::less<>>& interfaces() const {
     return interfaces_;
   }

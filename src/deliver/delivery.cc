@@ -175,7 +175,7 @@ void Delivery::State::failed(Undelivered failure, std::optional<Segment> segment
   if (is_over) return;  // cancelled
   ++status.failures;
   last_error = failure;
-  const std::string what = fmt::format("{}: {}", to_string(failure.kind), failure.error.message());
+  const std::string what = to_string(failure);
   if (segment && failure.is_of_segment) {
     const bool is_new = !stuck.contains(segment->sequence);
     stuck[segment->sequence] = Clock::now() + pauses.longest;

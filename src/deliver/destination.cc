@@ -45,6 +45,10 @@ std::string_view to_string(DeliverLogsError error) {
   }
 }
 
+std::string to_string(const Undelivered& why) {
+  return std::string(to_string(why.kind)) + ": " + why.error.message();
+}
+
 Undelivered undelivered(aws::Failure failure) {
   return {kind_of(failure), false, std::move(failure.error)};
 }

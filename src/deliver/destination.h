@@ -42,6 +42,9 @@ struct Undelivered {
   base::Error error;
 };
 
+/// For people, AWS's word first: "Access error: s3://…: …".
+std::string to_string(const Undelivered& why);
+
 using Delivered = tl::expected<void, Undelivered>;
 
 /// What a failed call means for delivery: throttled is `rate_limited`; 403, 404 and missing

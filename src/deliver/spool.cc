@@ -71,6 +71,7 @@ struct Spool::State {
   struct Waiting {
     std::uint64_t bytes = 0;  ///< the file's
     bool is_taken = false;
+    std::optional<base::UnixSeconds> since;  ///< where its earliest window begins
   };
 
   base::Expected<void> open();
@@ -171,7 +172,7 @@ base::Expected<void> Spool::State::find_segments() {
     }
     std::error_code error;
     const std::uint64_t bytes = fs::file_size(file, error);
-    waiting[*sequence] = {error ? 0 : bytes, false};
+    waiting[*sequence] = {error ? 0 : bytes, false, description->sealing.coverage.first()};
     ++status.waiting;
     status.waiting_bytes += bytes;
   }
@@ -350,7 +351,7 @@ base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sea
   }
   std::error_code error;
   const std::uint64_t bytes = fs::file_size(path_of(sequence), error);
-  waiting[sequence] = {error ? 0 : bytes, false};
+  waiting[sequence] = {error ? 0 : bytes, false, sealing.coverage.first()};
   ++status.sealed;
   ++status.waiting;
   status.waiting_bytes += waiting[sequence].bytes;
@@ -434,7 +435,9 @@ void Spool::forget_lost(const Coverage& coverage) {
 
 SpoolStatus Spool::status() const {
   const std::scoped_lock lock(state_->mutex);
-  return state_->status;
+  SpoolStatus status = state_->status;
+  if (!state_->waiting.empty()) status.waiting_since = state_->waiting.begin()->second.since;
+  return status;
 }
 
 base::Expected<void> unpack(const Segment& segment, const fs::path& folder) {

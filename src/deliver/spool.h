@@ -30,6 +30,8 @@ namespace weir::deliver {
 struct SpoolStatus {
   std::uint64_t waiting = 0;        ///< segments, those under way too
   std::uint64_t waiting_bytes = 0;  ///< their files'
+  /// Of the segment that has waited longest, when its earliest window begins.
+  std::optional<base::UnixSeconds> waiting_since;
   std::uint64_t sealed = 0;
   std::uint64_t delivered = 0;
   std::uint64_t given_up = 0;      ///< segments and unsealed files: no room, or not writable

@@ -31,8 +31,14 @@ bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
 }
 
 FlowLogReport FlowLog::report() const {
-  return {id(),           destination_,          objects_->complaint(),  records(),
-          lost_records(), objects_->published(), objects_->last_object()};
+  FlowLogReport out{id(),           destination_,          objects_->complaint(),   records(),
+                    lost_records(), objects_->published(), objects_->last_object(), std::nullopt};
+  if (const std::shared_ptr<Remote>& remote = objects_->remote()) {
+    out.delivery = remote->account();
+    const auto& why = out.delivery->delivery.error;
+    if (why && out.complaint.empty()) out.complaint = to_string(*why);
+  }
+  return out;
 }
 
 base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
@@ -67,9 +73,7 @@ base::Expected<void> FlowLog::tell_lost(base::UnixMicros now) {
   const auto slot_of = [&](base::UnixSeconds window) {
     return base::aligned(window + length - std::chrono::seconds(1), deliver::kSlot);
   };
-  base::UnixSeconds first = base::UnixSeconds::max();
-  for (const auto& [id, spans] : lost.interfaces()) first = std::min(first, spans.begin()->first);
-  first = base::aligned(first, length);
+  const base::UnixSeconds first = base::aligned(*lost.first(), length);
   if (first + length > now) return {};  // more of it may be lost
   const base::UnixSeconds slot = slot_of(first);
   const std::uint64_t given_up = spool.status().given_up;

@@ -70,7 +70,7 @@ bool Remote::is_well() const {
 }
 
 DeliveryAccount Remote::account() const {
-  return {flow_log_id_, destination_, spool_.status(), delivery_.status()};
+  return {flow_log_id_, destination_, spool_.status(), delivery_.status(), delivery_.last_error()};
 }
 
 void tell_left_over(const fs::path& folder, const std::vector<std::string>& ids, const Log& log) {

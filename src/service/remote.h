@@ -13,16 +13,9 @@
 #include "deliver/spool.h"
 #include "service/config.h"
 #include "service/log.h"
+#include "service/report.h"
 
 namespace weir::service {
-
-/// How the delivery of a flow log stands.
-struct DeliveryAccount {
-  std::string flow_log_id;
-  std::string destination;
-  deliver::SpoolStatus spool;
-  deliver::DeliveryStatus delivery;
-};
 
 class Remote {
  public:

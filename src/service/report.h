@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/time.h"
+#include "deliver/delivery.h"
+#include "deliver/spool.h"
 #include "live/datapath.h"
 #include "live/hook.h"
 
@@ -66,14 +68,24 @@ struct ObjectReport {
   base::UnixMicros published;
 };
 
+/// How the delivery of a flow log stands whose destination is not a folder.
+struct DeliveryAccount {
+  std::string flow_log_id;
+  std::string destination;
+  deliver::SpoolStatus spool;
+  deliver::DeliveryStatus delivery;
+  std::optional<deliver::Undelivered> last_error;  ///< of all attempts
+};
+
 struct FlowLogReport {
   std::string id;
   std::string destination;
-  std::string complaint;  ///< why nothing can be delivered; empty: it can
+  std::string complaint;  ///< why nothing can be delivered now; empty: it can
   std::uint64_t records = 0;
   std::uint64_t lost_records = 0;  ///< of these, without room; SKIPDATA stands for them
-  std::uint64_t objects = 0;
+  std::uint64_t objects = 0;       ///< in the destination's folder, or sealed in the spool
   std::optional<ObjectReport> last_object;
+  std::optional<DeliveryAccount> delivery;  ///< nothing: the destination is a folder
 };
 
 /// How long it took to empty the kernel's tables, and how full they were.

@@ -151,17 +151,43 @@ void add_flow_logs(const Report& report, Exposition& out) {
   of_each([](const auto& flow_log) { return flow_log.lost_records; });
   out.family("weir_delivery_failing", "gauge", "1 if a flow log cannot be delivered now.");
   of_each([](const auto& flow_log) { return flow_log.complaint.empty() ? 0 : 1; });
-  out.family("weir_objects_total", "counter", "Objects of a flow log that were published.");
+  out.family("weir_objects_total", "counter",
+             "Objects of a flow log in its folder, or sealed in its spool.");
   of_each([](const auto& flow_log) { return flow_log.objects; });
   out.family("weir_last_object_timestamp_seconds", "gauge",
-             "When a flow log's last object was published.");
+             "When a flow log's last object was published, or sealed.");
   for (const service::FlowLogReport& flow_log : report.flow_logs) {
     if (!flow_log.last_object) continue;
     out.sample(label("flow_log_id", flow_log.id),
                fmt::format("{:.6f}", seconds_of(flow_log.last_object->published)));
   }
-  out.family("weir_start_time_seconds", "gauge", "When the service began.");
-  out.sample("", fmt::format("{:.6f}", seconds_of(report.started)));
+}
+
+void add_deliveries(const Report& report, Exposition& out) {
+  const auto of_each = [&](auto value) {
+    for (const service::FlowLogReport& flow_log : report.flow_logs) {
+      if (flow_log.delivery)
+        out.sample(label("flow_log_id", flow_log.id), value(*flow_log.delivery));
+    }
+  };
+  out.family("weir_spool_segments", "gauge", "Segments of a flow log that wait to be delivered.");
+  of_each([](const auto& account) { return account.spool.waiting; });
+  out.family("weir_spool_bytes", "gauge", "Bytes of the segments that wait.");
+  of_each([](const auto& account) { return account.spool.waiting_bytes; });
+  out.family("weir_spool_oldest_timestamp_seconds", "gauge",
+             "When the earliest window begins of the segment that has waited longest.");
+  for (const service::FlowLogReport& flow_log : report.flow_logs) {
+    if (!flow_log.delivery || !flow_log.delivery->spool.waiting_since) continue;
+    out.sample(label("flow_log_id", flow_log.id),
+               flow_log.delivery->spool.waiting_since->time_since_epoch().count());
+  }
+  out.family("weir_segments_given_up_total", "counter",
+             "Segments that the spool had no room for, or could not write.");
+  of_each([](const auto& account) { return account.spool.given_up; });
+  out.family("weir_segments_delivered_total", "counter", "Segments that their destination has.");
+  of_each([](const auto& account) { return account.delivery.delivered; });
+  out.family("weir_delivery_failures_total", "counter", "Attempts to deliver that failed.");
+  of_each([](const auto& account) { return account.delivery.failures; });
 }
 
 }  // namespace
@@ -172,6 +198,9 @@ std::string metrics(const Report& report) {
   add_interfaces(report, out);
   add_drains(report.drains, out);
   add_flow_logs(report, out);
+  add_deliveries(report, out);
+  out.family("weir_start_time_seconds", "gauge", "When the service began.");
+  out.sample("", fmt::format("{:.6f}", seconds_of(report.started)));
   return std::move(out).text();
 }
 

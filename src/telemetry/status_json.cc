@@ -54,6 +54,18 @@ Json json_of(const service::InterfaceReport& interface) {
   return out;
 }
 
+Json json_of(const service::DeliveryAccount& account) {
+  Json out;
+  out["Waiting"] = account.spool.waiting;
+  out["WaitingBytes"] = account.spool.waiting_bytes;
+  if (account.spool.waiting_since) out["WaitingSince"] = moment(*account.spool.waiting_since);
+  out["GivenUp"] = account.spool.given_up;
+  out["Delivered"] = account.delivery.delivered;
+  out["Failures"] = account.delivery.failures;
+  if (account.last_error) out["LastError"] = to_string(*account.last_error);
+  return out;
+}
+
 Json json_of(const service::FlowLogReport& flow_log) {
   Json out;
   out["FlowLogId"] = flow_log.id;
@@ -70,6 +82,7 @@ Json json_of(const service::FlowLogReport& flow_log) {
                          {"Bytes", object.bytes},
                          {"Published", moment(object.published)}};
   }
+  if (flow_log.delivery) out["Delivery"] = json_of(*flow_log.delivery);
   return out;
 }
 

@@ -14,6 +14,7 @@ import time
 
 import pytest
 from network import ALL4, description
+from prometheus_client.parser import text_string_to_metric_families
 
 SECONDS = 60  # before a test gives up
 ETH = "eth0"
@@ -37,6 +38,31 @@ def until(condition, what):
         assert time.monotonic() < end, f"gave up waiting for {what}"
         time.sleep(0.02)
     return value
+
+
+def ask(path, page):
+    """What a service answers at its socket, to a client of our own."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect(str(path))
+        connection.sendall(f"GET {page} HTTP/1.0\r\n\r\n".encode())
+        with connection.makefile("rb") as answer:
+            status, _, body = answer.read().partition(b"\r\n\r\n")
+    assert b" 200 " in status.splitlines()[0], status
+    return body.decode()
+
+
+def samples(metrics):
+    """{(name, labels): value} of Prometheus's text; each stands there once."""
+    values = {}
+    for family in text_string_to_metric_families(metrics):
+        assert family.documentation and family.type in ("counter", "gauge", "histogram"), family.name
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in values, f"{key} twice"
+            values[key] = sample.value
+            assert sample.name.endswith("_total") == (family.type == "counter"), sample.name
+    return values
 
 
 def in_namespace(name, make):

@@ -3,6 +3,7 @@ that fails as it is told, weir killed at any moment. Each packet has a number, a
 each record can be told: it is in the bucket once, or its window has SKIPDATA."""
 
 import collections
+import datetime
 import gzip
 import json
 import os
@@ -19,6 +20,7 @@ import pytest
 import gateway
 import network
 import scripted_s3
+from lab import ask, samples
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 ENI, ADDRESS = "eni-1235b8ca123456789", "10.99.1.10"
@@ -227,6 +229,48 @@ def test_each_record_arrives_once_whatever_the_server_does(host, up, serve, plan
         assert "s3://logs/net: Access error: " in weir.said()
         assert "s3://logs/net: delivery works again" in weir.said()
     assert scripted_s3.SECRET not in weir.said()
+
+
+def test_status_and_metrics_tell_of_a_refusal_and_of_what_waits(host, up, serve, weir, tmp_path):
+    """Compared with the files of the spool, and with the records that the bucket has at last."""
+    server = serve(*[403] * 1000)
+    running = up(server.environment(), spool="retry-interval = 1")
+    running.start()
+    send_for(host, 3, 0)
+    config = tmp_path / "weir.toml"
+
+    def flow_log():
+        return json.loads(weir("status", "--config", config, "--output", "json").stdout)["FlowLogs"][0]
+
+    def spool():
+        return [path.stat().st_size for path in (tmp_path / "spool").rglob("*.segment")]
+
+    def waiting():
+        told = flow_log()["Delivery"]
+        return told["Waiting"], told["WaitingBytes"]
+
+    until(lambda: flow_log()["DeliverLogsStatus"] == "FAILED" and len(spool()) >= 2)
+    until(lambda: waiting() == (len(spool()), sum(spool())))
+    told = flow_log()
+    assert told["DeliverLogsErrorMessage"].startswith("Access error: s3://logs/net")
+    assert told["Delivery"]["LastError"] == told["DeliverLogsErrorMessage"]
+    assert told["Delivery"]["Delivered"] == 0 < told["Delivery"]["Failures"]
+    said = weir("status", "--config", config).stdout
+    assert f"FAILED: {told['DeliverLogsErrorMessage']}" in said and told["Delivery"]["WaitingSince"] in said
+    labels = {"flow_log_id": told["FlowLogId"]}
+    metrics = samples(ask(tmp_path / "weir.sock", "/metrics"))
+    assert metrics["weir_delivery_failing", frozenset(labels.items())] == 1
+    assert metrics["weir_spool_segments", frozenset(labels.items())] >= 2
+
+    server.plan.clear()
+    until(lambda: waiting() == (0, 0))
+    assert flow_log()["DeliverLogsStatus"] == "SUCCESS"
+    assert flow_log()["Delivery"]["LastError"].startswith("Access error: ")
+    until(lambda: flow_log()["Delivery"]["Delivered"] == len(keys_of(server.objects)))
+    first = min(int(start) for _, (*_, start, _, _) in lines_of(server.objects))
+    since = datetime.datetime.fromisoformat(told["Delivery"]["WaitingSince"].replace("Z", "+00:00"))
+    assert since.timestamp() == first - first % 60
+    running.end()
 
 
 def test_a_server_that_is_not_there_at_the_start_and_goes_again(host, up, serve):

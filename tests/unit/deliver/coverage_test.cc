@@ -41,6 +41,15 @@ TEST(Coverage, WhatIsTakenAwayWholeLeavesNoInterface) {
   EXPECT_TRUE(coverage.empty());
 }
 
+TEST(Coverage, BeginsWhereTheEarliestOfAllInterfacesDoes) {
+  Coverage coverage;
+  EXPECT_EQ(coverage.first(), std::nullopt);
+  coverage.add("eni-a", at(120), at(180));
+  coverage.add("eni-b", at(60), at(120));
+  coverage.add("eni-c", at(180), at(240));
+  EXPECT_EQ(coverage.first(), at(60));
+}
+
 TEST(Coverage, AddingAndRemovingIsWhatItIsSecondBySecond) {
   constexpr int kSeconds = 40;
   std::minstd_rand random(7);
@@ -67,6 +76,7 @@ TEST(Coverage, AddingAndRemovingIsWhatItIsSecondBySecond) {
       ASSERT_EQ(seconds_of(coverage, "eni-a"), expected) << "round " << round;
       ASSERT_EQ(coverage.empty(), expected.empty());
       if (expected.empty()) continue;
+      ASSERT_EQ(coverage.first(), at(*expected.begin()));
       const auto& spans = coverage.interfaces().at("eni-a");
       for (auto each = std::next(spans.begin()); each != spans.end(); ++each) {
         ASSERT_LT(std::prev(each)->second, each->first) << "spans touch or overlap";

@@ -31,8 +31,10 @@ TEST_F(Spooling, WhatWasSealedIsOfferedInOrderAndFreed) {
   EXPECT_EQ(bytes_of(first->file).substr(0, first->bytes), payload_of("a"));
   EXPECT_EQ(second->key, "b");
   EXPECT_FALSE(spool.take(kAny));
+  EXPECT_EQ(spool.status().waiting_since, minute(1));
   spool.give_back(second->sequence);
   spool.free(first->sequence);
+  EXPECT_EQ(spool.status().waiting_since, minute(2));
   EXPECT_EQ(spool.take(kAny)->key, "b");
   EXPECT_THAT(segments(), SizeIs(1));
   EXPECT_EQ(spool.status().waiting, 1U);
@@ -45,6 +47,8 @@ TEST_F(Spooling, ARestartFindsWhatWaitsAndGoesOnBehindIt) {
     Spool spool = open();
     EXPECT_EQ(spool.opening(), static_cast<std::uint64_t>(run));
     EXPECT_EQ(spool.status().waiting, static_cast<std::uint64_t>(run - 1));
+    const auto since = run > 1 ? std::optional(minute(1)) : std::nullopt;
+    EXPECT_EQ(spool.status().waiting_since, since);
     ASSERT_TRUE(seal(spool, std::to_string(run), run));
     std::uint64_t newest = 0;
     while (const auto segment = spool.take(kAny)) newest = segment->sequence;
