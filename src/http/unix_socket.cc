@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kBacklog = 64;
+constexpr mode_t kOwnerOnly = 0600;
 
 std::string reason_of(int error) {
   return std::generic_category().message(error);
@@ -44,6 +45,11 @@ int connect_error(const sockaddr_un& address) {
   return ::connect(socket.get(), general, sizeof(address)) == 0 ? 0 : errno;
 }
 
+tl::unexpected<base::Error> listened_to(const std::string& path) {
+  return base::fail(path, "another process listens there",
+                    "end it, or give each service a socket of its own");
+}
+
 /// Takes away what a killed process left.
 base::Expected<void> clear(const SocketPlace& place, const sockaddr_un& address,
                            const std::string& path) {
@@ -57,14 +63,27 @@ base::Expected<void> clear(const SocketPlace& place, const sockaddr_un& address,
   }
   const int error = connect_error(address);
   if (error == 0 || error == EAGAIN) {
-    return base::fail(path, "another process listens there",
-                      "end it, or give each service a socket of its own");
+    return listened_to(path);
   }
   if (error != ECONNREFUSED) return base::fail(path, reason_of(error));
   if (::unlinkat(place.folder(), place.name().c_str(), 0) != 0 && errno != ENOENT) {
     return base::fail(path, "an old socket cannot be removed: " + reason_of(errno));
   }
   return {};
+}
+
+/// Of two that start at once, one has it, for as long as it listens; the kernel gives it back
+/// however that ends. Not the socket's folder is locked: anybody who may read that could hold it.
+base::Expected<base::Descriptor> lock(const SocketPlace& place, const std::string& path) {
+  const std::string file = place.name() + ".lock";
+  constexpr int kFlags = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  base::Descriptor held(::openat(place.folder(), file.c_str(), kFlags, kOwnerOnly));
+  if (!held.is_open()) {
+    return base::fail(path + ".lock", "cannot be opened: " + reason_of(errno));
+  }
+  if (::flock(held.get(), LOCK_EX | LOCK_NB) == 0) return held;
+  if (errno != EWOULDBLOCK) return base::fail(path + ".lock", reason_of(errno));
+  return listened_to(path);
 }
 
 }  // namespace
@@ -92,13 +111,12 @@ base::Expected<UnixListener> UnixListener::open(const fs::path& path) {
   }
   auto place = SocketPlace::open(path);
   if (!place) return tl::unexpected(place.error());
-  // Of two that start at once, one waits here and then finds the other.
-  ::flock(place->folder(), LOCK_EX);
+  auto held = lock(*place, path.string());
+  if (!held) return tl::unexpected(held.error());
   const auto address = *address_of(*place);
   if (auto done = clear(*place, address, path.string()); !done) return tl::unexpected(done.error());
   base::Descriptor socket = new_socket();
   const auto* general = reinterpret_cast<const sockaddr*>(&address);
-  constexpr mode_t kOwnerOnly = 0600;
   const bool listens = socket.is_open() && ::fchmod(socket.get(), kOwnerOnly) == 0 &&
                        ::bind(socket.get(), general, sizeof(address)) == 0 &&
                        ::listen(socket.get(), kBacklog) == 0;
@@ -106,8 +124,7 @@ base::Expected<UnixListener> UnixListener::open(const fs::path& path) {
   if (!listens || ::fstatat(place->folder(), place->name().c_str(), &status, 0) != 0) {
     return base::fail(path.string(), "no socket can be made there: " + reason_of(errno));
   }
-  ::flock(place->folder(), LOCK_UN);
-  return UnixListener(std::move(*place), std::move(socket), status.st_ino);
+  return UnixListener(std::move(*place), std::move(*held), std::move(socket), status.st_ino);
 }
 
 UnixListener::~UnixListener() {

@@ -31,8 +31,8 @@ class SocketPlace {
 class UnixListener {
  public:
   /// Only this user (and root) can connect. A socket that nobody listens at any more, as a killed
-  /// process leaves it, is replaced; the last folder is made if it is missing. Errors: somebody
-  /// listens there, or it is no socket.
+  /// process leaves it, is replaced; the last folder is made if it is missing. Beside the socket
+  /// a file is left, "{socket}.lock". Errors: somebody listens there, or it is no socket.
   static base::Expected<UnixListener> open(const std::filesystem::path& path);
   UnixListener(UnixListener&&) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
@@ -41,10 +41,14 @@ class UnixListener {
   [[nodiscard]] int descriptor() const { return socket_.get(); }
 
  private:
-  UnixListener(SocketPlace place, base::Descriptor socket, ino_t inode)
-      : place_(std::move(place)), socket_(std::move(socket)), inode_(inode) {}
+  UnixListener(SocketPlace place, base::Descriptor lock, base::Descriptor socket, ino_t inode)
+      : place_(std::move(place)),
+        lock_(std::move(lock)),
+        socket_(std::move(socket)),
+        inode_(inode) {}
 
   SocketPlace place_;
+  base::Descriptor lock_;
   base::Descriptor socket_;
   ino_t inode_;  ///< of what it made: another one's is not taken away
 };

@@ -1,14 +1,19 @@
 #include "http/unix_socket.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <string>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "scratch_folder.h"
@@ -53,6 +58,38 @@ TEST_F(UnixListenerTest, IsRefusedWhereAnotherListens) {
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message(), HasSubstr("another process listens there"));
   EXPECT_TRUE(fs::exists(path("weir.sock")));
+}
+
+TEST_F(UnixListenerTest, WaitsForNobodyWhoHasLockedTheFolder) {
+  const base::Descriptor folder(::open(path("").c_str(), O_RDONLY | O_DIRECTORY));
+  ASSERT_EQ(::flock(folder.get(), LOCK_EX), 0);
+  auto opened = std::async(std::launch::async,
+                           [this] { return UnixListener::open(path("weir.sock")).has_value(); });
+  const auto status = opened.wait_for(std::chrono::seconds(10));
+  ::flock(folder.get(), LOCK_UN);
+  EXPECT_EQ(status, std::future_status::ready);
+  EXPECT_TRUE(opened.get());
+}
+
+TEST_F(UnixListenerTest, OfSeveralThatStartAtOnceOneListens) {
+  for (int round = 0; round < 50; ++round) {
+    leave_behind(path("weir.sock"));
+    std::vector<std::future<base::Expected<UnixListener>>> starting;
+    for (int i = 0; i < 4; ++i) {
+      starting.push_back(
+          std::async(std::launch::async, [this] { return UnixListener::open(path("weir.sock")); }));
+    }
+    std::vector<UnixListener> listeners;
+    for (auto& each : starting) {
+      auto listener = each.get();
+      if (listener) {
+        listeners.push_back(std::move(*listener));
+      } else {
+        EXPECT_THAT(listener.error().message(), HasSubstr("another process listens there"));
+      }
+    }
+    EXPECT_EQ(listeners.size(), 1U);
+  }
 }
 
 TEST_F(UnixListenerTest, LeavesAFileThatIsNoSocketAlone) {
