@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,13 +163,18 @@ Server::Server(Server&&) noexcept = default;
 
 Server::~Server() {
   if (state_ == nullptr) return;
-  // Whoever follows reads to the end what there is room for now.
-  state_->is_ending = true;
+  using Clock = std::chrono::steady_clock;
+  state_->is_ending = true;  // from here on no reader sleeps, or the library could not be stopped
   wake_readers();
   run();
-  // The library must not be stopped while a reader sleeps, and stopping it calls `forget`.
-  wake_readers();
-  state_->daemon.reset();
+  const auto end = Clock::now() + kFarewell;
+  for (auto now = Clock::now(); readers() != 0 && now < end; now = Clock::now()) {
+    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - now);
+    pollfd waited{descriptor(), POLLIN, 0};
+    ::poll(&waited, 1, static_cast<int>(std::min(rest, patience().value_or(rest)).count()));
+    run();
+  }
+  state_->daemon.reset();  // it calls `forget` for those that are left
 }
 
 void Server::answer(std::string path, std::string content_type, std::function<std::string()> body) {

@@ -25,6 +25,8 @@ class Server {
   static base::Expected<Server> open(int listener);
   Server(Server&&) noexcept;
   Server& operator=(Server&&) = delete;
+  /// Gives who reads broadcasts so much time to read what was appended; only here it waits.
+  static constexpr std::chrono::milliseconds kFarewell{1000};
   ~Server();
 
   /// What a path ("/metrics") answers, made anew for each request.
@@ -38,7 +40,7 @@ class Server {
   [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const;
   /// Does what can be done without waiting.
   void run();
-  /// Something was appended to a broadcast.
+  /// Something was appended to a broadcast: `run` hands it over.
   void wake_readers();
   /// Of broadcasts, now.
   [[nodiscard]] std::size_t readers() const;

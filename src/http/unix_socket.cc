@@ -62,9 +62,7 @@ base::Expected<void> clear(const SocketPlace& place, const sockaddr_un& address,
     return base::fail(path, "is there and is no socket", "give another path for the socket");
   }
   const int error = connect_error(address);
-  if (error == 0 || error == EAGAIN) {
-    return listened_to(path);
-  }
+  if (error == 0 || error == EAGAIN) return listened_to(path);
   if (error != ECONNREFUSED) return base::fail(path, reason_of(error));
   if (::unlinkat(place.folder(), place.name().c_str(), 0) != 0 && errno != ENOENT) {
     return base::fail(path, "an old socket cannot be removed: " + reason_of(errno));
