@@ -81,8 +81,9 @@ struct Server::State {
   static ssize_t read(void* reader, std::uint64_t position, char* out, std::size_t room);
   static void forget(void* reader) { delete static_cast<Reader*>(reader); }
 
-  MHD_Result answer(MHD_Connection* connection, const Page& page);
+  static MHD_Result answer(MHD_Connection* connection, const Page& page);
   MHD_Result follow(MHD_Connection* connection, const Page& page);
+  static MHD_Result show_head(MHD_Connection* connection, const Page& page);
 
   std::map<std::string, Page, std::less<>> pages;
   std::set<Reader*> readers;
@@ -105,7 +106,8 @@ MHD_Result Server::State::handle(void* self, MHD_Connection* connection, const c
     for (const auto& [path, ignored] : state.pages) known += path + "\n";
     return refuse(connection, MHD_HTTP_NOT_FOUND, known);
   }
-  if (page->second.broadcast == nullptr) return state.answer(connection, page->second);
+  if (page->second.broadcast == nullptr) return answer(connection, page->second);
+  if (verb == MHD_HTTP_METHOD_HEAD) return show_head(connection, page->second);
   return state.follow(connection, page->second);
 }
 
@@ -124,6 +126,17 @@ MHD_Result Server::State::follow(MHD_Connection* connection, const Page& page) {
   MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONTENT_TYPE, page.content_type.c_str());
   // Who reads slowly misses lines and is told so; it is not sent away.
   MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+  return MHD_queue_response(connection, MHD_HTTP_OK, response.get());
+}
+
+/// What GET's answer begins with, to who does not want to follow.
+MHD_Result Server::State::show_head(MHD_Connection* connection, const Page& page) {
+  const auto nothing = [](void*, std::uint64_t, char*, std::size_t) -> ssize_t {
+    return MHD_CONTENT_READER_END_OF_STREAM;
+  };
+  const Response response(
+      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, nothing, nullptr, nullptr));
+  MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONTENT_TYPE, page.content_type.c_str());
   return MHD_queue_response(connection, MHD_HTTP_OK, response.get());
 }
 

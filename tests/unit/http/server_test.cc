@@ -236,6 +236,19 @@ TEST_F(ServerTest, GivesWhoFollowsTheLastLinesWhenItGoes) {
   ended.wait();
 }
 
+TEST_F(ServerTest, CountsNobodyAsAReaderWhoAsksForTheHeadOnly) {
+  std::vector<std::unique_ptr<Following>> followers;
+  for (unsigned i = 0; i < Server::kReaders; ++i) {
+    followers.push_back(std::make_unique<Following>(socket()));
+    ASSERT_EQ(followers.back()->read(1), 1U);
+  }
+  EXPECT_THAT(say("GET /lines HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 503"));
+  const std::string head = say("HEAD /lines HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(head, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(head, HasSubstr("Content-Type: text/plain"));
+  EXPECT_THAT(head, EndsWith("\r\n\r\n"));
+}
+
 TEST_F(ServerTest, GoesInSpiteOfWhoFollowsAndDoesNotRead) {
   const base::Descriptor connection = connect();
   const std::string request = "GET /lines HTTP/1.0\r\n\r\n";
