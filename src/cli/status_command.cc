@@ -121,13 +121,15 @@ void print_failures(const json& status) {
 
 void print_words(const json& status) {
   const json& drains = status.at("Drains");
+  const std::string last =
+      drains.at("Last").is_null()
+          ? "not drained yet"
+          : fmt::format("last drained {} in {:.1f} ms", text(drains.at("Last")),
+                        drains.at("LastSeconds").get<double>() * 1000);
   std::cout << fmt::format(
-      "recording since {}; last drained {} in {:.1f} ms: {} flows of IPv4 (room for {}), {} of "
-      "IPv6 (room for {})\n\n",
-      text(status.at("Started")), text(drains.at("Last")),
-      drains.at("LastSeconds").get<double>() * 1000, number(drains, "/Flows"),
-      number(drains, "/FlowCapacity"), number(drains, "/Ipv6Flows"),
-      number(drains, "/Ipv6FlowCapacity"));
+      "recording since {}; {}: {} flows of IPv4 (room for {}), {} of IPv6 (room for {})\n\n",
+      text(status.at("Started")), last, number(drains, "/Flows"), number(drains, "/FlowCapacity"),
+      number(drains, "/Ipv6Flows"), number(drains, "/Ipv6FlowCapacity"));
   base::print(std::cout, interfaces_of(status), base::OutputForm::table);
   for (const json& interface : status.at("NetworkInterfaces")) {
     if (interface.at("Complaint").get<std::string>().empty()) continue;

@@ -95,10 +95,9 @@ struct DrainFigures {
   std::array<std::uint64_t, kBounds.size() + 1> buckets{};  ///< the last: longer than all bounds
   double sum = 0;                                           ///< seconds
   std::chrono::microseconds last{};
-  base::UnixMicros at;
-  std::uint64_t flows = 0;  ///< of the last drain, IPv4
+  std::optional<base::UnixMicros> at;  ///< of the last drain; nothing: there was none yet
+  std::uint64_t flows = 0;             ///< of the last drain, IPv4
   std::uint64_t ipv6_flows = 0;
-  live::Room room;
 
   [[nodiscard]] std::uint64_t count() const;
   void add(std::chrono::duration<double> duration);
@@ -109,6 +108,7 @@ struct Report {
   std::vector<InterfaceReport> interfaces;
   std::vector<FlowLogReport> flow_logs;
   DrainFigures drains;
+  live::Room room;  ///< of the kernel's tables
 };
 
 }  // namespace weir::service

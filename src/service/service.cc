@@ -179,7 +179,7 @@ void Service::State::remember() {
 
 base::Expected<void> Service::State::drain(base::UnixMicros now) {
   base::Expected<void> result;
-  tally.begin_drain(Tally::Clock::now(), datapath->room());
+  tally.begin_drain(Tally::Clock::now());
   const auto points = datapath->drain(now, [&](const live::DrainedFlow& flow) {
     const vpc::InterfaceIndex interface = devices->interface_of(flow.port);
     tally.add(flow, plan->network[interface].id);
@@ -401,6 +401,7 @@ Report Service::report() const {
   Report report;
   report.started = state.started;
   report.drains = state.tally.drains();
+  report.room = state.datapath->room();
   for (const Watched& one : state.devices->watched()) {
     InterfaceReport& out = report.interfaces.emplace_back();
     out.id = one.id;

@@ -43,11 +43,10 @@ PointFigures& Tally::figures(live::Port port, vpc::Direction direction, const st
   return (*found)[static_cast<std::size_t>(direction)];
 }
 
-void Tally::begin_drain(Clock::time_point start, live::Room room) {
+void Tally::begin_drain(Clock::time_point start) {
   start_ = start;
   by_port_.clear();
   drains_.flows = drains_.ipv6_flows = 0;
-  drains_.room = room;
 }
 
 void Tally::add(const live::DrainedFlow& flow, const std::string& id) {

@@ -16,7 +16,7 @@ class Tally {
  public:
   using Clock = std::chrono::steady_clock;
 
-  void begin_drain(Clock::time_point start, live::Room room);
+  void begin_drain(Clock::time_point start);
   /// `id` is the interface's.
   void add(const live::DrainedFlow& flow, const std::string& id);
   void add(const live::PointAccount& account, const std::string& id);

@@ -112,7 +112,7 @@ void add_interfaces(const Report& report, Exposition& out) {
   add_points(report, out, [](const PointFigures& point) { return point.forgotten_closed; });
 }
 
-void add_drains(const service::DrainFigures& drains, Exposition& out) {
+void add_drains(const service::DrainFigures& drains, const live::Room& room, Exposition& out) {
   out.family("weir_drain_duration_seconds", "histogram",
              "Time to empty the kernel's flow tables and take over what they held.");
   std::uint64_t sum = 0;
@@ -128,10 +128,10 @@ void add_drains(const service::DrainFigures& drains, Exposition& out) {
   out.sample(R"(family="ipv6")", drains.ipv6_flows);
   out.family("weir_flow_table_capacity", "gauge",
              "Flows that the kernel's table holds, of all processors.");
-  out.sample(R"(family="ipv4")", drains.room.flows);
-  out.sample(R"(family="ipv6")", drains.room.ipv6_flows);
+  out.sample(R"(family="ipv4")", room.flows);
+  out.sample(R"(family="ipv6")", room.ipv6_flows);
   out.family("weir_connection_table_capacity", "gauge", "Connections that can be tracked.");
-  out.sample("", drains.room.connections);
+  out.sample("", room.connections);
 }
 
 double seconds_of(base::UnixMicros time) {
@@ -196,7 +196,7 @@ std::string metrics(const Report& report) {
   Exposition out;
   add_packets(report, out);
   add_interfaces(report, out);
-  add_drains(report.drains, out);
+  add_drains(report.drains, report.room, out);
   add_flow_logs(report, out);
   add_deliveries(report, out);
   out.family("weir_start_time_seconds", "gauge", "When the service began.");

@@ -93,13 +93,13 @@ std::string status_json(const service::Report& report) {
   out["Started"] = moment(report.started);
   const service::DrainFigures& drains = report.drains;
   out["Drains"] = {{"Count", drains.count()},
-                   {"Last", moment(drains.at)},
+                   {"Last", drains.at ? Json(moment(*drains.at)) : Json()},
                    {"LastSeconds", std::chrono::duration<double>(drains.last).count()},
                    {"Flows", drains.flows},
-                   {"FlowCapacity", drains.room.flows},
+                   {"FlowCapacity", report.room.flows},
                    {"Ipv6Flows", drains.ipv6_flows},
-                   {"Ipv6FlowCapacity", drains.room.ipv6_flows},
-                   {"ConnectionCapacity", drains.room.connections}};
+                   {"Ipv6FlowCapacity", report.room.ipv6_flows},
+                   {"ConnectionCapacity", report.room.connections}};
   out["NetworkInterfaces"] = Json::array();
   for (const auto& interface : report.interfaces) {
     out["NetworkInterfaces"].push_back(json_of(interface));

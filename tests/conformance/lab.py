@@ -122,9 +122,11 @@ class Lab:
             f'resource-ids = ["{INTERFACE}"]\nmax-aggregation-interval = 60\nlog-destination = "logs"\n')
         self.socket = self.folder / "weir.sock"
 
-    def start(self):
+    def begin(self):
         self.log = open(self.folder / "up.log", "a+", encoding="utf-8")
         self.service = subprocess.Popen([self.program, "up", "--config", self.config], stderr=self.log)
+
+    def wait_until_recorded(self):
         mark = f"{INTERFACE} is recorded"
 
         def is_recorded():
@@ -134,6 +136,10 @@ class Lab:
                 raise AssertionError(self.said())
             return mark in self.said()
         until(is_recorded, mark)
+
+    def start(self):
+        self.begin()
+        self.wait_until_recorded()
         return self
 
     def said(self):
@@ -189,13 +195,20 @@ class Lab:
 
 
 @contextlib.contextmanager
-def running_lab(program, folder, **settings):
+def prepared_lab(program, folder, **settings):
+    """One whose `weir up` has not begun."""
     if os.geteuid() != 0:
         pytest.skip("recording live interfaces needs root")
     lab = Lab(program, folder)
     try:
         lab.make_network()
         lab.write_config(**settings)
-        yield lab.start()
+        yield lab
     finally:
         lab.close()
+
+
+@contextlib.contextmanager
+def running_lab(program, folder, **settings):
+    with prepared_lab(program, folder, **settings) as lab:
+        yield lab.start()

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import pytest
-from lab import CLOSED_PORT, HEADERS, INTERFACE, OPEN_PORT, RECEIVER, RULE, SENDER, ask, running_lab, samples, until
+from lab import CLOSED_PORT, HEADERS, INTERFACE, OPEN_PORT, RECEIVER, RULE, SENDER, ask, prepared_lab, running_lab, samples, until
 
 ACCEPTED, REFUSED, SIZE = 700, 41, 120
 ABSENT = "eni-0c0000000000000ff"
@@ -72,6 +72,20 @@ def test_figures_are_what_the_sockets_sent(lab, weir):
     assert lab.stop() == 0
     said = weir("status", "--config", lab.config, status=1).stderr
     assert "no weir up answers there" in said or "No such file" in said
+
+
+def test_the_first_second_is_told_without_a_drain_that_was_not(program, tmp_path, weir):
+    """Whoever asks as soon as there is a socket is answered before the first drain."""
+    with prepared_lab(program, tmp_path) as lab:
+        lab.begin()
+        until(lambda: lab.socket.exists() or lab.service.poll() is not None, "the socket")
+        if lab.service.poll() is not None:
+            lab.wait_until_recorded()  # it says why that cannot be
+        told = weir("status", "--socket", lab.socket).stdout
+        lab.wait_until_recorded()
+        first = told.splitlines()[0]
+        assert "; not drained yet: 0 flows of IPv4 (room for " in first
+        assert int(re.search(r"IPv4 \(room for (\d+)\)", first).group(1)) == status(lab)["Drains"]["FlowCapacity"] > 0
 
 
 def test_metrics_are_prometheus_s_and_have_the_same_figures(lab):

@@ -86,6 +86,19 @@ TEST(Report, OfADeliveryThatWorksAgainStillHasItsLastError) {
   EXPECT_THAT(text, Not(HasSubstr("\nweir_spool_oldest_timestamp_seconds{")));
 }
 
+TEST(Report, OfTheFirstSecondDoesNotTellOfADrainThatWasNot) {
+  service::Report report;
+  report.started = at(1'000'000'000);
+  report.room = {4096, 1024, 2048};
+  const json drains = json::parse(status_json(report)).at("Drains");
+  EXPECT_EQ(drains.at("Count"), 0);
+  EXPECT_TRUE(drains.at("Last").is_null());
+  EXPECT_EQ(drains.at("FlowCapacity"), report.room.flows);
+  report.drains.at = at(1'418'530'020);
+  report.drains.add(std::chrono::milliseconds(3));
+  EXPECT_EQ(json::parse(status_json(report)).at("Drains").at("Last"), "2014-12-14T04:07:00Z");
+}
+
 TEST(Report, OfAFolderHasNoSpool) {
   service::FlowLogReport folder;
   folder.id = "fl-2";
