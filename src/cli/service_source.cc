@@ -3,12 +3,6 @@
 #include "service/config.h"
 
 namespace weir::cli {
-namespace {
-
-constexpr const char* kSystemConfig = "/etc/weir/weir.toml";
-
-}  // namespace
-
 void add_service_options(Command& command, ServiceSource& source, const Option* or_else) {
   Option* config = command.add_option("--config", source.config,
                                       "The weir.toml of the running weir up (/etc/weir/weir.toml)");
@@ -20,10 +14,15 @@ void add_service_options(Command& command, ServiceSource& source, const Option* 
   socket->excludes(*or_else);
 }
 
-base::Expected<ServicePlace> place_of(const ServiceSource& source) {
+base::Expected<ServicePlace> place_of(const ServiceSource& source,
+                                      const std::filesystem::path& system) {
   if (!source.socket.empty()) return ServicePlace{source.socket, {}};
-  if (source.config.empty()) return ServicePlace{service::default_socket(kSystemConfig), {}};
-  auto config = service::read_config(source.config);
+  const bool is_named = !source.config.empty();
+  std::error_code error;
+  if (!is_named && !std::filesystem::exists(system, error)) {
+    return ServicePlace{service::default_socket(system), {}};
+  }
+  auto config = service::read_config(is_named ? std::filesystem::path(source.config) : system);
   if (!config) return tl::unexpected(config.error());
   return ServicePlace{config->socket, config->vpc};
 }

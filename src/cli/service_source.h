@@ -24,8 +24,11 @@ struct ServicePlace {
   std::filesystem::path vpc;
 };
 
-/// The socket that was named, that of the configuration, or that of /etc/weir/weir.toml. Errors:
-/// the configuration's.
-base::Expected<ServicePlace> place_of(const ServiceSource& source);
+inline constexpr const char* kSystemConfig = "/etc/weir/weir.toml";
+
+/// By the socket that was named, or the configuration, or else that of the system; where there is
+/// none, its default socket. Errors: the configuration's.
+base::Expected<ServicePlace> place_of(const ServiceSource& source,
+                                      const std::filesystem::path& system = kSystemConfig);
 
 }  // namespace weir::cli
