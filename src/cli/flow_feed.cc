@@ -36,15 +36,24 @@ void FlowFeed::take(std::string_view line) {
         std::make_shared<RecordFormat>(logs::LineReader::Columns(values_.begin(), values_.end()));
   } else if (values_.size() == format_->columns().size()) {
     sink_.flow(LoggedRecord(format_, values_));
+  } else {
+    sink_.missed(1);
   }
 }
 
 void FlowFeed::take_note(std::string_view note) {
   split(note, values_);
-  const auto number = base::whole_number<std::uint64_t>(values_.back());
-  if (!number) return;
-  if (values_.front() == "drained") sink_.drained(*number);
-  if (values_.front() == "missed") sink_.missed(*number);
+  const auto number = [&](std::size_t index) {
+    return index < values_.size() ? base::whole_number<std::uint32_t>(values_[index])
+                                  : std::nullopt;
+  };
+  if (values_.front() == "drained" && number(1) && number(2)) {
+    sink_.drained(base::UnixSeconds(std::chrono::seconds(*number(1))), *number(2));
+  } else if (values_.front() == "missed" && number(1)) {
+    sink_.missed(*number(1));
+  } else {
+    sink_.missed(1);
+  }
 }
 
 }  // namespace weir::cli

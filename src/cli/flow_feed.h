@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "cli/logged_record.h"
 #include "http/client.h"
 
@@ -18,9 +19,10 @@ class FlowSink {
   virtual ~FlowSink() = default;
   /// The record's text ends with the call.
   virtual void flow(const LoggedRecord& record) = 0;
-  /// All flows of one second have come, but for so many that the service does not show.
-  virtual void drained(std::uint64_t left_out) = 0;
-  /// So many lines did not come, because this reader was too slow.
+  /// All flows of the drain of this time have come, but for so many that the service does not show.
+  virtual void drained(base::UnixSeconds time, std::uint64_t left_out) = 0;
+  /// So many lines are missing between those before and those after, flows or the ends of drains,
+  /// because this reader was too slow, or could not read them.
   virtual void missed(std::uint64_t lines) = 0;
 };
 

@@ -155,7 +155,7 @@ class ServiceTail : public FlowSink {
   void flow(const LoggedRecord& record) override {
     if (filter_.wants(record)) printer_.print(record);
   }
-  void drained(std::uint64_t left_out) override {
+  void drained(base::UnixSeconds /*time*/, std::uint64_t left_out) override {
     std::cout.flush();
     if (left_out == 0) return;
     fmt::print(stderr, "weir: {} not shown; they are in the records\n",
@@ -163,9 +163,9 @@ class ServiceTail : public FlowSink {
   }
   void missed(std::uint64_t lines) override {
     fmt::print(stderr,
-               "weir: {} not shown, since they are printed too slowly; they are in the "
-               "records\n",
-               count_of(lines, "flow"));
+               "weir: {} of the service missing here, since they are printed too slowly; the flows "
+               "are in the records\n",
+               count_of(lines, "line"));
   }
 
  private:

@@ -26,21 +26,12 @@ struct Asked {
   std::string vpc;
 };
 
-class Top : public FlowSink {
+class Top {
  public:
   Top(const RecordWords& words, std::string title)
-      : table_(words), news_{std::move(title), 0, false} {}
+      : table_(words), news_{std::move(title), false} {}
 
-  void flow(const LoggedRecord& record) override { table_.add(record); }
-  void drained(std::uint64_t left_out) override {
-    news_.left_out = left_out + missed_;
-    missed_ = 0;
-    table_.end_second();
-    ++seconds_;
-  }
-  void missed(std::uint64_t lines) override { missed_ += lines; }
-
-  [[nodiscard]] std::uint64_t seconds() const { return seconds_; }
+  [[nodiscard]] TopTable& table() { return table_; }
   [[nodiscard]] std::vector<std::string> lines(TopSize size, const Palette& palette) {
     return top_lines(table_, view_, news_, size, palette);
   }
@@ -51,8 +42,6 @@ class Top : public FlowSink {
   TopTable table_;
   TopView view_;
   TopNews news_;
-  std::uint64_t missed_ = 0;
-  std::uint64_t seconds_ = 0;
 };
 
 /// Until somebody ends it.
@@ -74,12 +63,12 @@ base::Expected<void> run_on_terminal(FlowFeed& feed, Top& top, const Palette& pa
   return {};
 }
 
-/// One picture, of the first second that is over.
+/// One picture, of the first second that came whole.
 base::Expected<void> print_once(FlowFeed& feed, Top& top) {
-  while (top.seconds() == 0 && !was_interrupted()) {
+  while (top.table().whole_drains() == 0 && !was_interrupted()) {
     const auto goes_on = feed.wait(interruption_descriptor(), std::chrono::minutes(1));
     if (!goes_on) return tl::unexpected(goes_on.error());
-    if (!*goes_on) return base::fail("", "weir up has ended");
+    if (!*goes_on && top.table().whole_drains() == 0) return base::fail("", "weir up has ended");
   }
   constexpr TopSize kPaper = {std::numeric_limits<std::size_t>::max(), 60};
   for (const std::string& line : top.lines(kPaper, {})) std::cout << line << '\n';
@@ -102,7 +91,7 @@ int run(const Asked& asked) {
   if (!client) return failed(client.error());
   const RecordWords words(network ? &*network : nullptr);
   Top top(words, "weir top " + place->socket.string());
-  FlowFeed feed(std::move(*client), top);
+  FlowFeed feed(std::move(*client), top.table());
   const auto done =
       Terminal::is_there() ? run_on_terminal(feed, top, output_palette()) : print_once(feed, top);
   return done ? kDone : failed(done.error());

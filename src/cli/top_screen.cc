@@ -118,6 +118,20 @@ std::string_view name_of(TopOrder order) {
   return order == TopOrder::total ? "bytes" : "bytes/s";
 }
 
+/// What makes the figures wrong; nothing where they are right.
+std::string told(const Gaps& gaps) {
+  std::string out;
+  if (gaps.left_out_ever != 0) {
+    out += fmt::format("; without {} flows of the last second, {} of all", gaps.left_out,
+                       gaps.left_out_ever);
+  }
+  if (gaps.missed_lines != 0) {
+    out += fmt::format("; {} lines were missed, so that sums are too low", gaps.missed_lines);
+  }
+  if (!gaps.is_last_whole) out += "; what is told of a second is of the last whole one";
+  return out;
+}
+
 /// The first row to show, so that the last ones fill the room.
 std::size_t within(std::size_t first, std::size_t count, std::size_t room) {
   return std::min(first, count > room ? count - room : 0);
@@ -153,8 +167,7 @@ std::vector<std::string> top_lines(const TopTable& table, TopView& view, const T
 
   Screen screen(size, palette);
   std::string title = news.title + ", by " + std::string(name_of(view.order));
-  if (news.left_out != 0) title += fmt::format("; {} flows more are not shown", news.left_out);
-  screen.line(title);
+  screen.line(title + told(table.gaps()));
   if (news.has_keys) screen.line("q quit  s sort  ←→ half  ↑↓ rows", palette.faint);
   screen.side(table.accepted(view.order, view.first_accepted, for_accepted), "accepted", false,
               news.has_keys && !view.is_at_refused);

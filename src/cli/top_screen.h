@@ -31,8 +31,7 @@ struct TopView {
 /// What is said above and below the rows.
 struct TopNews {
   std::string title;
-  std::uint64_t left_out = 0;  ///< flows of the last second that were not shown to us
-  bool has_keys = false;       ///< somebody can press some
+  bool has_keys = false;  ///< somebody can press some
 };
 
 /// Lines for a terminal of that size, no longer and no wider than it. The view is put right where

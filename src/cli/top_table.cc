@@ -39,7 +39,7 @@ auto rank(const TopRow& row, TopOrder order) {
 
 }  // namespace
 
-void TopTable::add(const LoggedRecord& record) {
+void TopTable::flow(const LoggedRecord& record) {
   const std::string_view action = record.text(FieldId::action);
   const bool is_refused = action == "REJECT";
   if (!is_refused && action != "ACCEPT") return;  // no flow
@@ -70,14 +70,29 @@ void TopTable::add(const LoggedRecord& record) {
   rows.sum.add(amount);
 }
 
-void TopTable::end_second() {
-  end_second(accepted_);
-  end_second(refused_);
+void TopTable::missed(std::uint64_t lines) {
+  gaps_.missed_lines += lines;
+  has_gap_ = true;
 }
 
-void TopTable::end_second(Rows& rows) {
-  rows.sum.end_second();
-  for (auto& [key, row] : rows.by_key) row.course.end_second();
+void TopTable::drained(base::UnixSeconds time, std::uint64_t left_out) {
+  // A service that was held up has more than a second's flows in one drain; a clock may be set
+  // back.
+  const auto since = time - last_drained_.value_or(time);
+  const auto seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(since.count(), 1));
+  last_drained_ = time;
+  gaps_.left_out = left_out;
+  gaps_.left_out_ever += left_out;
+  gaps_.is_last_whole = !has_gap_;
+  if (!has_gap_) ++whole_drains_;
+  end_drain(accepted_, has_gap_ ? 0 : seconds);
+  end_drain(refused_, has_gap_ ? 0 : seconds);
+  has_gap_ = false;
+}
+
+void TopTable::end_drain(Rows& rows, std::uint64_t seconds) {
+  rows.sum.end_drain(seconds);
+  for (auto& [key, row] : rows.by_key) row.course.end_drain(seconds);
   if (rows.by_key.size() <= kMostRows) return;
   std::vector<decltype(rows.by_key)::iterator> all;
   for (auto row = rows.by_key.begin(); row != rows.by_key.end(); ++row) all.push_back(row);

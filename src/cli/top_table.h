@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "cli/flow_feed.h"
 #include "cli/logged_record.h"
 #include "cli/record_words.h"
 
@@ -19,22 +21,34 @@ struct Amount {
     packets += other.packets;
     bytes += other.bytes;
   }
+  [[nodiscard]] Amount per(std::uint64_t seconds) const {
+    return {(packets + seconds / 2) / seconds, (bytes + seconds / 2) / seconds};
+  }
 };
 
-/// What has come by now, second by second.
+/// What has come by now, drain by drain.
 struct Course {
-  Amount coming;  ///< in the second that is not over
-  Amount last;    ///< in the second before it
+  Amount coming;  ///< of the drain that is not over
+  Amount last;    ///< in a second, by the last drain that came whole
   Amount total;
 
   void add(const Amount& more) {
     coming.add(more);
     total.add(more);
   }
-  void end_second() {
-    last = coming;
+  /// The drain has brought what came in so many seconds; 0: a part of that is missing.
+  void end_drain(std::uint64_t seconds) {
+    if (seconds != 0) last = coming.per(seconds);
     coming = {};
   }
+};
+
+/// What is in no figure.
+struct Gaps {
+  std::uint64_t left_out = 0;       ///< flows of the last drain that the service does not show
+  std::uint64_t left_out_ever = 0;  ///< and of all drains
+  std::uint64_t missed_lines = 0;   ///< of the stream
+  bool is_last_whole = true;        ///< no line of the last drain was missed
 };
 
 /// Flows between two addresses at one interface; refused ones of one service and reason, too.
@@ -50,7 +64,7 @@ struct TopRow {
 enum class TopOrder : std::uint8_t { bytes, packets, total };
 
 /// Bounded: after a flood the smallest rows are given up; the sums stay whole.
-class TopTable {
+class TopTable : public FlowSink {
  public:
   static constexpr std::size_t kMostRows = 10'000;
 
@@ -65,8 +79,12 @@ class TopTable {
   /// `words` outlives the table.
   explicit TopTable(const RecordWords& words) : words_(words) {}
 
-  void add(const LoggedRecord& record);
-  void end_second();
+  void flow(const LoggedRecord& record) override;
+  void drained(base::UnixSeconds time, std::uint64_t left_out) override;
+  void missed(std::uint64_t lines) override;
+
+  [[nodiscard]] const Gaps& gaps() const { return gaps_; }
+  [[nodiscard]] std::uint64_t whole_drains() const { return whole_drains_; }
   [[nodiscard]] Side accepted(TopOrder order, std::size_t first, std::size_t most) const {
     return side_of(accepted_, order, first, most);
   }
@@ -80,13 +98,17 @@ class TopTable {
     Course sum;
   };
 
-  static void end_second(Rows& rows);
+  static void end_drain(Rows& rows, std::uint64_t seconds);
   static Side side_of(const Rows& rows, TopOrder order, std::size_t first, std::size_t most);
 
   const RecordWords& words_;
   Rows accepted_;
   Rows refused_;
   std::string key_;
+  Gaps gaps_;
+  bool has_gap_ = false;  ///< in the drain that is not over
+  std::uint64_t whole_drains_ = 0;
+  std::optional<base::UnixSeconds> last_drained_;
 };
 
 }  // namespace weir::cli

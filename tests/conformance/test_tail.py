@@ -8,6 +8,7 @@ import pty
 import queue
 import random
 import signal
+import socket
 import subprocess
 import threading
 
@@ -381,6 +382,54 @@ def test_an_object_that_ends_in_the_middle_is_named_when_following_ends(tail, tm
     running.next_records()
     _, errors, _ = running.stop()
     assert errors == [f"weir: {tmp_path}/a.log.gz: gzip: the stream ends too early: the file is truncated"]
+
+
+STREAM = ("start end interface-id action srcaddr dstaddr srcport dstport protocol packets bytes log-status\n"
+          "1418530010 1418530010 eni-1 REJECT 203.0.113.12 10.0.0.9 40000 443 6 3 180 OK\n"
+          "# missed 7\n"
+          "# drained 1418530011 5\n"
+          "1418530011 1418530011 eni-1 REJECT 203.0.113.12 10.0.0.9 40000 443 6 8 480 OK\n"
+          "half a line\n"
+          "# drained 1418530012 0\n"
+          "1418530013 1418530013 eni-1 REJECT 203.0.113.12 10.0.0.9 40000 443 6 20 1200 OK\n"
+          "# drained 1418530014 2\n")
+
+
+@pytest.fixture
+def stream(tmp_path):
+    """The socket of a service whose /flows has gaps, and then ends."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "weir.sock"))
+        listener.listen()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                while b"\r\n\r\n" not in connection.recv(4096):
+                    pass
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + STREAM.encode())
+        answering = threading.Thread(target=answer)
+        answering.start()
+        yield tmp_path / "weir.sock"
+        answering.join()
+
+
+def test_gaps_in_what_a_service_shows_are_told(weir, stream):
+    done = weir("tail", "--socket", stream)
+    assert [text_line.split(": ")[1].split(",")[0] for text_line in done.stdout.splitlines()] == [
+        "3 packets", "8 packets", "20 packets"]
+    told = done.stderr.splitlines()
+    assert [text_line.split()[1:4] for text_line in told[:4]] == [
+        ["7", "lines", "of"], ["5", "more", "flows"], ["1", "line", "of"], ["2", "more", "flows"]]
+    assert told[4:] == ["weir: weir up has ended"]
+
+
+def test_top_takes_no_second_with_a_gap_for_a_whole_one(weir, stream):
+    """The first whole drain took two seconds: 20 packets and 1200 bytes are half of that in one."""
+    title, _, _, _, half, _, row = weir("top", "--socket", stream).stdout.splitlines()
+    assert "; without 2 flows of the last second, 7 of all; 8 lines were missed" in title
+    assert "refused: 600 bytes/s in 10 packets/s; 1860 bytes in 31 packets of 1 rows" in half
+    assert row.split()[:4] == ["600", "10", "1860", "31"]
 
 
 @pytest.mark.parametrize("options, status, message", [

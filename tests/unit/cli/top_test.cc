@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ namespace weir::cli {
 namespace {
 
 using ::testing::Contains;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -29,10 +31,15 @@ class Top : public ::testing::Test {
                                              std::to_string(packets),
                                              std::to_string(bytes),
                                              action};
-    table_.add(LoggedRecord(format_, {values.begin(), values.end()}));
+    table_.flow(LoggedRecord(format_, {values.begin(), values.end()}));
   }
+  void end_second(int seconds = 1, std::uint64_t left_out = 0) {
+    time_ += std::chrono::seconds(seconds);
+    table_.drained(time_, left_out);
+  }
+  [[nodiscard]] TopTable::Side side() const { return table_.accepted(TopOrder::bytes, 0, 9); }
   std::vector<std::string> lines(TopSize size = {200, 40}) {
-    return top_lines(table_, view_, {"top", 0, true}, size, {});
+    return top_lines(table_, view_, {"top", true}, size, {});
   }
   /// Sources of the accepted rows, from above.
   [[nodiscard]] std::vector<std::string> order(TopOrder order, std::size_t first = 0) const {
@@ -46,6 +53,7 @@ class Top : public ::testing::Test {
   TopView view_;
 
  private:
+  base::UnixSeconds time_{std::chrono::seconds(1'000'000'000)};
   std::shared_ptr<const RecordFormat> format_ = std::make_shared<RecordFormat>(
       logs::LineReader::Columns{"interface-id", "srcaddr", "dstaddr", "srcport", "dstport",
                                 "protocol", "packets", "bytes", "action"});
@@ -54,10 +62,10 @@ class Top : public ::testing::Test {
 TEST_F(Top, SortsByWhatTheLastSecondBroughtOrByAllOfIt) {
   using Order = std::vector<std::string>;
   add("10.0.0.2", 1, 9000);
-  table_.end_second();
+  end_second();
   add("10.0.0.3", 1, 1500);
   add("10.0.0.4", 9, 900);
-  table_.end_second();
+  end_second();
   EXPECT_EQ(order(TopOrder::bytes), (Order{"10.0.0.3", "10.0.0.4", "10.0.0.2"}));
   EXPECT_EQ(order(TopOrder::packets), (Order{"10.0.0.4", "10.0.0.3", "10.0.0.2"}));
   EXPECT_EQ(order(TopOrder::total), (Order{"10.0.0.2", "10.0.0.3", "10.0.0.4"}));
@@ -69,7 +77,7 @@ TEST_F(Top, AddsUpPortsOfTalkersAndKeepsRefusedServicesApart) {
   add("10.0.0.2", 2, 200, "ACCEPT", "81");
   add("10.0.0.2", 3, 300, "REJECT", "22");
   add("10.0.0.2", 4, 400, "REJECT", "23");
-  table_.end_second();
+  end_second();
   EXPECT_EQ(table_.accepted(TopOrder::bytes, 0, 9).count, 1U);
   EXPECT_EQ(table_.accepted(TopOrder::bytes, 0, 9).total.bytes, 300U);
   EXPECT_EQ(table_.refused(TopOrder::bytes, 0, 9).count, 2U);
@@ -80,7 +88,7 @@ TEST_F(Top, GivesUpTheSmallestRowsOfAFloodAndNothingOfTheSums) {
   const std::size_t flood = TopTable::kMostRows + 1;
   add("10.9.9.9", 1000, 100'000);
   for (std::size_t i = 0; i < flood; ++i) add("10.1.0." + std::to_string(i), 1, 100);
-  table_.end_second();
+  end_second();
   const auto side = table_.accepted(TopOrder::total, 0, 1);
   EXPECT_LT(side.count, TopTable::kMostRows);
   EXPECT_EQ(side.rows.front()->source, "10.9.9.9");
@@ -88,11 +96,49 @@ TEST_F(Top, GivesUpTheSmallestRowsOfAFloodAndNothingOfTheSums) {
   EXPECT_EQ(side.last.bytes, 100'000 + 100 * flood);
 }
 
+TEST_F(Top, TellsOfASecondWhereADrainTookSeveral) {
+  add("10.0.0.2", 1, 100);
+  end_second();
+  add("10.0.0.2", 31, 3000);
+  end_second(3);
+  EXPECT_EQ(side().last.bytes, 1000U);
+  EXPECT_EQ(side().last.packets, 10U);
+  EXPECT_EQ(side().total.bytes, 3100U);
+  add("10.0.0.2", 1, 100);
+  end_second(-7);  // the clock was set back
+  EXPECT_EQ(side().last.bytes, 100U);
+}
+
+TEST_F(Top, TakesNoSecondForWholeOfWhichLinesWereMissed) {
+  add("10.0.0.2", 1, 100);
+  end_second();
+  EXPECT_THAT(lines().front(), "top, by bytes/s");
+  add("10.0.0.2", 2, 200);
+  table_.missed(7);  // the end of that drain among them
+  add("10.0.0.2", 3, 300);
+  end_second(2);
+  EXPECT_EQ(side().last.bytes, 100U);
+  EXPECT_EQ(side().total.bytes, 600U);
+  EXPECT_EQ(table_.whole_drains(), 1U);
+  EXPECT_THAT(lines().front(), HasSubstr("; 7 lines were missed, so that sums are too low"));
+  EXPECT_THAT(lines().front(), HasSubstr("; what is told of a second is of the last whole one"));
+  add("10.0.0.2", 4, 400);
+  end_second();
+  EXPECT_EQ(side().last.bytes, 400U);
+  EXPECT_THAT(lines().front(), EndsWith("; 7 lines were missed, so that sums are too low"));
+}
+
+TEST_F(Top, RemembersFlowsThatItWasNotShown) {
+  end_second(1, 20);
+  end_second(1, 0);
+  EXPECT_THAT(lines().front(), EndsWith("; without 0 flows of the last second, 20 of all"));
+}
+
 TEST_F(Top, WritesLargeNumbersShortly) {
   add("10.0.0.2", 9999, 10'000);
   add("10.0.0.3", 999'499, 999'500);
   add("10.0.0.4", 12'345'678, 9'940'000'000);
-  table_.end_second();
+  end_second();
   const std::vector<std::string> shown = lines();
   EXPECT_THAT(shown, Contains(HasSubstr("10k       9999 ")));
   EXPECT_THAT(shown, Contains(HasSubstr("1.0M       999k ")));
@@ -104,7 +150,7 @@ TEST_F(Top, FitsIntoAnyTerminalAndScrollsNoFurtherThanItsLastRow) {
     add("10.0.1." + std::to_string(i), 1, 100);
     add("10.0.2." + std::to_string(i), 1, 100, "REJECT");
   }
-  table_.end_second();
+  end_second();
   for (const std::size_t height : {0U, 1U, 5U, 8U, 24U, 200U}) {
     for (const std::size_t width : {0U, 1U, 40U, 300U}) {
       const std::vector<std::string> shown = lines({width, height});
