@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 
 import pytest
+import scripted_events
+import scripted_s3
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -27,3 +29,27 @@ def weir(program):
         return done
 
     return run
+
+
+def starting(kind):
+    """Starts servers of this kind, and stops them at the end."""
+    servers = []
+
+    def start(*plan, **how):
+        servers.append(kind(plan, **how))
+        return servers[-1]
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def serve():
+    """Starts S3: serve(500, "lost")."""
+    yield from starting(scripted_s3.Server)
+
+
+@pytest.fixture
+def serve_events():
+    """Starts CloudWatch Logs and Data Firehose."""
+    yield from starting(scripted_events.Server)

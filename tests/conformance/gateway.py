@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 import uuid
 
+import scripted
+
 NEEDED = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 
 CONFIGURATION = """
@@ -68,8 +70,8 @@ rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGg
 """
 
 
-class CannotRun(Exception):
-    """Why there is no gateway here."""
+class NotInstalled(Exception):
+    """What is missing."""
 
 
 def free_ports(count):
@@ -86,7 +88,7 @@ class Gateway:
     def __init__(self, folder):
         missing = [name for name in NEEDED if shutil.which(name) is None]
         if missing:
-            raise CannotRun(f"{', '.join(missing)} not installed: `make setup` installs them")
+            raise NotInstalled(f"{', '.join(missing)} not installed: `make setup` installs them")
         self.folder = pathlib.Path(folder)
         self.processes = []
         self.configuration = self.folder / "ceph.conf"
@@ -107,7 +109,7 @@ class Gateway:
         done = subprocess.run([program, "-c", self.configuration, *arguments], text=True,
                               capture_output=True, timeout=timeout, check=False)
         if done.returncode != 0:
-            raise CannotRun(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+            raise RuntimeError(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip()}")
         return done.stdout
 
     def begin(self, program, *arguments):
@@ -143,7 +145,7 @@ class Gateway:
                 return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
-        raise CannotRun("the gateway did not come up in a minute")
+        raise RuntimeError("the gateway did not come up in a minute")
 
     def add_user(self, name):
         self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
@@ -151,10 +153,7 @@ class Gateway:
 
     def environment(self, user):
         """What makes a program this user of this gateway."""
-        return {"AWS_ACCESS_KEY_ID": f"AKID{user}", "AWS_SECRET_ACCESS_KEY": f"SECRETOF{user}",
-                "AWS_ENDPOINT_URL": self.url, "AWS_REGION": "us-east-1",
-                "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-                "AWS_EC2_METADATA_DISABLED": "true"}
+        return scripted.environment(self.url, f"AKID{user}", f"SECRETOF{user}")
 
     def stop(self):
         for process in reversed(self.processes):

@@ -10,13 +10,12 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 from network import ALL4, description
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import SECONDS, until
 
-SECONDS = 60  # before a test gives up
 ETH = "eth0"
 INTERFACE, SENDER, RECEIVER = "eni-1235b8ca123456789", "10.99.0.5", "10.99.0.10"  # not AWS's own
 OPEN_PORT, CLOSED_PORT = 5000, 5001
@@ -31,13 +30,24 @@ def run(*command):
     return done.returncode, done.stdout + done.stderr
 
 
-def until(condition, what):
-    """What the condition returns, once that is true."""
-    end = time.monotonic() + SECONDS
-    while not (value := condition()):
-        assert time.monotonic() < end, f"gave up waiting for {what}"
-        time.sleep(0.02)
-    return value
+def add_namespaces(*names):
+    """Skips the test where it says that they are not permitted."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    for name in names:
+        status, said = run("ip", "netns", "add", name)
+        if "not permitted" in said:
+            pytest.skip(f"network namespaces are not permitted: {said.strip()}")
+        assert status == 0, said
+
+
+def wait_until_recording(service, said, is_recording):
+    """Until `weir up` records; skips the test where it says that it is not permitted to."""
+    until(lambda: is_recording() or service.poll() is not None, "weir up to record")
+    if service.poll() is not None:
+        if "not permitted" in said():
+            pytest.skip(said().strip())
+        raise AssertionError(said())
 
 
 def ask(path, page):
@@ -88,10 +98,7 @@ class Lab:
         self.sockets, self.service = [], None
 
     def make_network(self):
-        for name in (self.sender, self.receiver):
-            status, said = run("ip", "netns", "add", name)
-            if status != 0:
-                pytest.skip(f"network namespaces are not permitted: {said.strip()}")
+        add_namespaces(self.sender, self.receiver)
         steps = [f"link add {ETH} netns {self.sender} type veth peer name {ETH} netns {self.receiver}"]
         for name, address in ((self.sender, SENDER), (self.receiver, RECEIVER)):
             steps += [f"-n {name} link set lo up", f"-n {name} addr add {address}/24 dev {ETH}",
@@ -128,14 +135,7 @@ class Lab:
 
     def wait_until_recorded(self):
         mark = f"{INTERFACE} is recorded"
-
-        def is_recorded():
-            if self.service.poll() is not None:
-                if "not permitted" in self.said():
-                    pytest.skip(self.said().strip())
-                raise AssertionError(self.said())
-            return mark in self.said()
-        until(is_recorded, mark)
+        wait_until_recording(self.service, self.said, lambda: mark in self.said())
 
     def start(self):
         self.begin()
@@ -197,8 +197,6 @@ class Lab:
 @contextlib.contextmanager
 def prepared_lab(program, folder, **settings):
     """One whose `weir up` has not begun."""
-    if os.geteuid() != 0:
-        pytest.skip("recording live interfaces needs root")
     lab = Lab(program, folder)
     try:
         lab.make_network()

@@ -2,18 +2,16 @@
 hold to the limits that AWS documents (moto to none), and fail as they are told."""
 
 import base64
-import http.server
 import json
-import socket
-import threading
 import time
 import urllib.parse
 
 import botocore.auth
 
+import scripted
 import scripted_s3
 
-KEY, SECRET = scripted_s3.KEY, scripted_s3.SECRET
+KEY, SECRET = scripted.Server.key, scripted.Server.secret
 ROLE_KEY, ROLE_SECRET = "ASIAROLE", "role/SECRET+key"
 DAY = 86_400_000  # as CloudWatch Logs has time, in milliseconds
 
@@ -22,31 +20,17 @@ class Refused(Exception):
     """A status and AWS's name of why."""
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(scripted.Server):
     """`plan` says what happens to the next PutLogEvents or PutRecordBatch: "ok", "throttled",
     "denied", a status, "lost" (done, and the connection closed), "reset" (closed, not done), "half"
     (done, half an answer), "deleted" (the log group is gone before), a list (Firehose refuses these
     records). Then all is ok."""
 
-    daemon_threads = True
-
-    def __init__(self, *plan):
-        self.plan = list(plan)
+    def __init__(self, plan=()):
         self.groups = {}   # by group, by stream: the calls' lists of (timestamp, message)
         self.streams = {}  # of Firehose: the calls' lists of what was taken
         self.calls, self.signers, self.refused, self.roles = [], [], [], []
-        self.lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass  # connections that were closed on purpose
-
-    def environment(self):
-        return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_ENDPOINT_URL": self.url,
-                "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-                "AWS_EC2_METADATA_DISABLED": "true"}
+        super().__init__(Handler, plan)
 
     def events(self, group):
         """(stream, timestamp, message) in the order in which they came."""
@@ -118,12 +102,7 @@ OPERATIONS = {"Logs_20140328.CreateLogGroup": Server.create_log_group,
               "Firehose_20150804.PutRecordBatch": Server.put_record_batch}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments):
-        pass
-
+class Handler(scripted.Handler):
     def answer(self, status, text):
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
@@ -132,10 +111,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def refuse(self, status, code):
         self.answer(status, json.dumps({"__type": f"com.amazonaws#{code}", "message": "as told"}))
-
-    def close_connection_now(self):
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -170,7 +145,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Refused as why:
             return self.refuse(*why.args)
         if step == "half":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
-        if step in ("lost", "half"):
+            return self.answer_half()
+        if step == "lost":
             return self.close_connection_now()
         return self.answer(200, json.dumps(answer) if is_put else "")

@@ -2,8 +2,6 @@
 
 import datetime
 import email.utils
-import http.server
-import socket
 import threading
 import urllib.parse
 
@@ -11,7 +9,9 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
-KEY, SECRET = "AKIDSCRIPTED", "scripted/SECRET+key"
+import scripted
+
+KEY, SECRET = scripted.Server.key, scripted.Server.secret
 
 
 def is_signed_well(handler, body, keys=None, signing=botocore.auth.S3SigV4Auth):
@@ -35,63 +35,28 @@ def is_signed_well(handler, body, keys=None, signing=botocore.auth.S3SigV4Auth):
     return algorithm == "AWS4-HMAC-SHA256" and parts["Signature"] == expected
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(scripted.Server):
     """`plan` says what happens to the next PUTs of objects: "ok", a status, "lost" (done, and the
     connection closed), "reset" (closed, not done), "half" (half an answer), "hang" (no answer until
     `hangs` is cleared, not done). Then all is ok. `port` and `objects` are those of a server that was
     there before."""
 
-    daemon_threads = True
-
     def __init__(self, plan=(), ahead=datetime.timedelta(), port=0, objects=None):
-        self.plan, self.ahead = list(plan), ahead
+        self.ahead = ahead
         self.hangs = threading.Event()
         self.objects = {} if objects is None else objects
         self.requests, self.refused, self.policy = [], [], None
-        self.lock = threading.Lock()
-        self.connections = set()
-        super().__init__(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass  # connections that were closed on purpose
+        super().__init__(Handler, plan, port)
 
     def stop(self):
-        """As if it were killed: what is connected is cut off."""
         self.hangs.set()
-        self.shutdown()
-        self.server_close()
-        for each in list(self.connections):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed already
+        super().stop()
 
     def now(self):
         return datetime.datetime.now(datetime.timezone.utc) + self.ahead
 
-    def environment(self):
-        return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
-                "AWS_ENDPOINT_URL": self.url, "AWS_REGION": "us-east-1",
-                "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-                "AWS_EC2_METADATA_DISABLED": "true"}
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def setup(self):
-        super().setup()
-        self.server.connections.add(self.connection)
-
-    def finish(self):
-        self.server.connections.discard(self.connection)
-        super().finish()
-
-    def log_message(self, *arguments):
-        pass
-
+class Handler(scripted.Handler):
     def date_time_string(self, timestamp=None):
         return email.utils.format_datetime(self.server.now(), usegmt=True)
 
@@ -106,10 +71,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def refuse(self, status, code):
         self.answer(status, f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode())
-
-    def close_connection_now(self):
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
 
     def is_on_time(self):
         signed = datetime.datetime.strptime(self.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
@@ -164,8 +125,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(412, "PreconditionFailed")
         self.server.objects[path] = body
         if step == "half":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
-        if step in ("lost", "half"):
+            return self.answer_half()
+        if step == "lost":
             return self.close_connection_now()
         return self.answer(200)
 

@@ -5,7 +5,6 @@ the same capture gives in a folder."""
 import collections
 import gzip
 import json
-import os
 import random
 import subprocess
 import time
@@ -15,12 +14,12 @@ import moto.server
 import pytest
 
 import network
+import scripted
 import scripted_events
 
 REGION, ACCOUNT = "us-east-1", "123456789010"
 GROUP = "/weir/flow"
 FIREHOSE = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/flow"
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 DEFAULT_FIELDS = ("version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end "
                   "action log-status").split()
 
@@ -35,33 +34,18 @@ def cloud():
     server.stop()
 
 
-@pytest.fixture
-def scripted():
-    servers = []
-
-    def start(*plan):
-        servers.append(scripted_events.Server(*plan))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
 def client(cloud, service):
     return boto3.client(service, endpoint_url=cloud, region_name=REGION, aws_access_key_id="any",
                         aws_secret_access_key="any")
 
 
 def environment(cloud):
-    return {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_ENDPOINT_URL": cloud,
-            "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    return scripted.environment(cloud, "any", "any")
 
 
 def run(program, *arguments, variables=(), status=0):
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                          check=False, env={**CLEAN, **dict(variables)})
+                          check=False, env={**scripted.CLEAN, **dict(variables)})
     assert done.returncode == status, f"{done.args}\n{done.stdout}{done.stderr}"
     assert scripted_events.SECRET not in done.stdout + done.stderr
     return done
@@ -222,8 +206,8 @@ def record(program, server, folder, flows=300, status=0, to=("--log-group-name",
 @pytest.mark.parametrize("plan, twice", [
     (["throttled"], False), ([503, 503], False), (["reset"], True), ([500], True), (["lost"], True), (["half"], True),
     (["ok", "lost", "throttled", "lost"], True)], ids=str)
-def test_each_event_is_there_whatever_fails_and_what_may_be_twice_is_told(program, scripted, tmp_path, plan, twice):
-    server = scripted("ok", *plan)  # the first finds no log group
+def test_each_event_is_there_whatever_fails_and_what_may_be_twice_is_told(program, serve_events, tmp_path, plan, twice):
+    server = serve_events("ok", *plan)  # the first finds no log group
     done, records = record(program, server, tmp_path)
     came = collections.Counter(server.events(GROUP))
     wanted = expected_events(records)
@@ -239,8 +223,8 @@ def test_each_event_is_there_whatever_fails_and_what_may_be_twice_is_told(progra
 
 @pytest.mark.parametrize("plan, again", [([[0, 7, 199]], 3), ([[3], [0], "throttled"], 2), ([list(range(500))], 500)],
                          ids=["three", "one twice", "all"])
-def test_firehose_gets_again_only_what_it_refused(program, scripted, tmp_path, plan, again):
-    server = scripted(*plan)
+def test_firehose_gets_again_only_what_it_refused(program, serve_events, tmp_path, plan, again):
+    server = serve_events(*plan)
     done, records = record(program, server, tmp_path, 700, to=("--log-destination", FIREHOSE), start=window(), span=590)
     messages = [json.loads(each)["message"] for call in server.streams["flow"] for each in call]
     assert collections.Counter(messages) == collections.Counter(line for line, _ in records)
@@ -250,8 +234,8 @@ def test_firehose_gets_again_only_what_it_refused(program, scripted, tmp_path, p
     assert "twice" not in done.stderr
 
 
-def test_a_group_that_is_deleted_in_between_is_made_again(program, scripted, tmp_path):
-    server = scripted("ok", "ok", "deleted")
+def test_a_group_that_is_deleted_in_between_is_made_again(program, serve_events, tmp_path):
+    server = serve_events("ok", "ok", "deleted")
     _, records = record(program, server, tmp_path)
     assert server.calls.count("CreateLogGroup") == 2
     wanted = expected_events(records)
@@ -259,8 +243,8 @@ def test_a_group_that_is_deleted_in_between_is_made_again(program, scripted, tmp
     assert came and not came - wanted, "what came after it was deleted is there, once"
 
 
-def test_calls_keep_to_the_limits_where_there_is_more(program, scripted, tmp_path):
-    server = scripted()
+def test_calls_keep_to_the_limits_where_there_is_more(program, serve_events, tmp_path):
+    server = serve_events()
     _, records = record(program, server, tmp_path, 24_000, start=window(), span=590,
                         to=("--log-group-name", GROUP, "--log-format", "${srcport}"))
     calls = [call for stream in server.groups[GROUP].values() for call in stream]
@@ -272,8 +256,8 @@ def test_calls_keep_to_the_limits_where_there_is_more(program, scripted, tmp_pat
 @pytest.mark.parametrize("to", [("--log-group-name", GROUP), ("--log-destination", FIREHOSE)], ids=["logs", "firehose"])
 @pytest.mark.parametrize("plan, status", [("denied", "Access error"), ("throttled", "Rate limited"),
                                           (500, "Unknown error")])
-def test_what_cannot_be_delivered_is_kept_whole_and_told_in_aws_words(program, scripted, tmp_path, to, plan, status):
-    server = scripted(*[plan] * 1000)
+def test_what_cannot_be_delivered_is_kept_whole_and_told_in_aws_words(program, serve_events, tmp_path, to, plan, status):
+    server = serve_events(*[plan] * 1000)
     done, records = record(program, server, tmp_path, status=1, to=to)
     assert f": {status}: " in done.stderr.splitlines()[-1]
     assert f"0 records in {'log group' if to[1] == GROUP else 'delivery stream'}" in done.stderr
@@ -285,16 +269,16 @@ def test_what_cannot_be_delivered_is_kept_whole_and_told_in_aws_words(program, s
 
 
 @pytest.mark.parametrize("days, why", [(-20, "older than 14 days"), (2, "more than two hours ahead")])
-def test_events_that_are_refused_for_ever_are_counted_and_told(program, scripted, tmp_path, days, why):
-    server = scripted()
+def test_events_that_are_refused_for_ever_are_counted_and_told(program, serve_events, tmp_path, days, why):
+    server = serve_events()
     start = int(time.time()) + days * 86400
     done, records = record(program, server, tmp_path, 50, status=1, start=start)
     assert f"{len(records)} records refused for ever: {why}" in done.stderr
     assert f"0 records in log group {GROUP}" in done.stderr
 
 
-def test_the_service_decides_what_is_too_old_event_by_event(program, scripted, tmp_path):
-    server = scripted()
+def test_the_service_decides_what_is_too_old_event_by_event(program, serve_events, tmp_path):
+    server = serve_events()
     start = int(time.time()) - 14 * 86400 - 600  # half of them lie behind the limit
     done, records = record(program, server, tmp_path, 200, status=1, start=start, span=1200)
     taken = len(server.events(GROUP))
@@ -303,8 +287,8 @@ def test_the_service_decides_what_is_too_old_event_by_event(program, scripted, t
     assert f"{len(records) - taken} records refused for ever" in done.stderr
 
 
-def test_a_role_delivers_if_one_is_given(program, scripted, tmp_path):
-    server = scripted()
+def test_a_role_delivers_if_one_is_given(program, serve_events, tmp_path):
+    server = serve_events()
     role = f"arn:aws:iam::{ACCOUNT}:role/flow-logs"
     record(program, server, tmp_path, to=("--log-group-name", GROUP, "--deliver-logs-permission-arn", role))
     assert server.roles == [role]
@@ -315,8 +299,8 @@ def test_a_role_delivers_if_one_is_given(program, scripted, tmp_path):
 @pytest.mark.parametrize("to, variable", [(("--log-group-name", GROUP), "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
                                           (("--log-destination", FIREHOSE), "AWS_ENDPOINT_URL_FIREHOSE"),
                                           (("--log-group-name", GROUP), None)])
-def test_the_endpoint_is_found_as_the_cli_finds_it(program, scripted, tmp_path, to, variable):
-    server = scripted()
+def test_the_endpoint_is_found_as_the_cli_finds_it(program, serve_events, tmp_path, to, variable):
+    server = serve_events()
     variables = {**server.environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
     options = [*write(tmp_path, 20), *to]
     if variable:

@@ -1,7 +1,6 @@
 """`weir record` to a real S3 server, and the bucket's policy there; read by boto3."""
 
 import json
-import os
 import pathlib
 import subprocess
 
@@ -11,18 +10,18 @@ import botocore.exceptions
 import pytest
 
 import gateway
+from scripted import CLEAN
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 CAPTURE, NETWORK = TREE / "demo" / "three-hosts.pcap", TREE / "demo" / "vpc.json"
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     try:
         running = gateway.Gateway(tmp_path_factory.mktemp("ceph"))
-    except gateway.CannotRun as why:
+    except gateway.NotInstalled as why:
         pytest.skip(f"no Ceph gateway: {why}")
     for user in ("owner", "delivery"):
         running.add_user(user)

@@ -4,7 +4,6 @@ object is there once in the end, or kept and told of."""
 import datetime
 import gzip
 import json
-import os
 import pathlib
 import random
 import subprocess
@@ -14,24 +13,10 @@ import pytest
 
 import network
 import scripted_s3
+from scripted import CLEAN
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 CAPTURE, NETWORK = TREE / "demo" / "three-hosts.pcap", TREE / "demo" / "vpc.json"
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(*plan, **how):
-        servers.append(scripted_s3.Server(plan, **how))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def record(server, program, destination="s3://logs", *more, status=0, **variables):

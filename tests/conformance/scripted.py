@@ -1,0 +1,72 @@
+"""What the servers have in common that are AWS's services to the program under test, and fail as they are
+told; and the environment in which it takes them for AWS."""
+
+import http.server
+import os
+import socket
+import threading
+
+# Of a program that is to find no other credentials or settings than those that a test gives it.
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+def environment(url, key, secret):
+    """What makes a program that user of the services at `url`, wherever it runs."""
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves from the start on. `plan` is what happens to the next of the calls that matter; then all is
+    ok."""
+
+    daemon_threads = True
+    key, secret = "AKIDSCRIPTED", "scripted/SECRET+key"
+
+    def __init__(self, handler, plan, port=0):
+        self.plan = list(plan)
+        self.lock = threading.Lock()
+        self.connections = set()
+        super().__init__(("127.0.0.1", port), handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass  # connections that were closed on purpose
+
+    def stop(self):
+        """As if it were killed: what is connected is cut off."""
+        self.shutdown()
+        self.server_close()
+        for each in list(self.connections):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # closed already
+
+    def environment(self):
+        return environment(self.url, self.key, self.secret)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self):
+        self.server.connections.discard(self.connection)
+        super().finish()
+
+    def log_message(self, *arguments):
+        pass
+
+    def close_connection_now(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def answer_half(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+        self.close_connection_now()
