@@ -47,7 +47,7 @@ format: ## put all C and C++ into form
 	@tools/setup test
 	@tools/format
 
-tidy: ## clang-tidy, on what has changed
+tidy: ## clang-tidy, on what has changed since it was clean
 	@tools/setup test
 	@tools/setup python
 	@tools/test tidy

@@ -45,9 +45,6 @@ struct PointFigures {
     return rejected.packets + overflow_rejected;
   }
   [[nodiscard]] std::uint64_t skipped() const { return overflow_accepted + overflow_rejected; }
-  [[nodiscard]] std::uint64_t exceptions() const {
-    return overflow_not_logged + not_logged + not_ip + truncated + malformed + not_judged;
-  }
   void add(const PointFigures& other);
 };
 
