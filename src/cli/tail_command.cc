@@ -163,8 +163,8 @@ class ServiceTail : public FlowSink {
   }
   void missed(std::uint64_t lines) override {
     fmt::print(stderr,
-               "weir: {} of the service missing here, since they are printed too slowly; the flows "
-               "are in the records\n",
+               "weir: {} of the service could not be shown, printed too slowly or not understood; "
+               "the flows are in the records\n",
                count_of(lines, "line"));
   }
 
