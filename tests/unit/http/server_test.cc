@@ -100,11 +100,14 @@ class ServerTest : public ::testing::Test, protected ScratchFolder {
     return out;
   }
 
-  /// Everything that comes back until the server closes.
-  [[nodiscard]] std::string say(const std::string& text) const {
-    const base::Descriptor connection = connect();
+  [[nodiscard]] base::Descriptor ask(const std::string& text) const {
+    base::Descriptor connection = connect();
     static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
     ::shutdown(connection.get(), SHUT_WR);
+    return connection;
+  }
+  /// Everything that comes back until the server closes.
+  [[nodiscard]] static std::string answer_on(const base::Descriptor& connection) {
     std::string answer;
     std::array<char, 4096> block{};
     for (ssize_t got = 0; (got = ::read(connection.get(), block.data(), block.size())) > 0;) {
@@ -112,6 +115,7 @@ class ServerTest : public ::testing::Test, protected ScratchFolder {
     }
     return answer;
   }
+  [[nodiscard]] std::string say(const std::string& text) const { return answer_on(ask(text)); }
 
  private:
   void do_what_is_asked() {
@@ -202,7 +206,9 @@ TEST_F(ServerTest, OutlivesGarbageAndWhoGoesInTheMiddle) {
       "GET /%00%ff HTTP/1.0\r\n\r\n",
       "GET /name HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx",
   };
-  for (const std::string& text : texts) static_cast<void>(say(text));
+  std::vector<base::Descriptor> asked;  // together: some are waited for until their time is over
+  for (const std::string& text : texts) asked.push_back(ask(text));
+  for (const base::Descriptor& connection : asked) static_cast<void>(answer_on(connection));
   EXPECT_THAT(say("GET /name HTTP/1.0\r\n\r\n"), HasSubstr("\r\n\r\nweir\n"));
 }
 
