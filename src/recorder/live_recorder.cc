@@ -35,8 +35,11 @@ base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
   key.protocol = flow.protocol;
   key.direction = static_cast<std::uint8_t>(flow.direction);
   keys_.show(key);
-  const auto second = [&window](base::UnixMicros time) {
-    return static_cast<std::uint16_t>((base::second_of(time) - window.start).count());
+  // A drain is never done at the very edge: what came between lies in the window of the first.
+  const base::UnixSeconds end = window.start + length_ - std::chrono::seconds(1);
+  const auto second = [&](base::UnixMicros time) {
+    return static_cast<std::uint16_t>(
+        (std::min(base::second_of(time), end) - window.start).count());
   };
   flow::Counters counters = flow.counters;
   counters.first = second(first);

@@ -15,8 +15,9 @@
 
 namespace weir::recorder {
 
-/// For one thread. A drained flow lies in the window of its first packet: who drains when a window
-/// ends has no flow that reaches over its edge by more than the drain's own delay.
+/// For one thread. A drained flow lies in the window of its first packet, and its record ends
+/// there: who drains when a window ends has no flow that reaches over its edge by more than the
+/// drain's own delay.
 class LiveRecorder {
  public:
   /// All of them outlive it. `policy` names the rules of all that were published.
