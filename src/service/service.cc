@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -89,17 +90,24 @@ base::Expected<std::unique_ptr<Objects>> open_objects_of(const Plan& plan, std::
   return Objects::open(std::move(*remote), flow_log, since, log);
 }
 
-/// What a plan's flow logs need that do not go on from `running`: by number.
+/// What a plan's flow logs need that do not go on from `running`: by number. `whole_until` is what
+/// is known of those that there were before, by id.
 base::Expected<std::vector<std::unique_ptr<Objects>>> open_objects(
     const Plan& plan, const std::vector<std::unique_ptr<FlowLog>>& running, const Remotes& open,
-    base::UnixMicros now, const Log& log) {
+    const std::map<std::string, base::UnixSeconds>& whole_until, base::UnixMicros now,
+    const Log& log) {
   std::vector<std::unique_ptr<Objects>> out(plan.flow_logs.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool goes_on = std::any_of(running.begin(), running.end(), [&](const auto& flow_log) {
       return flow_log->is_same(plan, i);
     });
     if (goes_on) continue;
-    auto opened = open_objects_of(plan, i, open, base::second_of(now), log);
+    // What nobody recorded before is whole when SKIPDATA for it is published, and not before: this
+    // service may be killed, too.
+    base::UnixSeconds since = base::second_of(now);
+    const auto whole = whole_until.find(plan.flow_logs[i].flow_log.id);
+    if (whole != whole_until.end()) since = std::min(since, whole->second);
+    auto opened = open_objects_of(plan, i, open, since, log);
     if (!opened) return tl::unexpected(opened.error());
     out[i] = std::move(*opened);
   }
@@ -121,7 +129,7 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   folder.emplace(std::move(*opened));
   const auto before = folder->read();
   if (!before) return tl::unexpected(before.error());
-  auto fresh = open_objects(*plan, {}, {}, now, log);
+  auto fresh = open_objects(*plan, {}, {}, before->whole_until, now, log);
   if (!fresh) return tl::unexpected(fresh.error());
   auto loaded = live::Datapath::load(plan->config.capacity);
   if (!loaded) return tl::unexpected(loaded.error());
@@ -298,7 +306,7 @@ void Service::State::tell_published(FlowLog& flow_log, base::UnixMicros now) {
 /// new rules hold.
 base::Expected<void> Service::State::reload(std::unique_ptr<const Plan> next,
                                             base::UnixMicros now) {
-  auto fresh = open_objects(*next, flow_logs, remotes(), now, log);
+  auto fresh = open_objects(*next, flow_logs, remotes(), {}, now, log);
   if (!fresh) return tl::unexpected(fresh.error());
   if (auto done = devices->release(*next); !done) return done;
   if (auto done = turn(now, Publishing::what_is_due); !done) return done;
