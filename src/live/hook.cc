@@ -66,6 +66,15 @@ int create_tcx_link(int program, int device, std::uint32_t type) {
   return link < 0 ? -errno : static_cast<int>(link);
 }
 
+/// Does the link still hold its program at the device? Not when that is gone.
+bool is_linked(const base::Descriptor& link, int device) {
+  bpf_link_info info{};
+  std::uint32_t size = sizeof(info);
+  // What is told of a tcx link lies where an XDP link's does, which older headers know.
+  return bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 &&
+         info.xdp.ifindex == static_cast<std::uint32_t>(device);
+}
+
 /// A queueing discipline and the filters of it that are ours.
 class Clsact {
  public:
@@ -81,13 +90,17 @@ class Clsact {
     const int created = bpf_tc_hook_create(&hook);
     if (created != 0 && created != -EEXIST) return created;
     is_ours_ = created == 0;
-    return put(programs);
+    const int error = put(programs);
+    if (error != 0 && is_ours_) destroy();
+    return error;
   }
 
   [[nodiscard]] Remains remains(const Device& device) const {
     return {device, device_, is_ours_, ingress_.known, egress_.known};
   }
-  /// Is one of the filters there, with our program?
+  /// Are both filters there, with our programs?
+  [[nodiscard]] bool is_attached() const { return is_there(ingress_) && is_there(egress_); }
+  /// Is one of them?
   [[nodiscard]] bool is_there() const { return is_there(ingress_) || is_there(egress_); }
 
   int put(Programs programs) {
@@ -96,11 +109,8 @@ class Clsact {
   }
 
   void detach() {
-    if (is_ours_) {
-      bpf_tc_hook both = hook_at(BPF_TC_INGRESS | BPF_TC_EGRESS);
-      bpf_tc_hook_destroy(&both);
-      return;
-    }
+    // One without our filters is another's that has come in its place.
+    if (is_ours_ && is_there()) return destroy();
     remove(ingress_);
     remove(egress_);
   }
@@ -118,6 +128,11 @@ class Clsact {
     hook.ifindex = device_;
     hook.attach_point = static_cast<bpf_tc_attach_point>(point);
     return hook;
+  }
+
+  void destroy() const {
+    bpf_tc_hook both = hook_at(BPF_TC_INGRESS | BPF_TC_EGRESS);
+    bpf_tc_hook_destroy(&both);
   }
 
   static bpf_tc_opts options_of(const Filter& filter) {
@@ -187,6 +202,13 @@ struct Hook::State {
     clsact.emplace(index);
     return clsact->attach(programs);
   }
+
+  /// In the device's namespace.
+  [[nodiscard]] bool is_attached() const {
+    if (static_cast<int>(if_nametoindex(device.name.c_str())) != index) return false;
+    if (clsact) return clsact->is_attached();
+    return is_linked(of_received, index) && is_linked(of_sent, index);
+  }
 };
 
 base::Expected<Hook> Hook::attach(Programs programs, const Device& device, Attachment attachment) {
@@ -255,9 +277,7 @@ bool Hook::is_attached() const {
       return false;
     }
   }
-  const int now = in_namespace(
-      state_->space.get(), [&] { return static_cast<int>(if_nametoindex(device.name.c_str())); });
-  return now == state_->index;
+  return in_namespace(state_->space.get(), [&] { return state_->is_attached() ? 1 : 0; }) == 1;
 }
 
 base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {

@@ -52,7 +52,8 @@ struct Remains {
 bool remove(const Remains& remains);
 
 /// Detaches when it goes, and leaves nothing: a clsact that it made itself goes too, with what
-/// others have since hung there. Of a device that is gone nothing is left anyway.
+/// others have since hung there, but not one that others have put in its place. Of a device that is
+/// gone nothing is left anyway.
 class Hook {
  public:
   static base::Expected<Hook> attach(Programs programs, const Device& device,
@@ -68,8 +69,8 @@ class Hook {
   [[nodiscard]] Attachment attachment() const;
   /// Nothing at tcx.
   [[nodiscard]] std::optional<Remains> remains() const;
-  /// Is it still the device of that name? Not if it, or its namespace, is gone, even if another has
-  /// come.
+  /// Do both programs still run, at the device of that name? Not if it, or its namespace, is gone,
+  /// even if another has come; nor if somebody has taken them away.
   [[nodiscard]] bool is_attached() const;
 
  private:

@@ -55,21 +55,28 @@ void Devices::look() {
   std::vector<Watched*> ready;
   for (Watched& one : watched_) {
     if (one.hook) keep(one);
+    one.was_away = !one.hook && !one.is_new;
     if (one.hook) continue;
     const auto prepared = prepare(one);
     if (prepared) ready.push_back(&one);
     complain(one, prepared);
   }
-  if (ready.empty()) return;
-  const auto published = publish();
-  for (Watched* one : ready) complain(*one, published ? attach(*one) : published);
+  if (!ready.empty()) {
+    const auto published = publish();
+    for (Watched* one : ready) complain(*one, published ? attach(*one) : published);
+  }
+  for (Watched& one : watched_) {
+    if (!one.hook) one.was_away = true;
+    one.is_new = false;
+  }
 }
 
 /// It may be gone, or its mode another.
 void Devices::keep(Watched& one) {
   if (!one.hook->is_attached()) {
     one.hook.reset();
-    log_(fmt::format("{}: its device {} is gone", one.id, one.place.device.name));
+    log_(fmt::format("{}: its device {} is gone, or what hung there", one.id,
+                     one.place.device.name));
   } else if (one.mode != one.place.mode) {
     complain(one, change_mode(one));
   }
@@ -191,7 +198,10 @@ base::Expected<void> Devices::follow(const Plan& next) {
 }
 
 base::Expected<void> Devices::detach() {
-  for (Watched& one : watched_) one.hook.reset();
+  for (Watched& one : watched_) {
+    one.was_away = !one.hook || !one.hook->is_attached();
+    one.hook.reset();
+  }
   return live::wait_for_running_programs();
 }
 

@@ -23,6 +23,8 @@ struct Watched {
   bool has_link_header = false;           ///< the same
   bool is_own = true;                     ///< the device has the interface's addresses
   std::optional<live::Hook> hook;
+  bool was_away = false;  ///< at some time between the two last looks nothing hung at its device
+  bool is_new = true;     ///< there was no look yet
   std::string complaint;  ///< why it is not attached, as it was last told
 };
 
@@ -32,8 +34,9 @@ class Devices {
   /// `datapath` and `plan` outlive it, the plan until `follow` gives it another.
   Devices(live::Datapath& datapath, const Plan& plan, Log log);
 
-  /// Attaches to devices that have come, lets go of those that are gone; what was counted there
-  /// stays with the kernel until the next drain.
+  /// Attaches to devices that have come, also in the place of those that are gone, and where
+  /// somebody has taken the programs away; what was counted there stays with the kernel until the
+  /// next drain.
   void look();
   [[nodiscard]] std::span<const Watched> watched() const { return watched_; }
   /// REQUIRES: the port is of what was drained last.
@@ -45,7 +48,7 @@ class Devices {
   /// From now on the rules, modes and interfaces are those of `next`. REQUIRES: `release`, then a
   /// drain. Error: the kernel's; then nothing has changed.
   base::Expected<void> follow(const Plan& next);
-  /// From all. What was counted can be drained when it returns.
+  /// The last look, then lets go of all. What was counted can be drained when it returns.
   base::Expected<void> detach();
 
  private:

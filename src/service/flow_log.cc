@@ -48,7 +48,7 @@ base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
   }
   if (const auto loss = objects_->take_loss()) {
     const base::UnixMicros last = loss->to - std::chrono::seconds(1);
-    if (auto done = missed(loss->from, std::min(last, now)); !done) return done;
+    if (auto done = missed_all(loss->from, std::min(last, now)); !done) return done;
     if (auto done = recorder_.hand_over(); !done) return done;
   }
   if (auto done = tell_lost(now); !done) return done;

@@ -41,8 +41,13 @@ class FlowLog {
   base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time) {
     return recorder_.skipped(interface, time);
   }
-  base::Expected<void> missed(base::UnixMicros from, base::UnixMicros to) {
-    return recorder_.missed(settings_.subscribed, from, to);
+  base::Expected<void> missed(const std::vector<bool>& interfaces, base::UnixMicros from,
+                              base::UnixMicros to) {
+    return recorder_.missed(interfaces, from, to);
+  }
+  /// All interfaces of the flow log.
+  base::Expected<void> missed_all(base::UnixMicros from, base::UnixMicros to) {
+    return missed(settings_.subscribed, from, to);
   }
   base::Expected<void> pass(base::UnixMicros now) { return recorder_.pass(now); }
   base::Expected<void> hand_over() { return recorder_.hand_over(); }

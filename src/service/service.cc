@@ -38,7 +38,8 @@ struct Service::State {
   base::Expected<void> drain(base::UnixMicros now);
   base::Expected<void> account(const live::PointAccount& point, base::UnixMicros now);
   base::Expected<void> skip(vpc::InterfaceIndex interface, base::UnixMicros now);
-  base::Expected<void> skip_unattached(base::UnixMicros now);
+  base::Expected<void> look(base::UnixMicros now);
+  base::Expected<void> miss_away(base::UnixMicros now);
   base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
   void end_deliveries();
   void count_records(base::UnixMicros now);
@@ -55,6 +56,7 @@ struct Service::State {
   std::unique_ptr<const Plan> plan;
   std::optional<live::Datapath> datapath;
   std::optional<Devices> devices;
+  base::UnixMicros drained;  // last
   std::vector<std::unique_ptr<FlowLog>> flow_logs;
   base::UnixMicros next_publication;            // where that is more often than windows end
   std::vector<std::shared_ptr<Remote>> ending;  // of ended flow logs, where something waits yet
@@ -117,7 +119,7 @@ base::Expected<std::vector<std::unique_ptr<Objects>>> open_objects(
 }  // namespace
 
 base::Expected<void> Service::State::start(Config config, base::UnixMicros now) {
-  started = now;
+  started = drained = now;
   auto made = Plan::make(std::move(config), nullptr);
   if (!made) return tl::unexpected(made.error());
   plan = std::move(*made);
@@ -161,7 +163,7 @@ base::Expected<void> Service::State::resume(const Remembered& before, base::Unix
     if (whole != before.whole_until.end() && whole->second <= now) {
       log(fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for the time since",
                       flow_log->id(), whole->second));
-      if (auto done = flow_log->missed(whole->second, now); !done) return done;
+      if (auto done = flow_log->missed_all(whole->second, now); !done) return done;
     }
     // Every window has its NODATA from the one on that the service began in.
     if (auto done = flow_log->pass(now); !done) return done;
@@ -200,6 +202,7 @@ base::Expected<void> Service::State::drain(base::UnixMicros now) {
   for (const live::PointAccount& point : *points) {
     if (result) result = account(point, now);
   }
+  drained = now;
   tally.end_drain(Tally::Clock::now(), now);
   if (stream) flow_lines.append(stream->take(now));
   return result;
@@ -236,11 +239,20 @@ base::Expected<void> Service::State::skip(vpc::InterfaceIndex interface, base::U
   return {};
 }
 
-/// Nobody can say that they were silent.
-base::Expected<void> Service::State::skip_unattached(base::UnixMicros now) {
+base::Expected<void> Service::State::look(base::UnixMicros now) {
+  devices->look();
+  return miss_away(now);
+}
+
+/// Nobody has seen all of what came there since the last drain, or can say that they were silent.
+base::Expected<void> Service::State::miss_away(base::UnixMicros now) {
+  std::vector<bool> away(plan->network.interfaces.size());
   for (const Watched& one : devices->watched()) {
-    if (one.hook) continue;
-    if (auto done = skip(one.place.interface, now); !done) return done;
+    away[static_cast<std::size_t>(one.place.interface)] = one.was_away;
+  }
+  if (std::find(away.begin(), away.end(), true) == away.end()) return {};
+  for (const auto& flow_log : flow_logs) {
+    if (auto done = flow_log->missed(away, drained, now); !done) return done;
   }
   return {};
 }
@@ -308,11 +320,11 @@ base::Expected<void> Service::State::reload(std::unique_ptr<const Plan> next,
                                             base::UnixMicros now) {
   auto fresh = open_objects(*next, flow_logs, remotes(), {}, now, log);
   if (!fresh) return tl::unexpected(fresh.error());
+  if (auto done = look(now); !done) return done;
   if (auto done = devices->release(*next); !done) return done;
   if (auto done = turn(now, Publishing::what_is_due); !done) return done;
   if (auto done = devices->follow(*next); !done) {
-    devices->look();
-    if (auto skipped = skip_unattached(now); !skipped) return skipped;
+    if (auto looked = look(now); !looked) return looked;
     return done;
   }
   const auto before = std::exchange(plan, std::move(next));
@@ -322,9 +334,9 @@ base::Expected<void> Service::State::reload(std::unique_ptr<const Plan> next,
     if (auto done = flow_log->pass(now); !done) return done;
   }
   next_publication = std::min(next_publication, now + plan->config.publish_interval);
-  devices->look();
+  if (auto done = look(now); !done) return done;
   remember();
-  return skip_unattached(now);
+  return {};
 }
 
 base::Expected<void> Service::State::change_flow_logs(std::vector<std::unique_ptr<Objects>> fresh,
@@ -372,8 +384,7 @@ Service::~Service() = default;
 
 base::Expected<void> Service::tick(base::UnixMicros now) {
   State& state = *state_;
-  state.devices->look();
-  if (auto done = state.skip_unattached(now); !done) return done;
+  if (auto done = state.look(now); !done) return done;
   const bool is_due =
       state.plan->config.publish_interval < kAwsInterval && now >= state.next_publication;
   if (is_due) state.next_publication = now + state.plan->config.publish_interval;
@@ -389,6 +400,7 @@ base::Expected<void> Service::reload(Config config, base::UnixMicros now) {
 base::Expected<void> Service::stop(base::UnixMicros now) {
   // Nothing is counted from here on.
   if (auto done = state_->devices->detach(); !done) return done;
+  if (auto done = state_->miss_away(now); !done) return done;
   if (auto done = state_->turn(now, Publishing::last); !done) return done;
   for (const auto& remote : state_->remotes()) remote->drain(kLastDelivery);
   return {};

@@ -488,6 +488,51 @@ TEST_F(Live, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
   EXPECT_TRUE(hook->is_attached());
 }
 
+TEST_F(Live, ADeviceOfTheSameNumberIsAnotherOne) {
+  load(Mode::observe, network_with("", ""));
+  attach();
+  const auto link = "ip -n " + owner->name() + " link ";
+  const auto number = owner->ask("cat /sys/class/net/eth0/ifindex");
+  ASSERT_EQ(status_of(link + "del eth0"), 0);
+  ASSERT_EQ(status_of(link + "add eth0 index " + number + " type veth peer name other"), 0);
+  EXPECT_FALSE(hook->is_attached());
+}
+
+TEST_F(Live, ProgramsThatSomebodyTookAwayAreMissed) {
+  load(Mode::observe, network_with("", ""));
+  attach();
+  if (hook->attachment() != Attachment::tcx) GTEST_SKIP() << "this kernel has no tcx";
+  const auto egress = id_of(program(Direction::egress));
+  std::uint32_t link = 0;
+  bpf_link_info info{};
+  while (info.prog_id != egress) {
+    ASSERT_EQ(bpf_link_get_next_id(link, &link), 0);
+    const base::Descriptor found(bpf_link_get_fd_by_id(link));
+    info = {};
+    std::uint32_t size = sizeof(info);
+    ASSERT_EQ(bpf_obj_get_info_by_fd(found.get(), &info, &size), 0);
+  }
+  EXPECT_TRUE(hook->is_attached());
+  ASSERT_EQ(bpf_link_detach(base::Descriptor(bpf_link_get_fd_by_id(link)).get()), 0);
+  EXPECT_FALSE(hook->is_attached()) << "one direction is not seen any more";
+}
+
+TEST_F(Live, ADisciplineThatOthersReplacedIsMissedAndTheirsStays) {
+  load(Mode::observe, network_with("", ""));
+  attach(Attachment::clsact);
+  EXPECT_TRUE(hook->is_attached());
+  owner->run("tc filter del dev eth0 egress");
+  EXPECT_FALSE(hook->is_attached()) << "one direction is not seen any more";
+  owner->run("tc qdisc del dev eth0 clsact");
+  EXPECT_FALSE(hook->is_attached());
+  owner->run("tc qdisc add dev eth0 clsact");
+  EXPECT_FALSE(hook->is_attached());
+  hook.reset();
+  EXPECT_THAT(owner->ask("tc qdisc show dev eth0"), HasSubstr("clsact"));
+  attach(Attachment::clsact);
+  EXPECT_TRUE(hook->is_attached());
+}
+
 TEST_F(Live, ADeviceThatIsNotThereIsNamed) {
   load(Mode::observe, network_with("", ""));
   const auto hook_on = [&](const Device& device) {

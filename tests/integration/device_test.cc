@@ -1,0 +1,92 @@
+// Devices that come, go, and come again.
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "integration/recorded_network.h"
+
+namespace weir::service {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Device : public Recorded {
+ protected:
+  void SetUp() override {
+    Recorded::SetUp();
+    if (IsSkipped()) return;
+    describe({{"eni-1", "10.0.0.10", "eth0"}, {"eni-2", "10.0.1.11", "eth1"}});
+    start();
+  }
+
+  void send(int datagrams) const {
+    const auto sender = peer->socket(SOCK_DGRAM);
+    for (int i = 0; i < datagrams; ++i) {
+      ASSERT_TRUE(live::send_to(sender, endpoint("10.0.0.10", 9), 10));
+    }
+  }
+  void remove() const { ASSERT_EQ(status_of("ip -n " + owner->name() + " link del eth0"), 0); }
+  void make() { connect("eth0", "10.0.0.10", "10.0.0.20"); }
+  /// "eni-1 60" of each window with SKIPDATA, by its seconds since the first one.
+  [[nodiscard]] std::set<std::string> skipped() const {
+    std::set<std::string> out;
+    for (const Line& line : lines()) {
+      if (line.status != "SKIPDATA") continue;
+      const base::UnixSeconds start(seconds(std::stoll(line.start)));
+      out.insert(line.interface + " " + std::to_string((start - window_).count()));
+    }
+    return out;
+  }
+
+ private:
+  const base::UnixSeconds window_ = base::aligned(base::second_of(now), minutes(1));
+};
+
+TEST_F(Device, ThatIsAnotherOneAtTheNextTickIsRecordedAndTheTimeBetweenIsTold) {
+  send(2);
+  tick();
+  remove();
+  make();
+  tick();
+  EXPECT_THAT(said, HasSubstr("eni-1: its device eth0 is gone"));
+  send(3);
+  tick();
+  tick(minutes(1));
+  stop();
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
+  // That which vanished had its datagrams in the tick before.
+  EXPECT_EQ(recorded("eni-1", "ingress"), 5U);
+}
+
+TEST_F(Device, ThatWasAwayOverTheEdgeOfAWindowIsToldInBoth) {
+  tick(seconds(29));
+  remove();
+  tick(seconds(0));
+  make();
+  tick(seconds(2));
+  tick(minutes(2));
+  stop();
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0", "eni-1 60"));
+}
+
+TEST_F(Device, ThatIsGoneAtTheEndIsTold) {
+  tick();
+  remove();
+  stop();
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
+}
+
+TEST_F(Device, ThatStaysIsNotTold) {
+  tick();
+  ASSERT_TRUE(reload());
+  tick(minutes(2));
+  stop();
+  EXPECT_THAT(skipped(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace weir::service
