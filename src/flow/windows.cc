@@ -10,7 +10,9 @@ Windows::Windows(std::chrono::seconds length, std::size_t interfaces, WindowSink
 
 base::Expected<void> Windows::pass(base::UnixMicros time) {
   const base::UnixSeconds second = base::second_of(time);
-  if (!frontier_) frontier_ = base::aligned(second, length_);
+  const base::UnixSeconds start = base::aligned(second, length_);
+  if (!frontier_) frontier_ = start;
+  if (start < *frontier_) return turn_back(start);
   return advance(second, std::chrono::seconds(0));
 }
 
@@ -58,12 +60,26 @@ base::Expected<void> Windows::finish() {
 void Windows::follow(const Windows& before,
                      std::span<const std::optional<vpc::InterfaceIndex>> now_at) {
   frontier_ = before.frontier_;
+  told_ = before.told_;
   for (const Window& old : before.open_) {
     Window& window = open_.emplace_back(old.start, interfaces_, seed_);
     for (std::size_t i = 0; i < now_at.size(); ++i) {
       if (now_at[i]) window.has_traffic[static_cast<std::size_t>(*now_at[i])] = old.has_traffic[i];
     }
   }
+}
+
+base::Expected<void> Windows::turn_back(base::UnixSeconds start) {
+  if (auto done = hand_over(); !done) return done;
+  late_.clear();
+  told_ = std::max(told_, *frontier_);
+  if (told_ - start > limits_.silence) {
+    // It was the time before that was wrong.
+    open_.clear();
+    told_ = start;
+  }
+  frontier_ = start;
+  return sink_.completed(start);
 }
 
 base::Expected<void> Windows::advance(base::UnixSeconds now, std::chrono::seconds lateness) {
@@ -105,6 +121,7 @@ base::Expected<void> Windows::hand_over_window(const Window& window) {
 }
 
 base::Expected<void> Windows::report_silence(const Window* window) {
+  if (*frontier_ < told_) return {};
   for (std::size_t i = 0; i < interfaces_; ++i) {
     if (window != nullptr && window->has_traffic[i]) continue;
     auto done = sink_.silence(static_cast<vpc::InterfaceIndex>(i), *frontier_);

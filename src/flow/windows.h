@@ -63,7 +63,9 @@ class Windows {
   /// The window that a packet of this time belongs to; valid until the next call.
   base::Expected<Window*> at(base::UnixMicros time);
 
-  /// Every packet before `time` has come: windows that have ended close.
+  /// Every packet before `time` has come: windows that have ended close. If the clock was set back,
+  /// to before the open ones, all are handed over, and it goes on from there: windows that are
+  /// visited a second time are not called silent, unless it was for longer than `silence`.
   base::Expected<void> pass(base::UnixMicros time);
 
   /// Of the flows' hashes, the same in all windows.
@@ -85,6 +87,7 @@ class Windows {
   [[nodiscard]] std::uint64_t clock_jumps() const { return clock_jumps_; }
 
  private:
+  base::Expected<void> turn_back(base::UnixSeconds start);
   base::Expected<void> advance(base::UnixSeconds now, std::chrono::seconds lateness);
   base::Expected<void> close_frontier();
   base::Expected<void> hand_over_window(const Window& window);
@@ -101,7 +104,8 @@ class Windows {
   Limits limits_;
   /// Windows before it have been handed over; nothing before the first packet.
   std::optional<base::UnixSeconds> frontier_;
-  std::list<Window> open_;  ///< from the frontier on, ascending
+  base::UnixSeconds told_ = base::UnixSeconds::min();  ///< silence before then was reported
+  std::list<Window> open_;                             ///< from the frontier on, ascending
   std::list<Window> late_;  ///< before the frontier, the latest used first
   Window* current_ = nullptr;
   std::size_t room_ = 0;  ///< flows that the current window may have

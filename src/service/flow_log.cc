@@ -42,6 +42,11 @@ FlowLogReport FlowLog::report() const {
 }
 
 base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
+  if (now < turned_) {
+    is_set_back_ = true;
+    objects_->set_back(base::second_of(now));
+  }
+  turned_ = now;
   if (!objects_->has_room()) {
     recorder_.hold(now);
     return {};
@@ -52,7 +57,7 @@ base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
     if (auto done = recorder_.hand_over(); !done) return done;
   }
   if (auto done = tell_lost(now); !done) return done;
-  if (!publishes_all) return pass(now);
+  if (!publishes_all && !is_set_back_) return pass(now);
   return finish(now);
 }
 
@@ -60,6 +65,7 @@ base::Expected<void> FlowLog::finish(base::UnixMicros now) {
   if (auto done = pass(now); !done) return done;
   if (auto done = recorder_.hand_over(); !done) return done;
   objects_->publish_all(base::second_of(now));
+  is_set_back_ = false;
   return {};
 }
 
@@ -102,6 +108,8 @@ std::unique_ptr<FlowLog> FlowLog::follow(FlowLog& before, const Plan& plan, std:
     now_at.push_back(plan.network.find_interface(interface.id));
   }
   next->recorder_.follow(before.recorder_, now_at);
+  next->turned_ = before.turned_;
+  next->is_set_back_ = before.is_set_back_;
   return next;
 }
 

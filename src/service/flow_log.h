@@ -54,7 +54,8 @@ class FlowLog {
 
   /// All that was seen before `now` has been added: closes windows that are over, and publishes
   /// what is due, or everything. Where there is no room for it, windows wait in memory, at most an
-  /// hour and as many flows as `recorder::Settings` says.
+  /// hour and as many flows as `recorder::Settings` says. If the clock was set back, everything is
+  /// published: what waits for an hour that has been before would wait too long.
   base::Expected<void> turn(base::UnixMicros now, bool publishes_all);
   /// The last turn: publishes everything, room or not.
   base::Expected<void> finish(base::UnixMicros now);
@@ -82,6 +83,8 @@ class FlowLog {
   const recorder::Settings& settings_;
   std::unique_ptr<Objects> objects_;
   recorder::LiveRecorder recorder_;
+  base::UnixMicros turned_ = base::UnixMicros::min();  ///< last
+  bool is_set_back_ = false;                           ///< the clock, and nothing published since
 };
 
 }  // namespace weir::service

@@ -2,6 +2,7 @@
 // destination; either's disk may be full.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,6 +48,9 @@ class Objects : public recorder::RecordSink {
   void publish_early(base::UnixSeconds time) { publish(time); }
   /// Publishes what there is: all records of what was seen before `now`.
   void publish_all(base::UnixSeconds now);
+
+  /// The clock was, to `now`: later times are yet to come, and nobody can say that they are whole.
+  void set_back(base::UnixSeconds now) { whole_until_ = std::min(whole_until_, now); }
 
   /// What was published since the last call, at about `now`.
   std::vector<deliver::PublishedObject> take_published(base::UnixMicros now);

@@ -160,10 +160,13 @@ base::Expected<void> Service::State::resume(const Remembered& before, base::Unix
   }
   for (const auto& flow_log : flow_logs) {
     const auto whole = before.whole_until.find(flow_log->id());
-    if (whole != before.whole_until.end() && whole->second <= now) {
-      log(fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for the time since",
-                      flow_log->id(), whole->second));
-      if (auto done = flow_log->missed_all(whole->second, now); !done) return done;
+    if (whole != before.whole_until.end()) {
+      const bool is_set_back = whole->second > now;
+      log(fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for {}",
+                      flow_log->id(), whole->second,
+                      is_set_back ? "this window: the clock was set back" : "the time since"));
+      const auto from = std::min<base::UnixMicros>(whole->second, now);
+      if (auto done = flow_log->missed_all(from, now); !done) return done;
     }
     // Every window has its NODATA from the one on that the service began in.
     if (auto done = flow_log->pass(now); !done) return done;
@@ -252,7 +255,7 @@ base::Expected<void> Service::State::miss_away(base::UnixMicros now) {
   }
   if (std::find(away.begin(), away.end(), true) == away.end()) return {};
   for (const auto& flow_log : flow_logs) {
-    if (auto done = flow_log->missed(away, drained, now); !done) return done;
+    if (auto done = flow_log->missed(away, std::min(drained, now), now); !done) return done;
   }
   return {};
 }
@@ -385,9 +388,9 @@ Service::~Service() = default;
 base::Expected<void> Service::tick(base::UnixMicros now) {
   State& state = *state_;
   if (auto done = state.look(now); !done) return done;
-  const bool is_due =
-      state.plan->config.publish_interval < kAwsInterval && now >= state.next_publication;
-  if (is_due) state.next_publication = now + state.plan->config.publish_interval;
+  const auto interval = state.plan->config.publish_interval;
+  const bool is_due = interval < kAwsInterval && now >= state.next_publication;
+  if (is_due || state.next_publication > now + interval) state.next_publication = now + interval;
   return state.turn(now, is_due ? Publishing::everything : Publishing::what_is_due);
 }
 

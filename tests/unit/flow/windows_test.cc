@@ -122,6 +122,32 @@ TEST(Windows, ALeapOfTheClockIsNoSilence) {
   EXPECT_LT(diary.lines.size(), 10U);
 }
 
+TEST(Windows, AClockThatIsSetBackHoldsNothingAndCallsNoWindowSilentTwice) {
+  Diary diary;
+  Windows windows(kMinute, 1, diary, {});
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(30))));
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(130))));
+  EXPECT_TRUE(packet(windows, 131));
+  diary.lines.clear();
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(65))));
+  EXPECT_EQ(diary.lines, std::vector<std::string>{"flows 120:1"});
+  EXPECT_EQ(Diary::at(diary.last_completed), "60");
+  EXPECT_TRUE(packet(windows, 70));
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(240))));
+  EXPECT_EQ(diary.lines, (std::vector<std::string>{"flows 120:1", "flows 60:1", "flows 120:0",
+                                                   "silence 180 of 0"}))
+      << "the window at 120 had its packet before";
+}
+
+TEST(Windows, AClockThatWasWrongByYearsIsForgotten) {
+  Diary diary;
+  Windows windows(kMinute, 1, diary, {});
+  EXPECT_TRUE(windows.pass(base::UnixMicros(std::chrono::hours(10'000))));
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(30))));
+  EXPECT_TRUE(windows.pass(base::UnixMicros(seconds(60))));
+  EXPECT_EQ(diary.lines, std::vector<std::string>{"silence 0 of 0"});
+}
+
 TEST(Windows, MoreFlowsThanThereIsRoomForAreHandedOverEarly) {
   Diary diary;
   Windows windows(kMinute, 1, diary, {.flows = 100});

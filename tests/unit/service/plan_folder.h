@@ -1,0 +1,113 @@
+// A plan of one flow log, whose interfaces are eni-1 and eni-2, and what lies in its folder.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/input.h"
+#include "service/plan.h"
+
+namespace weir::service {
+
+class PlanFolder : public ::testing::Test {
+ public:
+  PlanFolder(const PlanFolder&) = delete;
+  PlanFolder& operator=(const PlanFolder&) = delete;
+
+ protected:
+  PlanFolder()
+      : folder_(std::filesystem::path(::testing::TempDir()) /
+                ("weir-plan-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+    plan_ = make_plan();
+  }
+  ~PlanFolder() override { std::filesystem::remove_all(folder_); }
+
+  /// `more` is of the flow log.
+  [[nodiscard]] std::unique_ptr<const Plan> make_plan(const std::string& more = "") const {
+    std::string interfaces;
+    for (const std::string number : {"1", "2"}) {
+      interfaces += (interfaces.empty() ? "" : ",") + (R"({"NetworkInterfaceId": "eni-)" + number) +
+                    R"(", "VpcId": "vpc-1", "SubnetId": "subnet-1", "PrivateIpAddress": "10.0.0.)" +
+                    number + R"(0", "Groups": [{"GroupId": "sg-1"}],
+                    "TagSet": [{"Key": "weir:device", "Value": "eth)" +
+                    number + R"("}]})";
+    }
+    std::ofstream(folder_ / "vpc.json")
+        << R"({"Vpcs": [{"VpcId": "vpc-1", "OwnerId": "123456789012", "CidrBlock": "10.0.0.0/16"}],
+        "Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/24",
+          "AvailabilityZone": "eu-west-1a"}],
+        "NetworkAcls": [{"NetworkAclId": "acl-1", "VpcId": "vpc-1", "IsDefault": true,
+          "Entries": []}],
+        "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1"}], "NetworkInterfaces": [)"
+        << interfaces << "]}";
+    std::ofstream(folder_ / "weir.toml")
+        << "vpc = 'vpc.json'\n[[flow-log]]\nresource-ids = ['vpc-1']\nflow-log-id = 'fl-0123abcd'\n"
+        << "max-aggregation-interval = 60\nlog-destination = 'logs'\n"
+        << "log-format = '${interface-id} ${start} ${srcport} ${log-status}'\n"
+        << more;
+    auto config = read_config(folder_ / "weir.toml");
+    EXPECT_TRUE(config) << config.error().message();
+    auto plan = Plan::make(std::move(*config), nullptr);
+    EXPECT_TRUE(plan) << plan.error().message();
+    return std::move(*plan);
+  }
+
+  [[nodiscard]] std::string logs() const { return (folder_ / "logs").string(); }
+  /// A file in the folder's place: nothing can be written.
+  void break_logs() const {
+    std::filesystem::rename(logs(), logs() + "-before");
+    std::ofstream(logs()) << "no folder";
+  }
+  void mend_logs() const {
+    std::filesystem::remove(logs());
+    std::filesystem::rename(logs() + "-before", logs());
+  }
+
+  /// All records that were published, without their headers.
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::vector<std::string> out;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(logs())) {
+      if (!entry.path().string().ends_with(".log.gz")) continue;
+      std::istringstream text(unpacked(entry.path().string()));
+      std::string line;
+      std::getline(text, line);
+      while (std::getline(text, line)) out.push_back(line);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  Log log() {
+    return [this](const std::string& line) { said_ += line + "\n"; };
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<const Plan> plan_;
+  std::string said_;
+
+ private:
+  static std::string unpacked(const std::string& path) {
+    auto file = base::open_file(path);
+    EXPECT_TRUE(file);
+    auto input = base::unpacked(std::move(*file));
+    EXPECT_TRUE(input);
+    std::string out;
+    std::array<std::uint8_t, 4096> bytes{};
+    for (auto size = (*input)->read(bytes); size && *size != 0; size = (*input)->read(bytes)) {
+      out.append(reinterpret_cast<const char*>(bytes.data()), *size);
+    }
+    return out;
+  }
+};
+
+}  // namespace weir::service
