@@ -47,26 +47,42 @@ base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
     objects_->set_back(base::second_of(now));
   }
   turned_ = now;
-  if (!objects_->has_room()) {
+  const auto has_room = tell_losses(now);
+  if (!has_room) return tl::unexpected(has_room.error());
+  if (!*has_room) {
     recorder_.hold(now);
     return {};
   }
-  if (const auto loss = objects_->take_loss()) {
-    const base::UnixMicros last = loss->to - std::chrono::seconds(1);
-    if (auto done = missed_all(loss->from, std::min(last, now)); !done) return done;
-    if (auto done = recorder_.hand_over(); !done) return done;
-  }
-  if (auto done = tell_lost(now); !done) return done;
   if (!publishes_all && !is_set_back_) return pass(now);
   return finish(now);
 }
 
 base::Expected<void> FlowLog::finish(base::UnixMicros now) {
+  turned_ = now;
   if (auto done = pass(now); !done) return done;
   if (auto done = recorder_.hand_over(); !done) return done;
   objects_->publish_all(base::second_of(now));
   is_set_back_ = false;
   return {};
+}
+
+base::Expected<void> FlowLog::settle(base::UnixMicros now) {
+  const auto has_room = tell_losses(now);
+  if (!has_room) return tl::unexpected(has_room.error());
+  if (*has_room) objects_->publish_all(base::second_of(turned_));
+  return {};
+}
+
+base::Expected<bool> FlowLog::tell_losses(base::UnixMicros now) {
+  if (!objects_->has_room()) return false;
+  if (const auto loss = objects_->take_loss()) {
+    const base::UnixMicros last = loss->to - std::chrono::seconds(1);
+    auto done = missed_all(loss->from, std::min(last, turned_));
+    if (done) done = recorder_.hand_over();
+    if (!done) return tl::unexpected(done.error());
+  }
+  if (auto done = tell_lost(now); !done) return tl::unexpected(done.error());
+  return true;
 }
 
 base::Expected<void> FlowLog::tell_lost(base::UnixMicros now) {

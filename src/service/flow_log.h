@@ -59,6 +59,14 @@ class FlowLog {
   base::Expected<void> turn(base::UnixMicros now, bool publishes_all);
   /// The last turn: publishes everything, room or not.
   base::Expected<void> finish(base::UnixMicros now);
+  /// After `finish`: lets SKIPDATA stand for what was lost, if there is room.
+  base::Expected<void> settle(base::UnixMicros now);
+  /// Nothing was added that is not published, and no loss in the folder is untold.
+  [[nodiscard]] bool is_published() const { return objects_->is_published(); }
+  /// What `ended` has lost and not told is this one's to tell: they have the same id.
+  void take_loss(FlowLog& ended) {
+    if (const auto loss = ended.objects_->take_loss()) objects_->adopt(*loss);
+  }
   [[nodiscard]] const std::shared_ptr<Remote>& remote() const { return objects_->remote(); }
   [[nodiscard]] base::UnixSeconds whole_until() const { return objects_->whole_until(); }
   std::vector<deliver::PublishedObject> take_published(base::UnixMicros now) {
@@ -73,6 +81,8 @@ class FlowLog {
   static std::unique_ptr<FlowLog> follow(FlowLog& before, const Plan& plan, std::size_t number);
 
  private:
+  /// Lets SKIPDATA stand for all that was lost. False: there is no room.
+  base::Expected<bool> tell_losses(base::UnixMicros now);
   /// Lets SKIPDATA stand for windows whose records were lost in the spool, five minutes' worth at a
   /// time, once the destination takes objects again.
   base::Expected<void> tell_lost(base::UnixMicros now);
@@ -83,7 +93,7 @@ class FlowLog {
   const recorder::Settings& settings_;
   std::unique_ptr<Objects> objects_;
   recorder::LiveRecorder recorder_;
-  base::UnixMicros turned_ = base::UnixMicros::min();  ///< last
+  base::UnixMicros turned_ = base::UnixMicros::min();  ///< nothing later was seen
   bool is_set_back_ = false;                           ///< the clock, and nothing published since
 };
 

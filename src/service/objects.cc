@@ -120,13 +120,17 @@ void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
   has_failed_ = true;
   if (remote_ != nullptr) return;  // the spool knows, and has said it
   lost_records_ += records;
-  const base::UnixSeconds end = slot + deliver::kSlot;
-  if (!loss_) loss_ = {slot, end};
-  loss_ = {std::min(loss_->from, slot), std::max(loss_->to, end)};
+  adopt({slot, slot + deliver::kSlot});
   log_(
       fmt::format("flow log {}: {} records of {:%F %T} UTC and the five minutes since are lost, "
                   "and SKIPDATA will stand for them: {}",
                   id_, records, slot, why.message()));
+}
+
+void Objects::adopt(const Loss& loss) {
+  if (!loss_) loss_ = loss;
+  loss_ = {std::min(loss_->from, loss.from), std::max(loss_->to, loss.to)};
+  whole_until_ = std::min(whole_until_, loss.from);
 }
 
 std::vector<deliver::PublishedObject> Objects::take_published(base::UnixMicros now) {

@@ -56,6 +56,10 @@ class Objects : public recorder::RecordSink {
   std::vector<deliver::PublishedObject> take_published(base::UnixMicros now);
   /// What was lost since it was asked last; of a spool never anything.
   std::optional<Loss> take_loss();
+  /// Another's loss is told as if it were its own.
+  void adopt(const Loss& loss);
+  /// Nothing is held, and no loss waits to be taken.
+  [[nodiscard]] bool is_published() const { return held_.empty() && !loss_; }
 
   [[nodiscard]] std::uint64_t records() const { return records_; }
   [[nodiscard]] std::uint64_t lost_records() const {

@@ -8,11 +8,10 @@
 #include "deliver/s3_destination.h"
 
 namespace weir::service {
-namespace {
 
 namespace fs = std::filesystem;
 
-base::Expected<std::unique_ptr<deliver::Destination>> destination_of(
+base::Expected<std::unique_ptr<deliver::Destination>> Remote::destination_of(
     const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log) {
   auto place = deliver::parse_s3_place(config.log_destination, "log-destination");
   if (!place) return tl::unexpected(place.error());
@@ -35,22 +34,6 @@ base::Expected<std::unique_ptr<deliver::Destination>> destination_of(
                                       log);
 }
 
-}  // namespace
-
-Remote::Remote(deliver::Spool spool, std::unique_ptr<deliver::Destination> destination,
-               const SpoolConfig& limits, const FlowLogConfig& config, std::string flow_log_id,
-               const Log& log)
-    : spool_(std::move(spool)),
-      limit_(limits.bytes),
-      destination_(config.log_destination),
-      config_(config.remote),
-      flow_log_id_(std::move(flow_log_id)),
-      delivery_(
-          spool_, std::move(destination),
-          {std::min<std::chrono::milliseconds>(std::chrono::seconds(1), limits.retry_interval),
-           limits.retry_interval},
-          log) {}
-
 base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
                                                      const FlowLogConfig& config,
                                                      const deliver::FlowLog& flow_log,
@@ -61,16 +44,29 @@ base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
   limits.bytes = spool.bytes;
   auto opened = deliver::Spool::open(spool.folder / flow_log.id, limits, log);
   if (!opened) return tl::unexpected(opened.error());
-  return std::shared_ptr<Remote>(
-      new Remote(std::move(*opened), std::move(*destination), spool, config, flow_log.id, log));
+  std::shared_ptr<Remote> remote(new Remote(std::move(*opened), spool, flow_log.id, log));
+  remote->deliver_to(std::move(*destination), config);
+  return remote;
+}
+
+void Remote::deliver_to(std::unique_ptr<deliver::Destination> destination,
+                        const FlowLogConfig& config) {
+  delivery_.reset();  // before the next one takes from the same spool
+  destination_ = config.log_destination;
+  config_ = config.remote;
+  const std::chrono::milliseconds longest = limits_.retry_interval;
+  const deliver::DeliveryPauses pauses{
+      std::min<std::chrono::milliseconds>(std::chrono::seconds(1), longest), longest};
+  delivery_ = std::make_unique<deliver::Delivery>(spool_, std::move(destination), pauses, log_);
 }
 
 bool Remote::is_well() const {
-  return !delivery_.status().error && spool_.status().waiting_bytes <= limit_ / 2;
+  return !delivery_->status().error && spool_.status().waiting_bytes <= limits_.bytes / 2;
 }
 
 DeliveryAccount Remote::account() const {
-  return {flow_log_id_, destination_, spool_.status(), delivery_.status(), delivery_.last_error()};
+  return {flow_log_id_, destination_, spool_.status(), delivery_->status(),
+          delivery_->last_error()};
 }
 
 void tell_left_over(const fs::path& folder, const std::vector<std::string>& ids, const Log& log) {

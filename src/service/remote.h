@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -25,6 +26,12 @@ class Remote {
                                                       const FlowLogConfig& config,
                                                       const deliver::FlowLog& flow_log,
                                                       const Log& log);
+  /// Where a flow log's objects go. Errors: settings that cannot be.
+  static base::Expected<std::unique_ptr<deliver::Destination>> destination_of(
+      const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log);
+  /// From now on what waits, and what comes, goes to `destination`, which is of `config`. What is
+  /// under way to the one before is tried again.
+  void deliver_to(std::unique_ptr<deliver::Destination> destination, const FlowLogConfig& config);
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
 
@@ -36,20 +43,27 @@ class Remote {
   /// Whether the destination takes what comes, and there is room for more.
   [[nodiscard]] bool is_well() const;
   [[nodiscard]] DeliveryAccount account() const;
+  /// Nothing waits, and SKIPDATA stands for all that was lost.
+  [[nodiscard]] bool has_delivered_all() const {
+    return spool_.status().waiting == 0 && spool_.lost().empty();
+  }
   /// Gives what waits so much time to be delivered, as long as that works.
-  void drain(std::chrono::milliseconds longest) { static_cast<void>(delivery_.drain(longest)); }
+  void drain(std::chrono::milliseconds longest) { static_cast<void>(delivery_->drain(longest)); }
 
  private:
-  Remote(deliver::Spool spool, std::unique_ptr<deliver::Destination> destination,
-         const SpoolConfig& limits, const FlowLogConfig& config, std::string flow_log_id,
-         const Log& log);
+  Remote(deliver::Spool spool, const SpoolConfig& limits, std::string flow_log_id, Log log)
+      : spool_(std::move(spool)),
+        limits_(limits),
+        flow_log_id_(std::move(flow_log_id)),
+        log_(std::move(log)) {}
 
   deliver::Spool spool_;
-  std::uint64_t limit_;
+  SpoolConfig limits_;
+  std::string flow_log_id_;
+  Log log_;
   std::string destination_;
   RemoteConfig config_;
-  std::string flow_log_id_;
-  deliver::Delivery delivery_;
+  std::unique_ptr<deliver::Delivery> delivery_;
 };
 
 /// Tells of spools that hold something and belong to none of these flow logs: nobody delivers it.

@@ -13,9 +13,6 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-/// At the beginning of an hour.
-constexpr base::UnixSeconds kStart{seconds(1'795'474'800)};
-
 class FlowLogTest : public PlanFolder {
  protected:
   FlowLogTest() {
@@ -25,36 +22,10 @@ class FlowLogTest : public PlanFolder {
     EXPECT_TRUE(flow_log_->pass(kStart));
   }
 
-  /// A packet at eni-1.
   void add(base::UnixMicros time, std::uint16_t srcport) {
-    live::DrainedFlow flow;
-    flow.direction = vpc::Direction::ingress;
-    flow.src = *base::Address::parse("203.0.113.1");
-    flow.dst = *base::Address::parse("10.0.0.10");
-    flow.srcport = srcport;
-    flow.protocol = WEIR_UDP;
-    flow.first = flow.last = time;
-    flow.counters.accept = 1;
-    flow.counters.packets = 1;
-    EXPECT_TRUE(flow_log_->add(flow, *plan_->network.find_interface("eni-1")));
+    EXPECT_TRUE(flow_log_->add(flow_at(time, srcport), eni_1()));
   }
   void turn(base::UnixMicros now) { EXPECT_TRUE(flow_log_->turn(now, false)); }
-
-  /// "2 OK" is a record that starts two minutes after kStart.
-  [[nodiscard]] std::vector<std::string> told(const std::string& interface) const {
-    std::vector<std::string> out;
-    for (const std::string& line : lines()) {
-      std::istringstream words(line);
-      std::string of;
-      std::int64_t start = 0;
-      std::string srcport;
-      std::string status;
-      words >> of >> start >> srcport >> status;
-      const auto minute = (start - kStart.time_since_epoch().count()) / 60;
-      if (of == interface) out.push_back(std::to_string(minute) + " " + status);
-    }
-    return out;
-  }
 
   std::optional<FlowLog> flow_log_;
 };

@@ -18,6 +18,9 @@
 
 namespace weir::service {
 
+/// At the beginning of an hour.
+constexpr base::UnixSeconds kStart{std::chrono::seconds(1'795'474'800)};
+
 class PlanFolder : public ::testing::Test {
  public:
   PlanFolder(const PlanFolder&) = delete;
@@ -33,7 +36,9 @@ class PlanFolder : public ::testing::Test {
   ~PlanFolder() override { std::filesystem::remove_all(folder_); }
 
   /// `more` is of the flow log.
-  [[nodiscard]] std::unique_ptr<const Plan> make_plan(const std::string& more = "") const {
+  [[nodiscard]] std::unique_ptr<const Plan> make_plan(
+      const std::string& id = "fl-0123abcd",
+      const std::string& more = "log-destination = 'logs'") const {
     std::string interfaces;
     for (const std::string number : {"1", "2"}) {
       interfaces += (interfaces.empty() ? "" : ",") + (R"({"NetworkInterfaceId": "eni-)" + number) +
@@ -50,16 +55,18 @@ class PlanFolder : public ::testing::Test {
           "Entries": []}],
         "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1"}], "NetworkInterfaces": [)"
         << interfaces << "]}";
-    std::ofstream(folder_ / "weir.toml")
-        << "vpc = 'vpc.json'\n[[flow-log]]\nresource-ids = ['vpc-1']\nflow-log-id = 'fl-0123abcd'\n"
-        << "max-aggregation-interval = 60\nlog-destination = 'logs'\n"
-        << "log-format = '${interface-id} ${start} ${srcport} ${log-status}'\n"
-        << more;
+    std::ofstream(folder_ / "weir.toml") << "vpc = 'vpc.json'\n" << flow_log(id, more);
     auto config = read_config(folder_ / "weir.toml");
     EXPECT_TRUE(config) << config.error().message();
     auto plan = Plan::make(std::move(*config), nullptr);
     EXPECT_TRUE(plan) << plan.error().message();
     return std::move(*plan);
+  }
+
+  [[nodiscard]] static std::string flow_log(const std::string& id, const std::string& more) {
+    return "[[flow-log]]\nresource-ids = ['vpc-1']\nmax-aggregation-interval = 60\n"
+           "log-format = '${interface-id} ${start} ${srcport} ${log-status}'\nflow-log-id = '" +
+           id + "'\n" + more + "\n";
   }
 
   [[nodiscard]] std::string logs() const { return (folder_ / "logs").string(); }
@@ -85,6 +92,38 @@ class PlanFolder : public ::testing::Test {
     }
     std::sort(out.begin(), out.end());
     return out;
+  }
+  /// "2 OK" is a record of the interface that starts two minutes after kStart.
+  [[nodiscard]] std::vector<std::string> told(const std::string& interface) const {
+    std::vector<std::string> out;
+    for (const std::string& line : lines()) {
+      std::istringstream words(line);
+      std::string of;
+      std::int64_t start = 0;
+      std::string srcport;
+      std::string status;
+      words >> of >> start >> srcport >> status;
+      const auto minute = (start - kStart.time_since_epoch().count()) / 60;
+      if (of == interface) out.push_back(std::to_string(minute) + " " + status);
+    }
+    return out;
+  }
+
+  /// A packet to eni-1.
+  [[nodiscard]] static live::DrainedFlow flow_at(base::UnixMicros time, std::uint16_t srcport) {
+    live::DrainedFlow flow;
+    flow.direction = vpc::Direction::ingress;
+    flow.src = *base::Address::parse("203.0.113.1");
+    flow.dst = *base::Address::parse("10.0.0.10");
+    flow.srcport = srcport;
+    flow.protocol = WEIR_UDP;
+    flow.first = flow.last = time;
+    flow.counters.accept = 1;
+    flow.counters.packets = 1;
+    return flow;
+  }
+  [[nodiscard]] vpc::InterfaceIndex eni_1() const {
+    return *plan_->network.find_interface("eni-1");
   }
 
   Log log() {

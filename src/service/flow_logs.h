@@ -1,0 +1,96 @@
+// All flow logs of a service: those of its plan, and those that have ended and still have something
+// to tell or to deliver.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "deliver/destination.h"
+#include "service/flow_log.h"
+#include "service/log.h"
+#include "service/plan.h"
+#include "service/remote.h"
+#include "service/report.h"
+
+namespace weir::service {
+
+/// By flow log: all that was seen before is in published objects, or SKIPDATA for it is.
+using WholeUntil = std::map<std::string, base::UnixSeconds>;
+
+/// What of the records of a turn is published.
+enum class Publishing : std::uint8_t { what_is_due, everything, last };
+
+/// Called by one thread.
+class FlowLogs {
+ public:
+  explicit FlowLogs(Log log) : log_(std::move(log)) {}
+
+  /// What a flow log needs that does not go on.
+  struct Fresh {
+    std::unique_ptr<Objects> objects;  ///< null: it goes on
+    /// Where the spool that is open already is to be delivered from now on; null: as it is.
+    std::unique_ptr<deliver::Destination> destination;
+  };
+  /// Of a plan's flow logs, by number. `before` is what was remembered of an earlier service.
+  /// Errors: a destination; then nothing has changed.
+  [[nodiscard]] base::Expected<std::vector<Fresh>> prepare(const Plan& plan,
+                                                           const WholeUntil& before,
+                                                           base::UnixMicros now) const;
+  /// From now on they are those of `plan`: what goes on hands over its records, what does not ends.
+  /// REQUIRES: `fresh` was prepared of it, and nothing else since.
+  base::Expected<void> follow(std::shared_ptr<const Plan> plan, std::vector<Fresh> fresh,
+                              base::UnixMicros now);
+  /// Nobody has recorded since the times in `before`: says so, and lets SKIPDATA stand for it.
+  base::Expected<void> resume(const WholeUntil& before, base::UnixMicros now);
+  /// Every window has its NODATA from the one of `now` on, if it is the first time.
+  base::Expected<void> pass(base::UnixMicros now);
+
+  /// These are FlowLog's, of those that have the interface.
+  base::Expected<void> add(const live::DrainedFlow& flow, vpc::InterfaceIndex interface);
+  base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros now);
+  base::Expected<void> missed(const std::vector<bool>& interfaces, base::UnixMicros from,
+                              base::UnixMicros to);
+  base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
+  /// Gives what waits so much time, all together, to be delivered.
+  void drain(std::chrono::milliseconds longest) const;
+
+  [[nodiscard]] WholeUntil whole_until() const;
+  [[nodiscard]] std::vector<FlowLogReport> reports() const;
+  [[nodiscard]] std::vector<DeliveryAccount> deliveries() const;
+  /// Since the start, of those that have ended, too.
+  struct Totals {
+    std::uint64_t records = 0;
+    std::uint64_t objects = 0;
+    std::uint64_t lost_records = 0;
+  };
+  [[nodiscard]] Totals totals() const;
+
+ private:
+  struct Ended {
+    std::shared_ptr<const Plan> plan;
+    std::unique_ptr<FlowLog> flow_log;
+  };
+
+  base::Expected<Fresh> open(const Plan& plan, std::size_t number, base::UnixSeconds since) const;
+  base::Expected<void> end(std::unique_ptr<FlowLog> flow_log, base::UnixMicros now);
+  base::Expected<void> settle(base::UnixMicros now);
+  void tell_published(FlowLog& flow_log, base::UnixMicros now);
+  static void count(const FlowLog& flow_log, Totals& totals);
+  [[nodiscard]] bool is_at_work(const Remote& remote) const;
+  /// Each once.
+  [[nodiscard]] std::vector<std::shared_ptr<Remote>> remotes() const;
+
+  Log log_;
+  std::shared_ptr<const Plan> plan_;
+  std::vector<std::unique_ptr<FlowLog>> at_work_;
+  std::vector<Ended> ended_;
+  Totals gone_;  ///< of those that are neither; `objects` of all
+};
+
+}  // namespace weir::service
