@@ -22,6 +22,7 @@
 #include "live/hook.h"
 #include "live/kernel.h"
 #include "service/plan.h"
+#include "service/privileges.h"
 
 namespace weir::service {
 namespace {
@@ -159,7 +160,7 @@ fs::path nearest_of(fs::path path) {
   return path.empty() ? fs::path(".") : path;
 }
 
-void examine_folder(const std::string& subject, const fs::path& path,
+void examine_folder(const std::string& subject, const fs::path& path, const std::string& when_full,
                     std::vector<Finding>& findings) {
   constexpr std::uintmax_t kLittle = std::uintmax_t{1} << 30U;
   const fs::path nearest = nearest_of(path);
@@ -167,14 +168,33 @@ void examine_folder(const std::string& subject, const fs::path& path,
   const fs::space_info space = fs::space(nearest, error);
   Finding finding{subject, Health::ok,
                   fmt::format("{}: {} MB are free", path.string(), space.available >> 20U), ""};
-  if (error || !fs::is_directory(nearest, error) || access(nearest.c_str(), W_OK) != 0) {
+  if (error || !fs::is_directory(nearest, error) || access(nearest.c_str(), W_OK | X_OK) != 0) {
     finding = {subject, Health::lacking, path.string() + ": cannot be written to",
                "make it, for the user that weir becomes"};
   } else if (space.available < kLittle) {
     finding.health = Health::warning;
-    finding.advice = "free some space: records wait in memory while a disk is full";
+    finding.advice = "free some space: " + when_full;
   }
   findings.push_back(std::move(finding));
+}
+
+/// What `weir up` writes to.
+void examine_folders(const Config& config, std::vector<Finding>& findings) {
+  const std::string wait = "records wait in memory while a disk is full";
+  examine_folder("state", config.state, "after a crash more than is missing becomes SKIPDATA",
+                 findings);
+  std::set<std::string> seen;
+  bool has_remote = false;
+  for (const FlowLogConfig& flow_log : config.flow_logs) {
+    const std::string& destination = flow_log.log_destination;
+    has_remote = has_remote || is_remote(destination);
+    if (is_remote(destination) || !seen.insert(destination).second) continue;
+    examine_folder("log-destination", destination, wait, findings);
+  }
+  if (has_remote) {
+    examine_folder("spool", config.spool.folder, "when it is full the oldest objects are given up",
+                   findings);
+  }
 }
 
 void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
@@ -192,13 +212,17 @@ void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
                              has_header.error().what + ": " + id + " gets SKIPDATA until it comes",
                              "see to its tags weir:device and weir:netns"});
   }
-  examine_folder("state", plan.config.state, findings);
-  std::set<std::string> seen;
-  for (const FlowLogConfig& flow_log : plan.config.flow_logs) {
-    const std::string& destination = flow_log.log_destination;
-    if (destination.find("://") != std::string::npos || !seen.insert(destination).second) continue;
-    examine_folder("log-destination", destination, findings);
-  }
+  examine_folders(plan.config, findings);
+}
+
+/// From here on it is who `weir up` would be.
+void become_user(const std::string& user, const fs::path& config, std::vector<Finding>& findings) {
+  if (auto done = become(user); !done) return findings.push_back(lacking("user", done.error()));
+  findings.push_back(access(config.c_str(), R_OK) == 0
+                         ? ok("user", user)
+                         : Finding{"user", Health::warning,
+                                   user + " cannot read " + config.string(),
+                                   "let it, or a reload (SIGHUP) changes nothing"});
 }
 
 }  // namespace
@@ -209,6 +233,7 @@ std::vector<Finding> examine(const std::optional<fs::path>& config) {
   base::Expected<void> read;
   if (config) {
     auto settings = read_config(*config);
+    if (settings && !settings->user.empty()) become_user(settings->user, *config, findings);
     auto made =
         settings ? Plan::make(std::move(*settings), nullptr) : tl::unexpected(settings.error());
     if (made) {

@@ -24,7 +24,7 @@ struct Finding {
 
 /// Looks at everything, by doing what `weir up` does where that leaves nothing behind: programs are
 /// loaded, and attached in a network namespace that goes at once. `config`: also at what that
-/// names.
+/// names, as the user that it names: this process becomes that one for good. REQUIRES: one thread.
 std::vector<Finding> examine(const std::optional<std::filesystem::path>& config);
 
 }  // namespace weir::service

@@ -17,9 +17,10 @@ network["NetworkInterfaces"][0]["TagSet"] = json.loads(sys.argv[2])
 json.dump(network, open(sys.argv[1], "w"))
 PY
 }
-configure() { # DESTINATION
+configure() { # DESTINATION [LINE…]
   cat >"$work/weir.toml" <<TOML
 vpc = "vpc.json"
+$(printf '%s\n' "${@:2}")
 [[flow-log]]
 resource-type = "VPC"
 resource-ids = ["$(python3 -c 'import json; print(json.load(open("demo/vpc.json"))["Vpcs"][0]["VpcId"])')"]
@@ -56,6 +57,20 @@ expect 1 '^configuration,lacking,.*has no interface with a device' "$weir" docto
 describe '[{"Key": "weir:device", "Value": "lo"}]'
 configure vpc.json
 expect 1 '^log-destination,lacking,.*/vpc.json: cannot be written to' "$weir" doctor --config "$work/weir.toml"
+
+# What only root can write to is nothing to who it becomes.
+chmod 755 "$work"
+mkdir -m 700 "$work/closed"
+mkdir -m 777 "$work/open"
+configure open/logs 'user = "nobody"' 'state = "open/state"'
+expect 0 '^user,ok,nobody' "$weir" doctor --config "$work/weir.toml"
+expect 0 '^programs,ok,' "$weir" doctor --config "$work/weir.toml"
+configure closed/logs 'user = "nobody"' 'state = "open/state"'
+expect 1 '^log-destination,lacking,.*/closed/logs: cannot be written to' "$weir" doctor --config "$work/weir.toml"
+configure s3://bucket 'user = "nobody"' 'state = "open/state"' '[spool]' 'folder = "closed/spool"'
+expect 1 '^spool,lacking,.*/closed/spool: cannot be written to' "$weir" doctor --config "$work/weir.toml"
+configure s3://bucket '[spool]' 'folder = "closed/spool"'
+expect 0 '^spool,(ok|warning),.*/closed/spool: [0-9]+ MB are free' "$weir" doctor --config "$work/weir.toml"
 
 ((failures)) && exit 1
 echo "$(wc -l <"$work/doctor") lines about this host"
