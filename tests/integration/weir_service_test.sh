@@ -18,14 +18,12 @@ fi
 work=$2
 weir=$(realpath "${WEIR:-build/weir}")
 source demo/hosts.sh
-need capsh
+need capsh systemd-analyze
 fail() { echo "$*"; cat "$work/up.log" "$work/told"; exit 1; }
 
-if command -v systemd-analyze >/dev/null; then
-  systemd-analyze security --offline=true --no-pager --threshold=25 packaging/weir.service >"$work/exposure" ||
-    { grep '✗' "$work/exposure"; tail -1 "$work/exposure"; exit 1; }
-  tail -1 "$work/exposure"
-fi
+systemd-analyze security --offline=true --no-pager --threshold=25 packaging/weir.service >"$work/exposure" ||
+  { grep '✗' "$work/exposure"; tail -1 "$work/exposure"; exit 1; }
+tail -1 "$work/exposure"
 
 # Another host, at the other end of a veth pair.
 unshare --net sleep infinity &
