@@ -31,11 +31,6 @@ namespace {
 constexpr std::uint32_t kTcxIngress = 46;
 constexpr std::uint32_t kTcxEgress = 47;
 
-std::string words_for(const Device& device) {
-  return device.network_namespace.empty() ? device.name
-                                          : device.name + " in " + device.network_namespace;
-}
-
 /// Calls `work` in a thread of its own, which alone moves to the namespace. `space` -1: stays.
 template <typename Work>
 int in_namespace(int space, Work work) {
@@ -175,6 +170,11 @@ class Clsact {
 };
 
 }  // namespace
+
+std::string words_for(const Device& device) {
+  return device.network_namespace.empty() ? device.name
+                                          : device.name + " in " + device.network_namespace;
+}
 
 struct Hook::State {
   Device device;

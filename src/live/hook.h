@@ -19,6 +19,9 @@ struct Device {
   friend bool operator==(const Device&, const Device&) = default;
 };
 
+/// "eth0 in blue"
+std::string words_for(const Device& device);
+
 /// Programs by what they see of a device's packets.
 struct Programs {
   int of_received = -1;

@@ -49,10 +49,6 @@ class LiveRecorder {
   /// it had. `now_at` has, by interface of `before`, its index here.
   void follow(const LiveRecorder& before,
               std::span<const std::optional<vpc::InterfaceIndex>> now_at);
-  /// Closes all windows.
-  base::Expected<void> finish() { return windows_.finish(); }
-
-  [[nodiscard]] std::uint64_t records() const { return maker_.records(); }
 
  private:
   FlowKeys keys_;

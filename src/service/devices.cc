@@ -10,11 +10,6 @@
 namespace weir::service {
 namespace {
 
-std::string words_for(const live::Device& device) {
-  return device.network_namespace.empty() ? device.name
-                                          : device.name + " in " + device.network_namespace;
-}
-
 const char* words_for(live::Mode mode) {
   return mode == live::Mode::enforce ? "enforce" : "observe";
 }
@@ -128,7 +123,7 @@ base::Expected<void> Devices::attach(Watched& one) {
   auto hook = live::Hook::attach(programs_of(one), one.place.device);
   if (!hook) return tl::unexpected(hook.error());
   one.hook.emplace(std::move(*hook));
-  log_(fmt::format("{} is recorded at {} ({}, {})", one.id, words_for(one.place.device),
+  log_(fmt::format("{} is recorded at {} ({}, {})", one.id, live::words_for(one.place.device),
                    one.hook->attachment() == live::Attachment::tcx ? "tcx" : "clsact",
                    words_for(one.mode)));
   return {};
@@ -162,7 +157,7 @@ base::Expected<void> Devices::release(const Plan& next) {
     if (!one.hook || (place != nullptr && place->device == one.place.device)) continue;
     one.hook.reset();
     has_released = true;
-    log_(fmt::format("{} is let go of at {}", one.id, words_for(one.place.device)));
+    log_(fmt::format("{} is let go of at {}", one.id, live::words_for(one.place.device)));
   }
   return has_released ? live::wait_for_running_programs() : base::Expected<void>();
 }

@@ -1,8 +1,8 @@
 #include "service/doctor.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sched.h>
-#include <sys/capability.h>
 #include <sys/resource.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
@@ -15,7 +15,6 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "live/datapath.h"
@@ -84,18 +83,12 @@ void examine_memlock(KernelVersion kernel, std::vector<Finding>& findings) {
 }
 
 void examine_capabilities(bool enters_namespaces, std::vector<Finding>& findings) {
-  struct Free {
-    void operator()(cap_t capabilities) const { cap_free(capabilities); }
-  };
-  const std::unique_ptr<std::remove_pointer_t<cap_t>, Free> own(cap_get_proc());
-  std::vector<std::pair<cap_value_t, const char*>> needed{
+  std::vector<std::pair<int, const char*>> needed{
       {CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
   if (enters_namespaces) needed.emplace_back(CAP_SYS_ADMIN, "CAP_SYS_ADMIN (for weir:netns)");
   std::string missing;
   for (const auto& [capability, name] : needed) {
-    cap_flag_value_t is_set = CAP_CLEAR;
-    if (own) cap_get_flag(own.get(), capability, CAP_EFFECTIVE, &is_set);
-    if (is_set == CAP_CLEAR) missing += (missing.empty() ? "" : ", ") + std::string(name);
+    if (!has_capability(capability)) missing += (missing.empty() ? "" : ", ") + std::string(name);
   }
   findings.push_back(missing.empty()
                          ? ok("capabilities", "all that it takes")
@@ -200,9 +193,7 @@ void examine_folders(const Config& config, std::vector<Finding>& findings) {
 void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
   for (const Place& place : plan.places) {
     const live::Device& device = place.device;
-    const std::string subject =
-        "device " + device.name +
-        (device.network_namespace.empty() ? "" : " in " + device.network_namespace);
+    const std::string subject = "device " + live::words_for(device);
     const std::string& id = plan.network[place.interface].id;
     // A device without addresses is there too: the header's kind is asked for.
     const auto has_header = live::has_link_header(device);

@@ -60,4 +60,11 @@ base::Expected<void> stay_in_namespace() {
                     "cannot be given up: " + std::generic_category().message(errno));
 }
 
+bool has_capability(int capability) {
+  const Capabilities own(cap_get_proc());
+  cap_flag_value_t is_set = CAP_CLEAR;
+  return own && cap_get_flag(own.get(), capability, CAP_EFFECTIVE, &is_set) == 0 &&
+         is_set == CAP_SET;
+}
+
 }  // namespace weir::service

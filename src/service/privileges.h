@@ -15,4 +15,7 @@ base::Expected<void> become(const std::string& user);
 /// Gives CAP_SYS_ADMIN up, too. REQUIRES: one thread, that became another user.
 base::Expected<void> stay_in_namespace();
 
+/// Can this process do what `capability`, one of <linux/capability.h>, is for?
+bool has_capability(int capability);
+
 }  // namespace weir::service

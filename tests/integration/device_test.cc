@@ -23,12 +23,6 @@ class Device : public Recorded {
     start();
   }
 
-  void send(int datagrams) const {
-    const auto sender = peer->socket(SOCK_DGRAM);
-    for (int i = 0; i < datagrams; ++i) {
-      ASSERT_TRUE(live::send_to(sender, endpoint("10.0.0.10", 9), 10));
-    }
-  }
   void remove() const { ASSERT_EQ(status_of("ip -n " + owner->name() + " link del eth0"), 0); }
   void make() { connect("eth0", "10.0.0.10", "10.0.0.20"); }
   /// "eni-1 60" of each window with SKIPDATA, by its seconds since the first one.

@@ -28,28 +28,12 @@ struct Sum {
   std::uint64_t flows = 0;  ///< parts of them
 };
 
-/// 10.0.0.10, whose packets are recorded, and 10.0.0.20, which know each other's addresses, so that
-/// only tests send.
-class Exact : public ::testing::Test {
+/// 10.0.0.10, whose packets are recorded, and 10.0.0.20.
+class Exact : public Hosts {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "network namespaces and kernel programs need root";
-    owner.emplace("owner");
-    peer.emplace("peer");
-    ASSERT_EQ(status_of("ip -n " + owner->name() +
-                        " link add eth0 address 02:00:00:00:00:01 type veth peer name eth0 address "
-                        "02:00:00:00:00:02 netns " +
-                        peer->name()),
-              0);
-    join(*owner, kOwner, kPeer, "02:00:00:00:00:02");
-    join(*peer, kPeer, kOwner, "02:00:00:00:00:01");
-  }
-
-  static void join(const Space& space, const std::string& own, const std::string& other,
-                   const std::string& link_address) {
-    space.run("ip addr add " + own + "/24 dev eth0");
-    space.run("ip link set eth0 up");
-    space.run("ip neigh add " + other + " lladdr " + link_address + " dev eth0");
+    Hosts::SetUp();
+    if (!IsSkipped()) connect("eth0", kOwner, kPeer);
   }
 
   void record(Capacity capacity) {
@@ -103,8 +87,6 @@ class Exact : public ::testing::Test {
     }));
   }
 
-  std::optional<Space> owner;
-  std::optional<Space> peer;
   std::optional<Datapath> datapath;
   std::optional<Hook> hook;
   std::map<Direction, Sum> sums;

@@ -37,12 +37,6 @@ class FullDisk : public Recorded {
     while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
     }
   }
-  void send(int datagrams) const {
-    const auto sender = peer->socket(SOCK_DGRAM);
-    for (int i = 0; i < datagrams; ++i) {
-      ASSERT_TRUE(live::send_to(sender, endpoint("10.0.0.10", 9), 10));
-    }
-  }
   [[nodiscard]] std::set<std::string> statuses() const {
     std::set<std::string> out;
     for (const Line& line : lines()) out.insert(line.status);

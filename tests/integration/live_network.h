@@ -14,6 +14,7 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -144,6 +145,35 @@ inline bool send_to(const base::Descriptor& socket, const sockaddr_in& address, 
   return sendto(socket.get(), data.data(), bytes, 0, reinterpret_cast<const sockaddr*>(&address),
                 sizeof(address)) == static_cast<ssize_t>(bytes);
 }
+
+/// Two hosts and the links between them.
+class Hosts : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "network namespaces and kernel programs need root";
+    owner.emplace("owner");
+    peer.emplace("peer");
+  }
+
+  /// Nobody on the link says anything but what a test says: both ends know each other's addresses.
+  void connect(const std::string& device, const std::string& own, const std::string& other) const {
+    ASSERT_EQ(status_of("ip -n " + owner->name() + " link add " + device +
+                        " address 02:00:00:00:00:01 type veth peer name " + device +
+                        " address 02:00:00:00:00:02 netns " + peer->name()),
+              0);
+    const auto bring_up = [&](const Space& space, const std::string& address,
+                              const std::string& neighbour, const char* link_address) {
+      space.run("ip addr add " + address + "/24 dev " + device);
+      space.run("ip link set " + device + " up");
+      space.run("ip neigh add " + neighbour + " lladdr " + link_address + " dev " + device);
+    };
+    bring_up(*owner, own, other, "02:00:00:00:00:02");
+    bring_up(*peer, other, own, "02:00:00:00:00:01");
+  }
+
+  std::optional<Space> owner;  ///< whose packets are recorded
+  std::optional<Space> peer;
+};
 
 /// One interface, 10.0.0.10, in a group with these permissions; its subnet's ACL allows everything.
 inline vpc::Network network_with(const std::string& ingress, const std::string& egress) {

@@ -33,21 +33,11 @@ constexpr const char* kPeer = "10.0.0.20";
 
 /// 10.0.0.10, whose packets are recorded, and 10.0.0.20, which is in another subnet by the
 /// description, on a veth pair.
-class Live : public ::testing::Test {
+class Live : public Hosts {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "network namespaces and kernel programs need root";
-    owner.emplace("owner");
-    peer.emplace("peer");
-    ASSERT_EQ(status_of("ip -n " + owner->name() +
-                        " link add eth0 type veth peer name eth0 netns " + peer->name()),
-              0);
-    for (const auto& [space, address] : {std::pair{&*owner, kOwner}, {&*peer, kPeer}}) {
-      space->run("ip addr add " + std::string(address) + "/24 dev eth0");
-      space->run("ip link set eth0 up");
-    }
-    // The neighbours are known before anything is counted.
-    owner->run("ping -c 1 -W 5 " + std::string(kPeer));
+    Hosts::SetUp();
+    if (!IsSkipped()) connect("eth0", kOwner, kPeer);
   }
 
   void load(Mode mode, const vpc::Network& network,
@@ -121,8 +111,6 @@ class Live : public ::testing::Test {
     return out;
   }
 
-  std::optional<Space> owner;
-  std::optional<Space> peer;
   std::optional<Datapath> datapath;
   Port port{};
   std::optional<policy::Policy> policy;

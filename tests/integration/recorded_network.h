@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -53,36 +52,19 @@ constexpr const char* kFormat =
 
 /// The host 10.0.0.10 (eth0) and 10.0.1.11 (eth1), whose interfaces are recorded, and 10.0.0.20 and
 /// 10.0.1.20 at the other ends.
-class Recorded : public ::testing::Test {
+class Recorded : public live::Hosts {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "network namespaces and kernel programs need root";
+    Hosts::SetUp();
+    if (IsSkipped()) return;
     folder = std::filesystem::path(::testing::TempDir()) / ("weir-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder);
-    owner.emplace("owner");
-    peer.emplace("peer");
     connect("eth0", "10.0.0.10", "10.0.0.20");
     connect("eth1", "10.0.1.11", "10.0.1.20");
   }
   void TearDown() override {
     service.reset();
     std::filesystem::remove_all(folder);
-  }
-
-  /// Nobody on the link says anything but what a test says: both ends know each other's addresses.
-  void connect(const std::string& device, const std::string& own, const std::string& other) {
-    const std::string add = " link add " + device + " address ";
-    ASSERT_EQ(status_of("ip -n " + owner->name() + add + "02:00:00:00:00:01 type veth peer name " +
-                        device + " address 02:00:00:00:00:02 netns " + peer->name()),
-              0);
-    const auto bring_up = [&](const Space& space, const std::string& address,
-                              const std::string& neighbour, const char* link_address) {
-      space.run("ip addr add " + address + "/24 dev " + device);
-      space.run("ip link set " + device + " up");
-      space.run("ip neigh add " + neighbour + " lladdr " + link_address + " dev " + device);
-    };
-    bring_up(*owner, own, other, "02:00:00:00:00:02");
-    bring_up(*peer, other, own, "02:00:00:00:00:01");
   }
 
   void describe(const std::vector<Described>& interfaces) const {
@@ -151,6 +133,22 @@ class Recorded : public ::testing::Test {
     return service->reload(std::move(*read), now);
   }
 
+  /// The peer sends datagrams of 10 bytes.
+  void send(int datagrams, const char* to = "10.0.0.10") const {
+    const auto sender = peer->socket(SOCK_DGRAM);
+    for (int i = 0; i < datagrams; ++i) {
+      ASSERT_TRUE(live::send_to(sender, endpoint(to, 9), 10));
+    }
+  }
+  /// Returns when all that eth0 counts has been drained.
+  void drain_all() {
+    EXPECT_TRUE(live::eventually([&] {
+      tick(std::chrono::seconds(0));
+      return service->status().seen ==
+             statistic("eth0", "rx_packets") + statistic("eth0", "tx_packets");
+    }));
+  }
+
   /// All records that have been published.
   [[nodiscard]] std::vector<Line> lines() const {
     std::istringstream text(
@@ -181,8 +179,6 @@ class Recorded : public ::testing::Test {
   base::UnixMicros now = base::aligned(base::second_of(live::now()), std::chrono::minutes(10)) +
                          std::chrono::seconds(30);
   std::filesystem::path folder;
-  std::optional<Space> owner;
-  std::optional<Space> peer;
   std::unique_ptr<Service> service;
   std::string said;  ///< by the service
 };

