@@ -28,12 +28,12 @@ struct Delivery::State {
 
   void work();
   void wake();
-  void wait(std::unique_lock<std::mutex>& lock);
-  [[nodiscard]] bool may_begin() const;
+  [[nodiscard]] Clock::time_point next_begin(Clock::time_point now) const;
   void prepare(std::unique_lock<std::mutex>& lock);
-  bool deliver_next(std::unique_lock<std::mutex>& lock);
+  void deliver_next(std::unique_lock<std::mutex>& lock);
+  void found_nothing(std::uint64_t news_known, Clock::time_point asked);
   void succeeded();
-  void failed(Undelivered failure, std::optional<Segment> segment);
+  void failed(Undelivered failure, const std::optional<Segment>& segment);
   [[nodiscard]] std::chrono::milliseconds next_pause(const Undelivered& failure);
 
   Spool& spool;
@@ -45,7 +45,9 @@ struct Delivery::State {
   std::condition_variable changed;
   bool is_over = false;
   bool is_prepared = false;
-  bool is_idle = false;  // the spool had nothing, and nothing was sealed since
+  std::uint64_t news = 1;        // counts what may have given the spool something to offer
+  std::uint64_t news_heard = 0;  // of those, when it was last found to have nothing
+  Clock::time_point next_stuck = Clock::time_point::max();  // it may have something then
   unsigned under_way = 0;
   unsigned failures_in_a_row = 0;
   Clock::time_point paused_until;
@@ -57,39 +59,28 @@ struct Delivery::State {
   std::vector<std::thread> threads;
 };
 
-/// While there is trouble one attempt at a time is enough to find out that it is over.
-bool Delivery::State::may_begin() const {
-  if (Clock::now() < paused_until) return false;
+/// When there may be something to do; the latest time of all: when somebody says so. While there is
+/// trouble one attempt at a time is enough to find out that it is over.
+Clock::time_point Delivery::State::next_begin(Clock::time_point now) const {
+  if (now < paused_until) return paused_until;
+  if (is_prepared && news_heard == news && now < next_stuck) return next_stuck;
   const bool is_careful = !is_prepared || failures_in_a_row != 0;
-  return under_way == 0 || (!is_careful && !is_idle);
-}
-
-void Delivery::State::wait(std::unique_lock<std::mutex>& lock) {
-  auto until = Clock::time_point::max();
-  const auto now = Clock::now();
-  if (now < paused_until) {
-    until = paused_until;
-  } else if (is_idle) {
-    for (const auto& [sequence, time] : stuck) until = std::min(until, time);
-  }
-  if (until == Clock::time_point::max()) {
-    changed.wait(lock);
-  } else {
-    changed.wait_until(lock, until);
-    if (Clock::now() >= until) is_idle = false;
-  }
+  return is_careful && under_way != 0 ? Clock::time_point::max() : now;
 }
 
 void Delivery::State::work() {
   std::unique_lock lock(mutex);
   while (!is_over) {
-    if (is_idle || !may_begin()) {
-      wait(lock);
+    const auto now = Clock::now();
+    const auto begin = next_begin(now);
+    if (begin == Clock::time_point::max()) {
+      changed.wait(lock);
+    } else if (begin > now) {
+      changed.wait_until(lock, begin);
     } else if (!is_prepared) {
       prepare(lock);
-    } else if (!deliver_next(lock)) {
-      is_idle = true;
-      changed.notify_all();  // for who drains
+    } else {
+      deliver_next(lock);
     }
   }
 }
@@ -97,7 +88,7 @@ void Delivery::State::work() {
 void Delivery::State::wake() {
   {
     const std::scoped_lock lock(mutex);
-    is_idle = false;
+    ++news;
   }
   changed.notify_all();
 }
@@ -117,41 +108,47 @@ void Delivery::State::prepare(std::unique_lock<std::mutex>& lock) {
   changed.notify_all();
 }
 
-/// False: there is nothing to deliver.
-bool Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
+void Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
   std::set<std::uint64_t> unwanted;
   const auto now = Clock::now();
   for (const auto& [sequence, time] : stuck) {
     if (now < time) unwanted.insert(sequence);
   }
+  const std::uint64_t news_known = news;
   ++under_way;
-  is_idle = true;  // unless something is sealed from here on
   lock.unlock();
   auto segment = spool.take([&](std::uint64_t sequence) { return !unwanted.contains(sequence); });
-  lock.lock();
   if (!segment) {
-    --under_way;
-    // What would have been offered again is gone.
-    std::erase_if(stuck, [now](const auto& each) { return each.second <= now; });
-    return !is_idle;
-  }
-  is_idle = false;
-  lock.unlock();
-  changed.notify_all();  // others may take the next
-  auto delivered = destination->deliver(*segment);
-  delivered ? spool.free(segment->sequence) : spool.give_back(segment->sequence);
-  lock.lock();
-  --under_way;
-  if (delivered) {
-    ++status.delivered;
-    status.delivered_bytes += segment->bytes;
-    stuck.erase(segment->sequence);
-    succeeded();
+    lock.lock();
+    found_nothing(news_known, now);
   } else {
-    failed(std::move(delivered.error()), std::move(segment));
+    auto delivered = destination->deliver(*segment);
+    if (delivered) spool.free(segment->sequence);
+    lock.lock();
+    if (delivered) {
+      ++status.delivered;
+      status.delivered_bytes += segment->bytes;
+      stuck.erase(segment->sequence);
+      succeeded();
+    } else {
+      failed(std::move(delivered.error()), *segment);
+      // Not before: another thread would take it at once.
+      spool.give_back(segment->sequence);
+      ++news;
+    }
   }
+  --under_way;
   changed.notify_all();
-  return true;
+}
+
+/// In the spool as it was known with `news_known`, for who `asked` then.
+void Delivery::State::found_nothing(std::uint64_t news_known, Clock::time_point asked) {
+  news_heard = std::max(news_heard, news_known);
+  std::erase_if(stuck, [this](const auto& each) { return !spool.has(each.first); });
+  next_stuck = Clock::time_point::max();
+  for (const auto& [sequence, time] : stuck) {
+    if (time > asked) next_stuck = std::min(next_stuck, time);
+  }
 }
 
 void Delivery::State::succeeded() {
@@ -171,7 +168,7 @@ std::chrono::milliseconds Delivery::State::next_pause(const Undelivered& failure
       std::uniform_int_distribution<std::chrono::milliseconds::rep>(0, most.count())(random));
 }
 
-void Delivery::State::failed(Undelivered failure, std::optional<Segment> segment) {
+void Delivery::State::failed(Undelivered failure, const std::optional<Segment>& segment) {
   if (is_over) return;  // cancelled
   ++status.failures;
   last_error = failure;
@@ -230,7 +227,9 @@ bool Delivery::drain(std::chrono::milliseconds longest) {
 DeliveryStatus Delivery::status() const {
   const std::scoped_lock lock(state_->mutex);
   DeliveryStatus status = state_->status;
-  status.stuck = state_->stuck.size();
+  const auto waits = [this](const auto& each) { return state_->spool.has(each.first); };
+  status.stuck =
+      static_cast<std::uint64_t>(std::count_if(state_->stuck.begin(), state_->stuck.end(), waits));
   return status;
 }
 

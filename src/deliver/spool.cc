@@ -404,6 +404,11 @@ std::optional<Segment> Spool::take(const std::function<bool(std::uint64_t)>& is_
   return std::nullopt;
 }
 
+bool Spool::has(std::uint64_t sequence) const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->waiting.contains(sequence);
+}
+
 void Spool::give_back(std::uint64_t sequence) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);

@@ -82,6 +82,8 @@ class Spool {
   /// payload has been read and is what was sealed; damaged ones are set aside, their windows
   /// `lost`.
   std::optional<Segment> take(const std::function<bool(std::uint64_t sequence)>& is_wanted);
+  /// Whether that segment waits, or is taken.
+  [[nodiscard]] bool has(std::uint64_t sequence) const;
   /// A taken segment waits again.
   void give_back(std::uint64_t sequence);
   /// The destination surely holds a taken segment: it is freed.

@@ -203,6 +203,41 @@ TEST_F(Delivering, SeveralAreUnderWayAtOnceWhereTheDestinationTakesThem) {
   EXPECT_THAT(orders_.taken, SizeIs(6));
 }
 
+TEST_F(Delivering, ASegmentThatIsRefusedForItselfIsToldOnceHoweverManyThreadsLook) {
+  Spool spool = open();
+  orders_.poisoned["a"] = 50;
+  for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(seal(spool, key, 1));
+  const auto delivery = deliver(spool, 4, {kShort.first, std::chrono::milliseconds(1)});
+  drain(*delivery);
+  EXPECT_EQ(delivery->status().failures, 50U);
+  EXPECT_EQ(delivery->status().stuck, 0U);
+  EXPECT_EQ(std::count(orders_.offered.begin(), orders_.offered.end(), "a"), 51);
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("told: a waits")));
+}
+
+TEST_F(Delivering, WhatIsKeptWaitingAndGivesWayIsStuckNoMore) {
+  Spool spool = open({.bytes = 700, .leave_free = 0});
+  orders_.poisoned["a"] = 1;
+  ASSERT_TRUE(seal(spool, "a", 1, 200));
+  const auto delivery = deliver(spool, 1, {kShort.first, std::chrono::hours(1)});
+  EXPECT_FALSE(delivery->drain(kLong));
+  EXPECT_EQ(delivery->status().stuck, 1U);
+  ASSERT_TRUE(seal(spool, "b", 2, 400));
+  EXPECT_EQ(spool.status().given_up, 1U);
+  EXPECT_EQ(delivery->status().stuck, 0U);
+}
+
+TEST_F(Delivering, WhatFailsWhileOthersFindNothingIsOfferedAgain) {
+  Spool spool = open();
+  for (int round = 1; round <= 100; ++round) {
+    orders_.failures.push_back(failing(DeliverLogsError::unknown_error));
+    const auto delivery = deliver(spool, 4, {std::chrono::milliseconds(0), kShort.longest});
+    ASSERT_TRUE(seal(spool, "a", 1));
+    ASSERT_NO_FATAL_FAILURE(drain(*delivery)) << round;
+    ASSERT_THAT(orders_.taken, SizeIs(round));
+  }
+}
+
 TEST_F(Delivering, WhatHangsIsCancelledAndStaysInTheSpool) {
   Spool spool = open();
   orders_.hangs = true;
