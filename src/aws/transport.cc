@@ -77,7 +77,8 @@ std::size_t give_body(char* out, std::size_t size, std::size_t count, void* user
 int seek_body(void* user, curl_off_t offset, int origin) {
   auto& exchange = *static_cast<Exchange*>(user);
   if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
-  if (exchange.sent != 0) exchange.response.may_be_repeated = true;
+  const std::size_t size = exchange.request.body.size();
+  if (size != 0 && exchange.sent == size) exchange.response.may_be_repeated = true;
   exchange.sent = static_cast<std::size_t>(offset);
   return CURL_SEEKFUNC_OK;
 }
@@ -124,11 +125,12 @@ std::string hint_for(CURLcode code, const TransportSettings& settings) {
   }
 }
 
-/// Whether nothing of the request can have arrived.
-bool is_unsent(CURLcode code) {
-  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-         code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
-         code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+/// Whether all of the request may have arrived: nobody carries out a part of it.
+bool may_have_arrived(CURL* curl, const Exchange& exchange) {
+  long sent = 0;  // bytes of its head, too
+  curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+  return exchange.response.may_be_repeated ||
+         (sent != 0 && exchange.sent == exchange.request.body.size());
 }
 
 bool may_come_right(CURLcode code) {
@@ -245,6 +247,7 @@ Result<Response> CurlTransport::send(const Request& request) {
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);
+  const bool may_be_done = may_have_arrived(curl.get(), exchange);
   state_->give_back(std::move(curl));
   if (code == CURLE_OK && exchange.has_all_headers) return std::move(exchange.response);
 
@@ -256,7 +259,7 @@ Result<Response> CurlTransport::send(const Request& request) {
     failure.error.what = "the answer ends within its headers";
     return tl::unexpected(std::move(failure));
   }
-  failure.may_be_done = !is_unsent(code);
+  failure.may_be_done = may_be_done;
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     failure.kind = Failure::Kind::cancelled;
     failure.error.what = "the request was cancelled";

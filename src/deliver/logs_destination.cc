@@ -60,12 +60,19 @@ aws::Result<void> LogsDestination::send_some(Rest& rest, aws::Backoff& backoff, 
 aws::Result<aws::PutEvents> LogsDestination::put(const std::string& stream,
                                                  std::span<const aws::LogEvent> events,
                                                  aws::Backoff& backoff) {
+  bool may_be_done = false;  // what makes the stream has no events
   for (bool was_made = false;; was_made = true) {
     auto done = logs_->put_events(group_, stream, events);
-    if (done || !is_missing(done.error())) return done;
+    if (done) {
+      done->may_be_repeated = done->may_be_repeated || may_be_done;
+      return done;
+    }
+    done.error().may_be_done = may_be_done = may_be_done || done.error().may_be_done;
+    if (!is_missing(done.error())) return done;
     // What was just made may take a moment to be known everywhere.
     if (was_made && !backoff.again()) return done;
     if (auto made = make(stream); !made && !is_missing(made.error())) {
+      made.error().may_be_done = may_be_done;
       return tl::unexpected(std::move(made.error()));
     }
   }

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/descriptor.h"
+
 namespace weir::aws {
 namespace {
 
@@ -57,6 +59,8 @@ class Server {
     return requests_;
   }
   [[nodiscard]] int connections() const { return connections_; }
+  /// What is connected stays so.
+  void listens_no_more() const { ::shutdown(listener_, SHUT_RDWR); }
 
  private:
   void serve() {
@@ -160,6 +164,62 @@ TEST(Transport, AConnectionThatWasClosedMeanwhileIsReplaced) {
   EXPECT_THAT(server.requests(), SizeIs(4));
   EXPECT_EQ(server.connections(), 2);
   EXPECT_THAT(server.requests()[3], HasSubstr("\r\n\r\nbody"));
+}
+
+/// Listens, and answers no connection: its queue is full.
+class Deaf {
+ public:
+  Deaf() {
+    auto* any = reinterpret_cast<sockaddr*>(&address_);
+    socklen_t length = sizeof address_;
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(listener_.get(), any, length), 0);
+    EXPECT_EQ(::listen(listener_.get(), 0), 0);
+    EXPECT_EQ(::getsockname(listener_.get(), any, &length), 0);
+    EXPECT_EQ(::connect(waiting_.get(), any, length), 0) << "a queue of none holds one";
+  }
+  [[nodiscard]] Request request(const char* method) const {
+    Request out;
+    out.method = method;
+    out.endpoint = {"http", "127.0.0.1", ntohs(address_.sin_port), ""};
+    return out;
+  }
+
+ private:
+  static base::Descriptor new_socket() {
+    return base::Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  }
+  sockaddr_in address_{};
+  base::Descriptor listener_ = new_socket();
+  base::Descriptor waiting_ = new_socket();
+};
+
+TEST(Transport, WhatNoConnectionCouldBeMadeForIsSurelyNotDone) {
+  const Deaf server;
+  TransportSettings settings;
+  settings.connect_timeout = std::chrono::milliseconds(200);
+  CurlTransport transport(settings);
+  Request post = server.request("POST");
+  post.body = bytes_of("body");
+  for (const Request& request : {post, server.request("GET")}) {
+    const auto response = transport.send(request);
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().kind, Failure::Kind::unreachable);
+    EXPECT_FALSE(response.error().may_be_done) << response.error().error.message();
+  }
+}
+
+TEST(Transport, WhatWasSentOverAConnectionThatClosedMayBeDoneThoughTheNextIsRefused) {
+  auto server = std::make_unique<Server>(std::vector<std::string>{kHello, ""});
+  CurlTransport transport({});
+  ASSERT_TRUE(transport.send(server->request()));
+  Request put = server->request("PUT");
+  put.body = bytes_of("body");
+  server->listens_no_more();
+  const auto response = transport.send(put);
+  ASSERT_FALSE(response);
+  EXPECT_TRUE(response.error().may_be_done) << response.error().error.message();
 }
 
 TEST(Transport, HalfAnAnswerIsNoAnswer) {
