@@ -1,6 +1,9 @@
 #include "deliver/event_destination.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <string_view>
 #include <utility>
 
 #include "deliver/firehose_destination.h"
@@ -9,12 +12,16 @@
 namespace weir::deliver {
 namespace {
 
-/// What is wrong with one call, other calls need not have.
+/// What is wrong with the content of one call, others need not have; all else is the stream's.
 Undelivered undelivered_events(aws::Failure failure) {
-  constexpr int kBadRequest = 400;
-  const bool is_bad = failure.kind == aws::Failure::Kind::refused && failure.status == kBadRequest;
+  constexpr std::array<std::string_view, 4> kOfContent = {
+      "InvalidParameterException", "InvalidArgumentException", "SerializationException",
+      "ValidationException"};
+  const bool is_of_content =
+      failure.kind == aws::Failure::Kind::refused &&
+      std::find(kOfContent.begin(), kOfContent.end(), failure.code) != kOfContent.end();
   Undelivered out = undelivered(std::move(failure));
-  out.is_of_segment = is_bad && out.kind == DeliverLogsError::unknown_error;
+  out.is_of_segment = is_of_content;
   return out;
 }
 

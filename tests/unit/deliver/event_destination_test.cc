@@ -208,6 +208,33 @@ TEST_F(DeliveringEvents, SoDoThoseOfAnAttemptThatWasGivenUp) {
   EXPECT_EQ(logs_.tally().maybe_twice, 3U);
 }
 
+TEST_F(DeliveringEvents, ThoseWhoseStreamCouldNotBeMadeAreThereOnce) {
+  const Segment one = segment(events(3));
+  transport_.answer(400, kMissing);
+  for (int i = 0; i < 2; ++i) transport_.answer(500);  // to CreateLogStream
+  ASSERT_FALSE(logs_.deliver(one));
+  EXPECT_THAT(operations(), ElementsAre("PutLogEvents", "CreateLogStream", "CreateLogStream"));
+  transport_.answer(200, "{}");
+  ASSERT_TRUE(logs_.deliver(one));
+  EXPECT_EQ(logs_.tally().taken, 3U);
+  EXPECT_EQ(logs_.tally().maybe_twice, 0U);
+}
+
+TEST_F(DeliveringEvents, WhatIsWrongWithTheStreamIsNoSegmentsOwn) {
+  for (const char* code :
+       {"ResourceNotFoundException", "AccessDeniedException", "ThrottlingException",
+        "InvalidKMSResourceException", "InvalidSourceException", "IncompleteSignature",
+        "MissingAuthenticationTokenException", "OptInRequired", "SomethingNew"}) {
+    const int attempts = std::string_view(code) == "ThrottlingException" ? 2 : 1;
+    for (int i = 0; i < attempts; ++i) {
+      transport_.answer(400, json{{"__type", code}, {"message", "no"}}.dump());
+    }
+    const auto delivered = firehose_.deliver(segment(events(1)));
+    ASSERT_FALSE(delivered) << code;
+    EXPECT_FALSE(delivered.error().is_of_segment) << code;
+  }
+}
+
 TEST_F(DeliveringEvents, ACallThatIsWrongInItselfHoldsUpNoOther) {
   transport_.answer(400, R"({"__type":"InvalidParameterException","message":"no"})");
   const auto delivered = logs_.deliver(segment(events(1)));
