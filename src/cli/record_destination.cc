@@ -157,7 +157,13 @@ base::Expected<void> RecordDestination::finish() {
 /// spool has what is neither delivered nor there.
 base::Expected<void> RecordDestination::keep_undelivered() {
   base::Error why;
-  while (const auto segment = spool_->take([](std::uint64_t) { return true; })) {
+  for (;;) {
+    const auto segment = spool_->take([](std::uint64_t) { return true; });
+    if (!segment && !segment.error().unread) break;
+    if (!segment) {  // it stays taken, and is not asked for again
+      why = segment.error().error;
+      continue;
+    }
     if (auto unpacked = deliver::unpack(*segment, folder_ / kUndelivered); !unpacked) {
       why = std::move(unpacked.error());
       continue;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -31,9 +32,10 @@ struct Delivery::State {
   [[nodiscard]] Clock::time_point next_begin(Clock::time_point now) const;
   void prepare(std::unique_lock<std::mutex>& lock);
   void deliver_next(std::unique_lock<std::mutex>& lock);
+  void gives_back(std::uint64_t sequence);
   void found_nothing(std::uint64_t news_known, Clock::time_point asked);
   void succeeded();
-  void failed(Undelivered failure, const std::optional<Segment>& segment);
+  void failed(Undelivered failure, const Segment* segment);
   [[nodiscard]] std::chrono::milliseconds next_pause(const Undelivered& failure);
 
   Spool& spool;
@@ -103,7 +105,7 @@ void Delivery::State::prepare(std::unique_lock<std::mutex>& lock) {
     is_prepared = true;
     succeeded();
   } else {
-    failed(std::move(prepared.error()), {});
+    failed(std::move(prepared.error()), nullptr);
   }
   changed.notify_all();
 }
@@ -118,7 +120,13 @@ void Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
   ++under_way;
   lock.unlock();
   auto segment = spool.take([&](std::uint64_t sequence) { return !unwanted.contains(sequence); });
-  if (!segment) {
+  if (!segment && segment.error().unread) {
+    const NotTaken& why = segment.error();
+    lock.lock();
+    const Segment unread{*why.unread, "segment " + std::to_string(*why.unread), 0, {}, 0};
+    failed({DeliverLogsError::unknown_error, true, why.error}, &unread);
+    gives_back(*why.unread);
+  } else if (!segment) {
     lock.lock();
     found_nothing(news_known, now);
   } else {
@@ -131,14 +139,18 @@ void Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
       stuck.erase(segment->sequence);
       succeeded();
     } else {
-      failed(std::move(delivered.error()), *segment);
-      // Not before: another thread would take it at once.
-      spool.give_back(segment->sequence);
-      ++news;
+      failed(std::move(delivered.error()), &*segment);
+      gives_back(segment->sequence);
     }
   }
   --under_way;
   changed.notify_all();
+}
+
+/// Once it is known that it failed: another thread may take it at once.
+void Delivery::State::gives_back(std::uint64_t sequence) {
+  spool.give_back(sequence);
+  ++news;
 }
 
 /// In the spool as it was known with `news_known`, for who `asked` then.
@@ -168,7 +180,7 @@ std::chrono::milliseconds Delivery::State::next_pause(const Undelivered& failure
       std::uniform_int_distribution<std::chrono::milliseconds::rep>(0, most.count())(random));
 }
 
-void Delivery::State::failed(Undelivered failure, const std::optional<Segment>& segment) {
+void Delivery::State::failed(Undelivered failure, const Segment* segment) {
   if (is_over) return;  // cancelled
   ++status.failures;
   last_error = failure;

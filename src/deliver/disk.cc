@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <system_error>
 
 #include "base/descriptor.h"
 
@@ -57,6 +58,31 @@ base::Expected<void> Disk::sync_folder(const fs::path& folder) {
   if (!open.is_open()) return failure(folder, "opened", errno);
   if (::fsync(open.get()) != 0) return failure(folder, "synced", errno);
   return {};
+}
+
+base::Expected<std::uint64_t> Disk::size(const fs::path& file) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(file, error);
+  if (error) return failure(file, "read", error.value());
+  return size;
+}
+
+base::Expected<std::string> Disk::read(const fs::path& file, std::uint64_t offset,
+                                       std::size_t count) {
+  const base::Descriptor open(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!open.is_open()) return failure(file, "opened", errno);
+  std::string out(count, '\0');
+  std::size_t have = 0;
+  while (have < count) {
+    const ssize_t got =
+        ::pread(open.get(), out.data() + have, count - have, static_cast<off_t>(offset + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failure(file, "read", errno);
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  out.resize(have);
+  return out;
 }
 
 base::Expected<std::uint64_t> Disk::available(const fs::path& folder) {

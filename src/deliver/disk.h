@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -23,6 +24,11 @@ class Disk {
   virtual base::Expected<void> remove(const std::filesystem::path& file);
   /// What was made, renamed or removed in it stays so.
   virtual base::Expected<void> sync_folder(const std::filesystem::path& folder);
+  /// Error, of this and of reading: it cannot be read now, which says nothing of what it holds.
+  virtual base::Expected<std::uint64_t> size(const std::filesystem::path& file);
+  /// Fewer bytes than `count` where the file ends.
+  virtual base::Expected<std::string> read(const std::filesystem::path& file, std::uint64_t offset,
+                                           std::size_t count);
   /// Bytes that its file system has left for us.
   virtual base::Expected<std::uint64_t> available(const std::filesystem::path& folder);
 };

@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 #include <isa-l/crc.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <vector>
 
 #include "base/number.h"
 
@@ -89,16 +87,6 @@ std::optional<SegmentDescription> description_of(const std::string& text) {
   return out;
 }
 
-/// `count` bytes that end `from_end` bytes before the end of the file.
-std::optional<std::string> read_at_end(std::ifstream& in, std::uint64_t from_end,
-                                       std::uint64_t count) {
-  std::string out(count, '\0');
-  in.clear();
-  in.seekg(-static_cast<std::streamoff>(from_end + count), std::ios::end);
-  if (!in.read(out.data(), static_cast<std::streamsize>(count))) return std::nullopt;
-  return out;
-}
-
 }  // namespace
 
 std::string with_last_line(const std::string& json) {
@@ -107,19 +95,26 @@ std::string with_last_line(const std::string& json) {
                      kChecksumDigits);
 }
 
-std::optional<std::string> read_before_last_line(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  const auto last = read_at_end(in, 0, kLastLine);
-  if (!last || !last->starts_with(kMark) || last->back() != '\n') return std::nullopt;
+base::Expected<std::optional<std::string>> read_before_last_line(Disk& disk, const fs::path& file) {
+  const auto size = disk.size(file);
+  if (!size) return tl::unexpected(size.error());
+  if (*size < kLastLine) return std::nullopt;
+  const auto last = disk.read(file, *size - kLastLine, kLastLine);
+  if (!last) return tl::unexpected(last.error());
+  if (last->size() != kLastLine || !last->starts_with(kMark) || last->back() != '\n') {
+    return std::nullopt;
+  }
   const std::string_view digits = std::string_view(*last).substr(kMark.size());
   const auto length = base::whole_number<std::uint64_t>(digits.substr(0, kLengthDigits));
   const auto checksum = hex_number(digits.substr(kLengthDigits + 1, kChecksumDigits));
-  if (digits[kLengthDigits] != ' ' || !length || *length > kLongest || !checksum) {
+  if (digits[kLengthDigits] != ' ' || !length || !checksum ||
+      *length > std::min(kLongest, *size - kLastLine)) {
     return std::nullopt;
   }
-  auto text = read_at_end(in, kLastLine, *length);
-  if (!text || crc32(*text) != *checksum) return std::nullopt;
-  return text;
+  auto text = disk.read(file, *size - kLastLine - *length, *length);
+  if (!text) return tl::unexpected(text.error());
+  if (text->size() != *length || crc32(*text) != *checksum) return std::nullopt;
+  return std::move(*text);
 }
 
 std::string segment_ending(const SegmentDescription& description) {
@@ -132,28 +127,28 @@ std::string segment_ending(const SegmentDescription& description) {
   return with_last_line(json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-std::optional<SegmentDescription> read_segment_ending(const fs::path& file) {
-  const auto text = read_before_last_line(file);
-  if (!text) return std::nullopt;
-  auto description = description_of(*text);
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(file, error);
-  if (error || !description) return std::nullopt;
-  if (description->bytes != size - kLastLine - text->size()) return std::nullopt;
+base::Expected<std::optional<SegmentDescription>> read_segment_ending(Disk& disk,
+                                                                      const fs::path& file) {
+  const auto text = read_before_last_line(disk, file);
+  if (!text) return tl::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  auto description = description_of(**text);
+  if (!description) return std::nullopt;
+  const auto size = disk.size(file);
+  if (!size) return tl::unexpected(size.error());
+  description->found_bytes = *size - kLastLine - (*text)->size();
   return description;
 }
 
-base::Expected<std::uint32_t> payload_checksum(const fs::path& file, std::uint64_t bytes) {
-  std::ifstream in(file, std::ios::binary);
-  std::vector<char> block(std::min<std::uint64_t>(bytes, kBlock));
+base::Expected<std::optional<std::uint32_t>> payload_checksum(Disk& disk, const fs::path& file,
+                                                              std::uint64_t bytes) {
   std::uint32_t checksum = 0;
-  while (bytes != 0) {
-    const auto count = std::min<std::uint64_t>(bytes, block.size());
-    if (!in.read(block.data(), static_cast<std::streamsize>(count))) {
-      return base::fail(file.string(), "cannot be read", "check the disk");
-    }
-    checksum = crc32({block.data(), count}, checksum);
-    bytes -= count;
+  for (std::uint64_t at = 0; at < bytes;) {
+    const auto block = disk.read(file, at, std::min<std::uint64_t>(bytes - at, kBlock));
+    if (!block) return tl::unexpected(block.error());
+    if (block->empty()) return std::nullopt;
+    checksum = crc32(*block, checksum);
+    at += block->size();
   }
   return checksum;
 }

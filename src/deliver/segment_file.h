@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "deliver/coverage.h"
+#include "deliver/disk.h"
 
 namespace weir::deliver {
 
@@ -35,22 +36,29 @@ struct SegmentDescription {
   std::uint64_t sequence = 0;
   std::uint64_t bytes = 0;  ///< of the payload
   std::uint32_t crc32 = 0;  ///< of the payload
+  /// Before its last lines so many bytes are there: another number than `bytes` is damage.
+  std::uint64_t found_bytes = 0;
 };
 
 /// What is appended to a payload to make it a segment.
 std::string segment_ending(const SegmentDescription& description);
 
-/// Reads the last lines, whatever lies before them. Nothing: they are not there, or not whole, or
-/// the file is not as long as they say.
-std::optional<SegmentDescription> read_segment_ending(const std::filesystem::path& file);
+// Of what is read, nothing is what was damaged; an error is the disk's or the system's, says
+// nothing of what the file holds, and may pass.
 
-/// CRC-32 of the file's first `bytes` bytes. Error: it cannot be read, or is shorter.
-base::Expected<std::uint32_t> payload_checksum(const std::filesystem::path& file,
-                                               std::uint64_t bytes);
+/// Reads the last lines, whatever lies before them. Nothing: they are not there, or not whole.
+base::Expected<std::optional<SegmentDescription>> read_segment_ending(
+    Disk& disk, const std::filesystem::path& file);
+
+/// CRC-32 of the file's first `bytes` bytes. Nothing: it is shorter.
+base::Expected<std::optional<std::uint32_t>> payload_checksum(Disk& disk,
+                                                              const std::filesystem::path& file,
+                                                              std::uint64_t bytes);
 
 /// A line of JSON with the line of fixed length behind it, and what stands in one.
 std::string with_last_line(const std::string& json);
-std::optional<std::string> read_before_last_line(const std::filesystem::path& file);
+base::Expected<std::optional<std::string>> read_before_last_line(Disk& disk,
+                                                                 const std::filesystem::path& file);
 
 /// {"eni-…":[[start,end],…]}, and back; nothing: it is no such text.
 std::string to_json(const Coverage& coverage);

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -83,8 +84,9 @@ struct Spool::State {
   }
 
   base::Expected<void> seal(const fs::path& file, const Sealing& sealing);
-  base::Expected<void> write_segment(const fs::path& file, const Sealing& sealing,
-                                     std::uint64_t sequence);
+  /// Returns the bytes of the segment's file.
+  base::Expected<std::uint64_t> write_segment(const fs::path& file, const Sealing& sealing,
+                                              std::uint64_t sequence);
   /// Oldest first, until the limits are kept.
   void make_room();
   [[nodiscard]] bool has_room() const;
@@ -92,9 +94,10 @@ struct Spool::State {
   void forget(std::uint64_t sequence);
   bool discard(std::uint64_t sequence);
   std::optional<std::uint64_t> claim(const std::function<bool(std::uint64_t)>& is_wanted);
-  std::optional<Segment> read(std::uint64_t sequence);
-  void set_aside(const fs::path& file);
-  void lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence);
+  base::Expected<std::optional<Segment>> read(std::uint64_t sequence);
+  bool set_aside(const fs::path& file);
+  void set_aside_segment(std::uint64_t sequence, const std::optional<SegmentDescription>& what);
+  bool lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence);
   base::Expected<void> write_state();
 
   fs::path folder;
@@ -135,9 +138,12 @@ base::Expected<void> Spool::State::open() {
 base::Expected<void> Spool::State::read_state() {
   const fs::path file = folder / "state";
   std::error_code error;
-  if (!fs::exists(file, error)) return {};
-  const auto text = read_before_last_line(file);
-  const Json json = text ? Json::parse(*text, nullptr, false) : Json();
+  const bool is_there = fs::exists(file, error);
+  if (error) return base::fail(file.string(), "cannot be read: " + error.message());
+  if (!is_there) return {};
+  const auto text = read_before_last_line(*disk, file);
+  if (!text) return tl::unexpected(text.error());
+  const Json json = *text ? Json::parse(**text, nullptr, false) : Json();
   const bool is_whole = json.is_object() && json.contains("opening") && json.contains("removed") &&
                         json.contains("lost") && json["opening"].is_number_unsigned() &&
                         json["removed"].is_array();
@@ -165,17 +171,25 @@ base::Expected<void> Spool::State::find_segments() {
       if (auto done = disk->remove(file); !done) return done;
       continue;
     }
-    const auto description = read_segment_ending(file);
-    if (!description || description->sequence != *sequence) {
+    const auto bytes = disk->size(file);
+    if (!bytes) return tl::unexpected(bytes.error());
+    const auto description = read_segment_ending(*disk, file);
+    if (!description) {
+      log(description.error().message() + "; it is tried again when its turn comes");
+    } else if (!*description || (*description)->sequence != *sequence) {
       set_aside(file);
       continue;
+    } else if ((*description)->found_bytes != (*description)->bytes) {
+      set_aside_segment(*sequence, *description);
+      continue;
     }
-    std::error_code error;
-    const std::uint64_t bytes = fs::file_size(file, error);
-    waiting[*sequence] = {error ? 0 : bytes, false, description->sealing.coverage.first()};
+    waiting[*sequence] = {*bytes, false,
+                          description ? (*description)->sealing.coverage.first() : std::nullopt};
     ++status.waiting;
-    status.waiting_bytes += bytes;
+    status.waiting_bytes += *bytes;
   }
+  // Before the state is written that does not tell of them any more.
+  if (auto synced = disk->sync_folder(folder); !synced) return synced;
   removed.clear();
   return {};
 }
@@ -205,36 +219,56 @@ base::Expected<void> Spool::State::write_state() {
 }
 
 /// What cannot be read any more is for a person to look at.
-void Spool::State::set_aside(const fs::path& file) {
+bool Spool::State::set_aside(const fs::path& file) {
   ++status.damaged;
   auto done = disk->rename(file, folder / "damaged" / file.filename());
   if (done) done = disk->sync_folder(folder / "damaged");
   if (done) done = disk->sync_folder(folder);
   log(fmt::format("{} is damaged and was set aside in {}{}", file.string(),
                   (folder / "damaged").string(), done ? "" : ": " + done.error().message()));
+  return done.has_value();
 }
 
-void Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence) {
+/// First it is on disk that its windows are lost, as far as they are known, then it goes.
+void Spool::State::set_aside_segment(std::uint64_t sequence,
+                                     const std::optional<SegmentDescription>& what) {
+  if (what && !lose_windows(what->sealing, sequence)) {
+    ++status.damaged;
+    log(path_of(sequence).string() + " is damaged and stays where it is");
+    return;
+  }
+  if (set_aside(path_of(sequence))) removed.erase(sequence);
+}
+
+/// Whether it is on disk that they are.
+bool Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence) {
   lost.add(sealing.coverage);
   status.lost_records += sealing.records;
   if (sequence) removed.insert(*sequence);
   if (auto written = write_state(); !written) {
     log("the loss can be kept in memory only: " + written.error().message());
+    return false;
   }
+  return true;
 }
 
-base::Expected<void> Spool::State::write_segment(const fs::path& file, const Sealing& sealing,
-                                                 std::uint64_t sequence) {
-  SegmentDescription description{sealing, sequence, 0, 0};
-  std::error_code error;
-  description.bytes = fs::file_size(file, error);
-  if (error) return base::fail(file.string(), "cannot be sealed: " + error.message());
-  const auto checksum = payload_checksum(file, description.bytes);
+base::Expected<std::uint64_t> Spool::State::write_segment(const fs::path& file,
+                                                          const Sealing& sealing,
+                                                          std::uint64_t sequence) {
+  SegmentDescription description{sealing, sequence, 0, 0, 0};
+  const auto bytes = disk->size(file);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const auto checksum = payload_checksum(*disk, file, *bytes);
   if (!checksum) return tl::unexpected(checksum.error());
-  description.crc32 = *checksum;
-  if (auto done = disk->append_synced(file, segment_ending(description)); !done) return done;
-  if (auto done = disk->rename(file, path_of(sequence)); !done) return done;
-  return disk->sync_folder(folder);
+  if (!*checksum) return base::fail(file.string(), "was cut short while it was sealed");
+  description.bytes = *bytes;
+  description.crc32 = **checksum;
+  const std::string ending = segment_ending(description);
+  auto done = disk->append_synced(file, ending);
+  if (done) done = disk->rename(file, path_of(sequence));
+  if (done) done = disk->sync_folder(folder);
+  if (!done) return tl::unexpected(done.error());
+  return *bytes + ending.size();
 }
 
 bool Spool::State::has_room() const {
@@ -250,16 +284,19 @@ void Spool::State::make_room() {
 
 /// False: there is none, or it cannot be removed.
 bool Spool::State::give_up_oldest() {
-  auto oldest = waiting.begin();
-  while (oldest != waiting.end() && oldest->second.is_taken) ++oldest;
+  base::Expected<std::optional<SegmentDescription>> found;
+  const auto oldest = std::find_if(waiting.begin(), waiting.end(), [&](const auto& each) {
+    if (each.second.is_taken) return false;
+    found = read_segment_ending(*disk, path_of(each.first));
+    return found.has_value();  // one that cannot be read now may be whole
+  });
   if (oldest == waiting.end()) return false;
   const std::uint64_t sequence = oldest->first;
-  const auto description = read_segment_ending(path_of(sequence));
-  if (description) {
+  if (const auto& description = *found; description) {
     log(fmt::format("there is no room in {}: {} with {} records is given up, and becomes SKIPDATA",
                     folder.string(), description->sealing.key, description->sealing.records));
     // First it is on disk that its windows are lost, then it goes.
-    lose_windows(description->sealing, sequence);
+    static_cast<void>(lose_windows(description->sealing, sequence));
   } else {
     log(fmt::format(
         "there is no room: {} is given up; it is damaged, and nobody knows what it held",
@@ -339,22 +376,21 @@ void Spool::on_sealed(std::function<void()> call) {
 
 base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sealing) {
   const std::uint64_t sequence = next_sequence++;
-  if (auto written = write_segment(file, sealing, sequence); !written) {
+  const auto written = write_segment(file, sealing, sequence);
+  if (!written) {
     log(fmt::format("{} records could not be kept and become SKIPDATA: {}", sealing.records,
                     written.error().message()));
     ++status.given_up;
     // It may lie under either name, and may be on disk or not: it must be under none.
-    lose_windows(sealing, sequence);
+    static_cast<void>(lose_windows(sealing, sequence));
     static_cast<void>(disk->remove(file));
     discard(sequence);
-    return written;
+    return tl::unexpected(written.error());
   }
-  std::error_code error;
-  const std::uint64_t bytes = fs::file_size(path_of(sequence), error);
-  waiting[sequence] = {error ? 0 : bytes, false, sealing.coverage.first()};
+  waiting[sequence] = {*written, false, sealing.coverage.first()};
   ++status.sealed;
   ++status.waiting;
-  status.waiting_bytes += waiting[sequence].bytes;
+  status.waiting_bytes += *written;
   make_room();
   return {};
 }
@@ -365,7 +401,7 @@ void Spool::lose(const Sealing& sealing, const base::Error& why) {
   ++state.status.given_up;
   state.log(fmt::format("{} records could not be kept and become SKIPDATA: {}", sealing.records,
                         why.message()));
-  state.lose_windows(sealing, {});
+  static_cast<void>(state.lose_windows(sealing, {}));
 }
 
 std::optional<std::uint64_t> Spool::State::claim(
@@ -380,28 +416,32 @@ std::optional<std::uint64_t> Spool::State::claim(
 }
 
 /// Of a claimed segment, without the mutex: it may be large. Nothing: it is damaged, and set aside.
-std::optional<Segment> Spool::State::read(std::uint64_t sequence) {
+base::Expected<std::optional<Segment>> Spool::State::read(std::uint64_t sequence) {
   const fs::path file = path_of(sequence);
-  auto description = read_segment_ending(file);
-  if (description) {
-    const auto checksum = payload_checksum(file, description->bytes);
-    if (checksum && *checksum == description->crc32) {
-      Sealing& sealing = description->sealing;
-      return Segment{sequence, std::move(sealing.key), sealing.records, file, description->bytes};
+  auto description = read_segment_ending(*disk, file);
+  if (!description) return tl::unexpected(description.error());
+  if (*description && (*description)->found_bytes == (*description)->bytes) {
+    const auto checksum = payload_checksum(*disk, file, (*description)->bytes);
+    if (!checksum) return tl::unexpected(checksum.error());
+    if (*checksum == (*description)->crc32) {
+      Sealing& sealing = (*description)->sealing;
+      return Segment{sequence, std::move(sealing.key), sealing.records, file,
+                     (*description)->bytes};
     }
   }
   const std::scoped_lock held(mutex);
-  set_aside(file);
-  if (description) lose_windows(description->sealing, {});
+  set_aside_segment(sequence, *description);
   forget(sequence);
   return std::nullopt;
 }
 
-std::optional<Segment> Spool::take(const std::function<bool(std::uint64_t)>& is_wanted) {
+tl::expected<Segment, NotTaken> Spool::take(const std::function<bool(std::uint64_t)>& is_wanted) {
   while (const auto sequence = state_->claim(is_wanted)) {
-    if (auto segment = state_->read(*sequence)) return segment;
+    auto segment = state_->read(*sequence);
+    if (!segment) return tl::unexpected(NotTaken{*sequence, std::move(segment.error())});
+    if (*segment) return std::move(**segment);
   }
-  return std::nullopt;
+  return tl::unexpected(NotTaken{});
 }
 
 bool Spool::has(std::uint64_t sequence) const {

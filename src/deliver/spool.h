@@ -47,6 +47,14 @@ struct SpoolLimits {
   std::uint64_t leave_free = std::uint64_t{64} << 20U;
 };
 
+/// Why a spool gives nothing.
+struct NotTaken {
+  /// A segment that cannot be read now and is taken all the same: who asked gives it back when it
+  /// may be tried again. Nothing: none waits.
+  std::optional<std::uint64_t> unread;
+  base::Error error;
+};
+
 /// For several threads at once.
 class Spool {
  public:
@@ -78,10 +86,10 @@ class Spool {
   /// What could not even be written so far that it could be sealed.
   void lose(const Sealing& sealing, const base::Error& why);
 
-  /// The oldest segment that nobody has taken and that `is_wanted`; nothing: there is none. Its
-  /// payload has been read and is what was sealed; damaged ones are set aside, their windows
-  /// `lost`.
-  std::optional<Segment> take(const std::function<bool(std::uint64_t sequence)>& is_wanted);
+  /// The oldest segment that nobody has taken and that `is_wanted`. Its payload has been read and
+  /// is what was sealed; damaged ones are set aside, their windows `lost`.
+  tl::expected<Segment, NotTaken> take(
+      const std::function<bool(std::uint64_t sequence)>& is_wanted);
   /// Whether that segment waits, or is taken.
   [[nodiscard]] bool has(std::uint64_t sequence) const;
   /// A taken segment waits again.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -225,6 +226,35 @@ TEST_F(Delivering, WhatIsKeptWaitingAndGivesWayIsStuckNoMore) {
   ASSERT_TRUE(seal(spool, "b", 2, 400));
   EXPECT_EQ(spool.status().given_up, 1U);
   EXPECT_EQ(delivery->status().stuck, 0U);
+}
+
+/// Reads nothing as often as it is told.
+class TroubledDisk : public Disk {
+ public:
+  explicit TroubledDisk(std::atomic<int>& failures) : failures_(failures) {}
+  base::Expected<std::string> read(const fs::path& file, std::uint64_t offset,
+                                   std::size_t count) override {
+    if (failures_ <= 0 || file.extension() != ".segment") return Disk::read(file, offset, count);
+    --failures_;
+    return base::fail(file.string(), "cannot be read: Input/output error");
+  }
+
+ private:
+  std::atomic<int>& failures_;
+};
+
+TEST_F(Delivering, WhatCannotBeReadIsTriedAgainAndHoldsUpNoOther) {
+  std::atomic<int> failures = 0;
+  Spool spool = open(roomy(), std::make_unique<TroubledDisk>(failures));
+  for (const char* key : {"a", "b"}) ASSERT_TRUE(seal(spool, key, 1));
+  failures = 1;
+  const auto delivery = deliver(spool);
+  drain(*delivery);
+  EXPECT_THAT(orders_.taken, ElementsAre("b", "a"));
+  EXPECT_EQ(delivery->status().failures, 1U);
+  EXPECT_EQ(spool.status().damaged, 0U);
+  ASSERT_THAT(log_, SizeIs(1));
+  EXPECT_THAT(log_[0], HasSubstr("Input/output error"));
 }
 
 TEST_F(Delivering, WhatFailsWhileOthersFindNothingIsOfferedAgain) {

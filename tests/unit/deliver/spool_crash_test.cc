@@ -1,6 +1,7 @@
 // What a power cut leaves at any moment, and what a spool makes of it.
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -11,10 +12,10 @@ namespace {
 
 /// One step of what the spool does to the disk.
 struct Step {
-  enum class Kind : std::uint8_t { write, sync, rename, remove, sync_folder } kind;
+  enum class Kind : std::uint8_t { write, sync, rename, remove, sync_folder, damage } kind;
   fs::path path;
   fs::path to;        ///< of rename
-  std::string bytes;  ///< of write: added to the file's end
+  std::string bytes;  ///< of write: added to the file's end; of damage: what is there then
 };
 
 /// Does what it is told, and remembers it step by step.
@@ -59,6 +60,9 @@ class Model {
         break;
       case Step::Kind::sync:
         files_[now_[step.path]].synced = files_[now_[step.path]].written;
+        break;
+      case Step::Kind::damage:
+        files_[now_[step.path]] = {step.bytes, step.bytes};
         break;
       case Step::Kind::rename:
         rename(step.path, step.to);
@@ -165,6 +169,16 @@ struct Promise {
   std::optional<std::size_t> forgotten;  ///< `forget_lost` of its window was called
 };
 
+/// Frees no segment.
+class StubbornDisk : public RememberingDisk {
+ public:
+  using RememberingDisk::RememberingDisk;
+  base::Expected<void> remove(const fs::path& file) override {
+    if (file.extension() != ".segment") return RememberingDisk::remove(file);
+    return base::fail(file.string(), "cannot be removed: Input/output error");
+  }
+};
+
 class PowerCut : public SpoolFolder {
  protected:
   PowerCut() : copy_(root_.string() + "-copy") {}
@@ -189,6 +203,23 @@ class PowerCut : public SpoolFolder {
     spool.free(segment->sequence);
     for (Promise& each : promises_) {
       if (each.key == key) each.freed = steps_.size();
+    }
+  }
+
+  /// Has looked at what each cut may have left in `copy_`, until something is wrong.
+  void cut_everywhere(const std::function<void(std::size_t, const std::string&)>& look) {
+    Model model;
+    for (std::size_t done = 0; done <= steps_.size(); ++done) {
+      if (done != 0) model.apply(steps_[done - 1]);
+      for (unsigned bits = 0; bits < model.outcomes(); ++bits) {
+        for (const auto torn :
+             {Model::Torn::nothing, Model::Torn::half, Model::Torn::all, Model::Torn::garbage}) {
+          model.write_outcome(bits, torn, root_, copy_);
+          look(done, " after step " + std::to_string(done) + ", names " + std::to_string(bits) +
+                         ", bytes " + std::to_string(static_cast<int>(torn)));
+          if (HasFailure()) return;
+        }
+      }
     }
   }
 
@@ -245,23 +276,46 @@ TEST_F(PowerCut, AtAnyMomentLeavesWhatWasSealedOrWhatIsKnownToBeLost) {
     free_remembered(spool, "d");
     free_remembered(spool, "e");
   }
-  Model model;
   std::size_t cuts = 0;
-  for (std::size_t done = 0; done <= steps_.size(); ++done) {
-    if (done != 0) model.apply(steps_[done - 1]);
-    for (unsigned bits = 0; bits < model.outcomes(); ++bits) {
-      for (const auto torn :
-           {Model::Torn::nothing, Model::Torn::half, Model::Torn::all, Model::Torn::garbage}) {
-        model.write_outcome(bits, torn, root_, copy_);
-        check(done, " after step " + std::to_string(done) + ", names " + std::to_string(bits) +
-                        ", bytes " + std::to_string(static_cast<int>(torn)));
-        if (HasFailure()) return;
-        ++cuts;
-      }
-    }
-  }
+  cut_everywhere([&](std::size_t done, const std::string& how) {
+    check(done, how);
+    ++cuts;
+  });
   RecordProperty("cuts", static_cast<int>(cuts));
   EXPECT_GT(cuts, 400U);
+}
+
+TEST_F(PowerCut, WhatIsRemovedAtTheNextStartDoesNotComeBack) {
+  {
+    Spool spool = open({.bytes = 700, .leave_free = 0}, std::make_unique<StubbornDisk>(steps_));
+    seal_remembered(spool, "a", 1, 200);
+    seal_remembered(spool, "b", 3, 400);  // a gives way, and is there still
+    EXPECT_EQ(spool.status().given_up, 1U);
+  }
+  EXPECT_THAT(segments(), testing::SizeIs(2));
+  { const Spool again = open(roomy(), std::make_unique<RememberingDisk>(steps_)); }
+  EXPECT_THAT(segments(), testing::SizeIs(1));
+  cut_everywhere([&](std::size_t done, const std::string& how) { check(done, how); });
+}
+
+TEST_F(PowerCut, WhatIsSetAsideIsKnownToBeLostBefore) {
+  std::size_t damaged = 0;
+  {
+    Spool spool = open(roomy(), std::make_unique<RememberingDisk>(steps_));
+    seal_remembered(spool, "a", 1, 200);
+    const fs::path file = segments().at(0);
+    steps_.push_back({Step::Kind::damage, file, {}, "x" + bytes_of(file)});
+    write(file, steps_.back().bytes);
+    damaged = steps_.size();
+    EXPECT_THAT(offered(spool), testing::IsEmpty());
+    EXPECT_EQ(spool.status().damaged, 1U);
+  }
+  cut_everywhere([&](std::size_t done, const std::string& how) {
+    if (done < damaged) return;
+    Spool spool = Spool::open(copy_, roomy(), [](const std::string&) {}).value();
+    EXPECT_THAT(offered(spool), testing::IsEmpty()) << how;
+    EXPECT_EQ(spool.lost(), covered(1)) << how;
+  });
 }
 
 }  // namespace

@@ -153,6 +153,7 @@ class PoorDisk : public Disk {
     bool fails_appending = false;
     bool fails_syncing_folders = false;
     bool fails_removing = false;
+    bool fails_reading = false;
   };
   explicit PoorDisk(Orders& orders) : orders_(orders) {}
 
@@ -170,6 +171,12 @@ class PoorDisk : public Disk {
     const bool fails = orders_.fails_removing && file.extension() == ".segment";
     if (!fails) return Disk::remove(file);
     return base::fail(file.string(), "cannot be removed: Read-only file system");
+  }
+  base::Expected<std::string> read(const fs::path& file, std::uint64_t offset,
+                                   std::size_t count) override {
+    const bool fails = orders_.fails_reading && file.parent_path().filename() != "writing";
+    if (!fails) return Disk::read(file, offset, count);
+    return base::fail(file.string(), "cannot be read: Input/output error");
   }
   base::Expected<std::uint64_t> available(const fs::path& /*folder*/) override {
     return orders_.available;
@@ -228,6 +235,55 @@ TEST_F(Spooling, WhatWasGivenUpAndCannotBeRemovedIsNotOfferedAfterARestart) {
   EXPECT_THAT(segments(), SizeIs(1));
 }
 
+TEST_F(Spooling, WhatCannotBeReadNowIsNeitherDamagedNorGivenUp) {
+  PoorDisk::Orders orders;
+  Spool spool = open({.bytes = 700, .leave_free = 0}, std::make_unique<PoorDisk>(orders));
+  ASSERT_TRUE(seal(spool, "a", 1, 200));
+  orders.fails_reading = true;
+  const auto unread = spool.take(kAny);
+  ASSERT_FALSE(unread);
+  ASSERT_TRUE(unread.error().unread);
+  EXPECT_THAT(unread.error().error.message(), HasSubstr("Input/output error"));
+  EXPECT_FALSE(spool.take(kAny).error().unread) << "it stays taken until it is given back";
+  spool.give_back(*unread.error().unread);
+  ASSERT_TRUE(seal(spool, "b", 2, 400));
+  EXPECT_EQ(spool.status().waiting, 2U) << "nobody could say which windows they hold";
+  EXPECT_EQ(spool.status().damaged + spool.status().given_up, 0U);
+  EXPECT_TRUE(spool.lost().empty());
+  orders.fails_reading = false;
+  EXPECT_THAT(offered(spool),
+              ElementsAre(Pair("a", payload_of("a", 200)), Pair("b", payload_of("b", 400))));
+}
+
+TEST_F(Spooling, WhatCannotBeReadAtTheStartWaitsUntilItCan) {
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1));
+  }
+  fs::remove(root_ / "state");  // that has to be read
+  PoorDisk::Orders orders;
+  orders.fails_reading = true;
+  Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
+  EXPECT_EQ(spool.status().damaged, 0U);
+  EXPECT_EQ(spool.status().waiting_bytes, fs::file_size(segments().at(0)));
+  orders.fails_reading = false;
+  EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
+}
+
+TEST_F(Spooling, AStateThatCannotBeReadNowIsNotDamaged) {
+  {
+    Spool spool = open();
+    spool.lose({"", 7, covered(3)}, {"disk", "is full", ""});
+  }
+  PoorDisk::Orders orders;
+  orders.fails_reading = true;
+  const auto unread = Spool::open(
+      root_, roomy(), [](const std::string&) {}, std::make_unique<PoorDisk>(orders));
+  ASSERT_FALSE(unread);
+  EXPECT_THAT(unread.error().message(), HasSubstr("Input/output error"));
+  EXPECT_EQ(open().lost(), covered(3));
+}
+
 class Damage : public SpoolFolder {
  protected:
   /// Damages the first of two segments, opens the spool, and asks for everything.
@@ -280,6 +336,19 @@ TEST_F(Damage, OfAnyLengthIsFoundSetAsideAndCounted) {
   expect_first_is_set_aside(whole_ + "x", "one more");
   expect_first_is_set_aside("x" + whole_, "one before");
   expect_first_is_set_aside(whole_ + whole_, "twice");
+}
+
+TEST_F(Damage, OfTheLengthAloneLeavesItKnownWhichWindowsAreLost) {
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1));
+  }
+  const fs::path file = segments().at(0);
+  write(file, "x" + bytes_of(file));
+  Spool spool = open();
+  EXPECT_EQ(spool.lost(), covered(1));
+  EXPECT_EQ(spool.status().damaged, 1U);
+  EXPECT_EQ(spool.status().waiting, 0U);
 }
 
 TEST_F(Damage, OfTheStateIsFoundAndEverySegmentIsStillThere) {
