@@ -88,8 +88,8 @@ struct Spool::State {
   base::Expected<std::uint64_t> write_segment(const fs::path& file, const Sealing& sealing,
                                               std::uint64_t sequence);
   /// Oldest first, until the limits are kept.
-  void make_room();
-  [[nodiscard]] bool has_room() const;
+  void keep_limits();
+  void make_room(std::uint64_t bytes);
   bool give_up_oldest();
   void forget(std::uint64_t sequence);
   bool discard(std::uint64_t sequence);
@@ -114,6 +114,7 @@ struct Spool::State {
   Coverage lost;
   std::set<std::uint64_t> removed;  ///< `lost` tells of them: they are not delivered any more
   SpoolStatus status;
+  bool is_state_written = false;
   std::function<void()> sealed;
 };
 
@@ -127,8 +128,10 @@ base::Expected<void> Spool::State::open() {
   if (auto emptied = empty_writing(); !emptied) return emptied;
   ++opening;
   next_sequence = opening << kOpeningShift;
-  if (auto written = write_state(); !written) return written;
-  make_room();
+  if (auto written = write_state(); !written) {
+    log(written.error().message() + "; nothing can be sealed until it can");
+  }
+  keep_limits();
   if (status.waiting != 0) {
     log(fmt::format("{} objects of an earlier run wait in {}", status.waiting, folder.string()));
   }
@@ -212,10 +215,13 @@ base::Expected<void> Spool::State::write_state() {
   const fs::path fresh = folder / "state.new";
   Json json = {{"opening", opening}, {"removed", removed}};
   json["lost"] = Json::parse(to_json(lost));
+  is_state_written = false;
   if (auto done = disk->remove(fresh); !done) return done;
   if (auto done = disk->append_synced(fresh, with_last_line(json.dump())); !done) return done;
   if (auto done = disk->rename(fresh, folder / "state"); !done) return done;
-  return disk->sync_folder(folder);
+  auto done = disk->sync_folder(folder);
+  is_state_written = done.has_value();
+  return done;
 }
 
 /// What cannot be read any more is for a person to look at.
@@ -255,6 +261,10 @@ bool Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint6
 base::Expected<std::uint64_t> Spool::State::write_segment(const fs::path& file,
                                                           const Sealing& sealing,
                                                           std::uint64_t sequence) {
+  // It has this opening, whose numbers no other may give again, and what was lost before.
+  if (!is_state_written) {
+    if (auto done = write_state(); !done) return tl::unexpected(done.error());
+  }
   SegmentDescription description{sealing, sequence, 0, 0, 0};
   const auto bytes = disk->size(file);
   if (!bytes) return tl::unexpected(bytes.error());
@@ -271,14 +281,20 @@ base::Expected<std::uint64_t> Spool::State::write_segment(const fs::path& file,
   return *bytes + ending.size();
 }
 
-bool Spool::State::has_room() const {
-  if (status.waiting_bytes > limits.bytes) return false;
-  const auto available = disk->available(folder);
-  return !available || *available >= limits.leave_free;
+void Spool::State::keep_limits() {
+  while (status.waiting_bytes > limits.bytes && give_up_oldest()) {
+  }
+  make_room(limits.leave_free);
 }
 
-void Spool::State::make_room() {
-  while (!has_room() && give_up_oldest()) {
+void Spool::State::make_room(std::uint64_t bytes) {
+  std::uint64_t ours = 0;
+  for (const auto& [sequence, entry] : waiting) ours += entry.is_taken ? 0 : entry.bytes;
+  for (bool is_first = true;; is_first = false) {
+    const auto available = disk->available(folder);
+    if (!available || *available >= bytes) return;
+    if (is_first && *available + ours < bytes) return;
+    if (!give_up_oldest()) return;
   }
 }
 
@@ -304,7 +320,10 @@ bool Spool::State::give_up_oldest() {
   }
   ++status.given_up;
   forget(sequence);
-  return discard(sequence);
+  const bool is_gone = discard(sequence);
+  // Before, there may have been no room even for that.
+  if (!is_state_written) static_cast<void>(write_state());
+  return is_gone;
 }
 
 void Spool::State::forget(std::uint64_t sequence) {
@@ -391,8 +410,13 @@ base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sea
   ++status.sealed;
   ++status.waiting;
   status.waiting_bytes += *written;
-  make_room();
+  keep_limits();
   return {};
+}
+
+void Spool::make_room(std::uint64_t bytes) {
+  const std::scoped_lock held(state_->mutex);
+  state_->make_room(bytes);
 }
 
 void Spool::lose(const Sealing& sealing, const base::Error& why) {

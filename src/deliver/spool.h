@@ -43,7 +43,8 @@ struct SpoolStatus {
 struct SpoolLimits {
   /// What may wait; what is being written comes on top.
   std::uint64_t bytes = std::uint64_t{10} << 30U;
-  /// What the file system is to have left for others.
+  /// What the file system is to have left for others. Where all that waits is not that much, others
+  /// have filled it, and nothing gives way for it.
   std::uint64_t leave_free = std::uint64_t{64} << 20U;
 };
 
@@ -62,6 +63,7 @@ class Spool {
   using Log = std::function<void(const std::string& line)>;
 
   /// Makes the folder, or finds what waits there: of each segment the last lines are read, no more.
+  /// A disk without room is no error where the folder is there: nothing is sealed until there is.
   /// Errors: another process has it open; it cannot be read or written.
   static base::Expected<Spool> open(const std::filesystem::path& folder, SpoolLimits limits,
                                     Log log, std::unique_ptr<Disk> disk = std::make_unique<Disk>());
@@ -81,6 +83,9 @@ class Spool {
   /// Then the oldest segments give way until the limits are kept, the new one last: their windows
   /// are `lost`. Error: it could not be written; the file is gone, and its windows are `lost`.
   base::Expected<void> seal(const std::filesystem::path& file, const Sealing& sealing);
+  /// Before something is written: the oldest segments give way until the file system has so many
+  /// bytes left, if they are enough for that.
+  void make_room(std::uint64_t bytes);
   /// Called after each seal by the thread that sealed; nothing: nobody wants to know.
   void on_sealed(std::function<void()> call);
   /// What could not even be written so far that it could be sealed.

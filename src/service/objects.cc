@@ -64,6 +64,7 @@ bool Objects::has_room() {
 }
 
 base::Expected<void> Objects::try_out() const {
+  if (remote_ != nullptr) remote_->spool().make_room(kReserve);
   std::error_code error;
   const fs::space_info space = fs::space(folder_, error);
   if (!error && space.available < kReserve) {

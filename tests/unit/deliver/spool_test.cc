@@ -17,6 +17,13 @@ using testing::SizeIs;
 
 using Spooling = SpoolFolder;
 
+/// The minutes before, each of which `seal` gave to one.
+Coverage covered_until(int number) {
+  Coverage out;
+  out.add("eni-a", minute(0), minute(number));
+  return out;
+}
+
 const auto kAny = [](std::uint64_t) { return true; };
 
 TEST_F(Spooling, WhatWasSealedIsOfferedInOrderAndFreed) {
@@ -150,6 +157,7 @@ class PoorDisk : public Disk {
  public:
   struct Orders {
     std::uint64_t available = std::uint64_t{1} << 40U;
+    bool frees = false;  ///< what is removed becomes available
     bool fails_appending = false;
     bool fails_syncing_folders = false;
     bool fails_removing = false;
@@ -169,6 +177,7 @@ class PoorDisk : public Disk {
   }
   base::Expected<void> remove(const fs::path& file) override {
     const bool fails = orders_.fails_removing && file.extension() == ".segment";
+    if (orders_.frees && fs::exists(file)) orders_.available += fs::file_size(file);
     if (!fails) return Disk::remove(file);
     return base::fail(file.string(), "cannot be removed: Read-only file system");
   }
@@ -194,6 +203,50 @@ TEST_F(Spooling, TheFileSystemKeepsRoomForOthers) {
   orders.available = 999;
   ASSERT_TRUE(seal(spool, "b", 1));
   EXPECT_EQ(spool.status().given_up, 2U);
+}
+
+TEST_F(Spooling, WhatOthersHaveFilledIsNotMadeFreeByThrowingOursAway) {
+  PoorDisk::Orders orders;
+  Spool spool =
+      open({.bytes = 1U << 20U, .leave_free = 64'000}, std::make_unique<PoorDisk>(orders));
+  orders.available = 16'000;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i, 1'000));
+  EXPECT_EQ(spool.status().waiting, 5U);
+  EXPECT_TRUE(spool.lost().empty());
+}
+
+TEST_F(Spooling, RoomIsMadeBeforeSomethingIsWritten) {
+  PoorDisk::Orders orders;
+  Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i, 1'000));
+  orders.frees = true;
+  orders.available = 1'000;
+  spool.make_room(3'000);
+  EXPECT_EQ(spool.lost(), covered_until(2)) << "two of more than a thousand bytes are enough";
+  EXPECT_EQ(spool.status().waiting, 3U);
+  spool.make_room(100'000);
+  EXPECT_EQ(spool.status().waiting, 3U) << "all of them would not be enough";
+}
+
+TEST_F(Spooling, AFullDiskIsNoReasonNotToStart) {
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1));
+  }
+  PoorDisk::Orders orders;
+  orders.fails_appending = true;
+  {
+    Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
+    EXPECT_THAT(said_.at(0), HasSubstr("No space left on device"));
+    EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
+    EXPECT_FALSE(seal(spool, "b", 2));
+    orders.fails_appending = false;
+    ASSERT_TRUE(seal(spool, "c", 3));
+  }
+  Spool again = open();
+  EXPECT_EQ(again.opening(), 3U) << "each is counted that has sealed something";
+  EXPECT_EQ(again.lost(), covered(2));
+  EXPECT_THAT(offered(again), SizeIs(2));
 }
 
 TEST_F(Spooling, WhatCannotBeSealedIsNeverOfferedAndIsLost) {
