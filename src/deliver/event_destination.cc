@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <string_view>
 #include <utility>
 
@@ -38,7 +37,7 @@ EventTally& EventTally::operator+=(const EventTally& other) {
 
 base::Expected<EventDestination::Rest> EventDestination::rest_of(const Segment& segment) {
   auto begun = begun_.extract(segment.sequence);
-  if (!begun.empty() && begun.mapped().key == segment.key) return std::move(begun.mapped().rest);
+  if (!begun.empty()) return std::move(begun.mapped());
   auto events = read_events(segment.file, segment.bytes);
   if (!events) return tl::unexpected(events.error());
   return Rest{std::move(*events), 0};
@@ -60,7 +59,7 @@ Delivered EventDestination::deliver(const Segment& segment) {
   }
   if (sent) return {};
   if (rest->events.size() != segment.records || rest->maybe_taken != 0) {
-    begun_[segment.sequence] = {segment.key, std::move(*rest)};
+    begun_[segment.sequence] = std::move(*rest);
   }
   return tl::unexpected(undelivered_events(std::move(sent.error())));
 }
@@ -89,21 +88,6 @@ base::Expected<std::unique_ptr<EventDestination>> event_destination_of(
   return std::make_unique<FirehoseDestination>(
       std::shared_ptr<aws::Firehose>(std::move(session), *firehose), destination.name,
       std::move(cancel));
-}
-
-base::Expected<std::unique_ptr<EventDestination>> open_event_destination(
-    aws::Options options, const LogDestination& destination, const std::string& region) {
-  struct Connection {
-    std::atomic<bool> is_cancelled = false;
-    std::unique_ptr<aws::Session> session;
-  };
-  auto connection = std::make_shared<Connection>();
-  auto session = aws::Session::open(std::move(options), aws::Environment::of_process(),
-                                    &connection->is_cancelled);
-  if (!session) return tl::unexpected(session.error());
-  connection->session = std::move(*session);
-  return event_destination_of({connection, connection->session.get()}, destination, region,
-                              [connection] { connection->is_cancelled = true; });
 }
 
 }  // namespace weir::deliver

@@ -58,14 +58,11 @@ class EventDestination : public Destination {
   [[nodiscard]] virtual aws::Backoff backoff() const = 0;
 
  private:
-  struct Begun {
-    std::string key;
-    Rest rest;
-  };
   base::Expected<Rest> rest_of(const Segment& segment);
 
   std::function<void()> cancel_;
-  std::map<std::uint64_t, Begun> begun_;  ///< by sequence: segments of which a part is settled
+  /// By sequence, which no other segment of a spool ever has: those of which a part is settled.
+  std::map<std::uint64_t, Rest> begun_;
   mutable std::mutex mutex_;
   EventTally tally_;
 };
@@ -75,9 +72,5 @@ class EventDestination : public Destination {
 base::Expected<std::unique_ptr<EventDestination>> event_destination_of(
     std::shared_ptr<aws::Session> session, const LogDestination& destination,
     const std::string& region, std::function<void()> cancel);
-
-/// The same with a session of its own.
-base::Expected<std::unique_ptr<EventDestination>> open_event_destination(
-    aws::Options options, const LogDestination& destination, const std::string& region);
 
 }  // namespace weir::deliver

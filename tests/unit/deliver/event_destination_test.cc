@@ -179,17 +179,6 @@ TEST_F(DeliveringEvents, WhatWasTakenIsNotSentAgainWhenTheSegmentComesAgain) {
   EXPECT_EQ(logs_.tally().maybe_twice, 0U);
 }
 
-TEST_F(DeliveringEvents, ASegmentUnderANumberThatWasAnothersIsSentWhole) {
-  transport_.answer(200, "{}");
-  transport_.answer(400, R"({"__type":"AccessDeniedException"})");
-  ASSERT_FALSE(logs_.deliver(segment({event(1), event(2, "eni-2-all")})));
-  Segment other = segment(events(1));
-  other.key = "another";
-  transport_.answer(200, "{}");
-  ASSERT_TRUE(logs_.deliver(other));
-  EXPECT_THAT(messages(2), ElementsAre("0"));
-}
-
 TEST_F(DeliveringEvents, EventsOfACallWithoutAnAnswerMayBeThereTwice) {
   transport_.answer(500);
   transport_.answer(200, R"({"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":1}})");
