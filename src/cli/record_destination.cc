@@ -62,7 +62,11 @@ base::Expected<std::unique_ptr<RecordDestination>> RecordDestination::open(
     opened = out->open_bucket(flow_log, s3, attaches_policy);
   } else {
     auto publisher = deliver::Publisher::open(destination.name, flow_log);
-    if (!publisher) return tl::unexpected(publisher.error());
+    if (!publisher) {
+      base::Error error = std::move(publisher.error());
+      if (error.hint.empty()) error.hint = "choose another --log-destination";
+      return tl::unexpected(std::move(error));
+    }
     out->writer_ = std::make_unique<deliver::Publisher>(std::move(*publisher));
   }
   if (!opened) return tl::unexpected(opened.error());

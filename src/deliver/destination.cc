@@ -13,7 +13,8 @@ constexpr int kSlowDown = 503;
 DeliverLogsError kind_of(const aws::Failure& failure) {
   using Kind = aws::Failure::Kind;
   const int status = failure.status;
-  // Without an answer: nobody is there, or what is needed to ask at all is missing.
+  // Nothing could be asked, for lack of credentials and the like, or what is asked for is not
+  // there.
   if (failure.kind == Kind::local || status == kForbidden || status == kNotFound) {
     return DeliverLogsError::access_error;
   }

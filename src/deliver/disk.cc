@@ -6,11 +6,12 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <system_error>
 
 #include "base/descriptor.h"
+#include "base/file_error.h"
+#include "deliver/file.h"
 
 namespace weir::deliver {
 namespace {
@@ -20,11 +21,7 @@ namespace fs = std::filesystem;
 constexpr mode_t kFileMode = 0600;
 
 tl::unexpected<base::Error> failure(const fs::path& path, const char* doing, int error_number) {
-  std::string hint;
-  if (error_number == ENOSPC || error_number == EDQUOT) hint = "free some space";
-  if (error_number == EACCES || error_number == EPERM) hint = "check its permissions";
-  return base::fail(path.string(),
-                    std::string("cannot be ") + doing + ": " + std::strerror(error_number), hint);
+  return tl::unexpected(base::file_error(path, doing, error_number));
 }
 
 }  // namespace
@@ -54,10 +51,7 @@ base::Expected<void> Disk::remove(const fs::path& file) {
 }
 
 base::Expected<void> Disk::sync_folder(const fs::path& folder) {
-  const base::Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!open.is_open()) return failure(folder, "opened", errno);
-  if (::fsync(open.get()) != 0) return failure(folder, "synced", errno);
-  return {};
+  return deliver::sync_folder(folder);
 }
 
 base::Expected<std::uint64_t> Disk::size(const fs::path& file) {

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <utility>
 #include <vector>
+
+#include "base/file_error.h"
 
 namespace weir::deliver {
 namespace {
@@ -16,13 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0644;
-
-base::Expected<void> sync_folder(const fs::path& folder) {
-  const base::Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!open.is_open()) return tl::unexpected(write_error(folder, "opened", errno));
-  if (::fsync(open.get()) != 0) return tl::unexpected(write_error(folder, "synced", errno));
-  return {};
-}
 
 bool have_same_bytes(const fs::path& a, const fs::path& b) {
   std::error_code error;
@@ -46,17 +40,17 @@ bool have_same_bytes(const fs::path& a, const fs::path& b) {
 
 }  // namespace
 
-base::Error write_error(const fs::path& path, const std::string& doing, int error_number) {
-  std::string hint = "choose another --log-destination";
-  if (error_number == ENOSPC || error_number == EDQUOT) hint = "free some space, or " + hint;
-  if (error_number == EACCES || error_number == EPERM) hint = "check its permissions, or " + hint;
-  return {path.string(), "cannot be " + doing + ": " + std::strerror(error_number), hint};
+base::Expected<void> sync_folder(const fs::path& folder) {
+  const base::Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!open.is_open()) return tl::unexpected(base::file_error(folder, "opened", errno));
+  if (::fsync(open.get()) != 0) return tl::unexpected(base::file_error(folder, "synced", errno));
+  return {};
 }
 
 base::Expected<TemporaryFile> TemporaryFile::create(const fs::path& path) {
   base::Descriptor descriptor(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-  if (!descriptor.is_open()) return tl::unexpected(write_error(path, "made", errno));
+  if (!descriptor.is_open()) return tl::unexpected(base::file_error(path, "made", errno));
   return TemporaryFile(path, std::move(descriptor));
 }
 
@@ -68,7 +62,7 @@ base::Expected<void> TemporaryFile::write(std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(descriptor_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return tl::unexpected(write_error(path_, "written", errno));
+    if (count < 0) return tl::unexpected(base::file_error(path_, "written", errno));
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   return {};
@@ -76,9 +70,10 @@ base::Expected<void> TemporaryFile::write(std::span<const std::uint8_t> bytes) {
 
 base::Expected<void> TemporaryFile::publish(const fs::path& final_path) {
   if (have_same_bytes(path_, final_path)) return {};  // the destructor removes the new one
-  if (::fsync(descriptor_.get()) != 0) return tl::unexpected(write_error(path_, "synced", errno));
+  if (::fsync(descriptor_.get()) != 0)
+    return tl::unexpected(base::file_error(path_, "synced", errno));
   if (::rename(path_.c_str(), final_path.c_str()) != 0) {
-    return tl::unexpected(write_error(final_path, "renamed to", errno));
+    return tl::unexpected(base::file_error(final_path, "renamed to", errno));
   }
   descriptor_.close();
   return sync_folder(final_path.parent_path());
@@ -91,15 +86,15 @@ base::Expected<void> make_folders(const fs::path& root, const fs::path& folder) 
     missing.push_back(at);
   }
   if (!fs::exists(root, error) && !fs::create_directories(root, error) && error) {
-    return tl::unexpected(write_error(root, "made", error.value()));
+    return tl::unexpected(base::file_error(root, "made", error.value()));
   }
   if (!fs::is_directory(root, error)) {
-    return tl::unexpected(write_error(root, "written to", error ? error.value() : ENOTDIR));
+    return tl::unexpected(base::file_error(root, "written to", error ? error.value() : ENOTDIR));
   }
   std::reverse(missing.begin(), missing.end());
   for (const fs::path& at : missing) {
     fs::create_directory(at, error);
-    if (error) return tl::unexpected(write_error(at, "made", error.value()));
+    if (error) return tl::unexpected(base::file_error(at, "made", error.value()));
     if (auto synced = sync_folder(at.parent_path()); !synced) return synced;
   }
   return {};

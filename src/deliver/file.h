@@ -4,16 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <string>
 
 #include "base/descriptor.h"
 #include "base/error.h"
 
 namespace weir::deliver {
-
-/// What a person can do about a failed write.
-base::Error write_error(const std::filesystem::path& path, const std::string& doing,
-                        int error_number);
 
 /// A file under a temporary name, to be renamed when it is complete. Destroying it before removes
 /// it.
@@ -38,6 +33,9 @@ class TemporaryFile {
   std::filesystem::path path_;
   base::Descriptor descriptor_;
 };
+
+/// What was made, renamed or removed in it stays so.
+base::Expected<void> sync_folder(const std::filesystem::path& folder);
 
 /// Makes `folder` and what is missing above it, up to `root`, durably.
 base::Expected<void> make_folders(const std::filesystem::path& root,

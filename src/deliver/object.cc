@@ -149,7 +149,7 @@ class ParquetObject : public Object {
     if (auto written = writer_.write(file_.path().string()); !written) {
       base::Error error = std::move(written.error());
       error.where = file_.path().string();
-      error.hint = "free some space or choose another --log-destination";
+      error.hint = "free some space";
       return tl::unexpected(std::move(error));
     }
     base::Digest digest;

@@ -1,19 +1,16 @@
 #include "deliver/spool.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
 
+#include "base/file_error.h"
+#include "base/folder_lock.h"
 #include "base/number.h"
 #include "deliver/file.h"
 
@@ -27,29 +24,6 @@ constexpr std::string_view kSuffix = ".segment";
 constexpr int kSequenceDigits = 20;
 /// Sequences of one opening; the next one begins above them, whatever has been freed meanwhile.
 constexpr unsigned kOpeningShift = 32;
-
-/// Held as long as it lives; the kernel gives it back when the process ends, however it ends.
-class FolderLock {
- public:
-  FolderLock() = default;
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  base::Expected<void> take(const fs::path& file) {
-    constexpr mode_t kMode = 0600;
-    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode);
-    if (descriptor_ < 0) return tl::unexpected(write_error(file, "made", errno));
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return {};
-    return base::fail(file.parent_path().string(), "is in use by another process",
-                      "end that one, or give each a folder (or each flow log an id) of its own");
-  }
-
- private:
-  int descriptor_ = -1;
-};
 
 std::optional<std::uint64_t> sequence_of(const fs::path& file) {
   if (file.extension() != kSuffix) return std::nullopt;
@@ -104,7 +78,7 @@ struct Spool::State {
   SpoolLimits limits;
   Log log;
   std::unique_ptr<Disk> disk;
-  FolderLock lock;
+  base::FolderLock lock;
 
   mutable std::mutex mutex;  // of what follows
   std::map<std::uint64_t, Waiting> waiting;
@@ -122,7 +96,11 @@ base::Expected<void> Spool::State::open() {
   for (const fs::path& each : {folder / "writing", folder / "damaged"}) {
     if (auto made = make_folders(folder.root_path(), each); !made) return made;
   }
-  if (auto taken = lock.take(folder / "lock"); !taken) return taken;
+  auto taken = base::FolderLock::take(
+      folder, {folder.string(), "is in use by another process",
+               "end that one, or give each a folder (or each flow log an id) of its own"});
+  if (!taken) return tl::unexpected(taken.error());
+  lock = std::move(*taken);
   if (auto read = read_state(); !read) return read;
   if (auto found = find_segments(); !found) return found;
   if (auto emptied = empty_writing(); !emptied) return emptied;
@@ -514,12 +492,12 @@ base::Expected<void> unpack(const Segment& segment, const fs::path& folder) {
   if (auto made = make_folders(folder, to.parent_path()); !made) return made;
   std::error_code error;
   fs::rename(segment.file, to, error);
-  if (error) return tl::unexpected(write_error(to, "made", error.value()));
+  if (error) return tl::unexpected(base::file_error(to, "made", error.value()));
   fs::resize_file(to, segment.bytes, error);
   if (!error) return {};
   std::error_code ignored;
   fs::rename(to, segment.file, ignored);
-  return tl::unexpected(write_error(to, "cut to length", error.value()));
+  return tl::unexpected(base::file_error(to, "cut to length", error.value()));
 }
 
 }  // namespace weir::deliver

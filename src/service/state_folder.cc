@@ -1,10 +1,5 @@
 #include "service/state_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -64,7 +59,7 @@ Remembered remembered_of(const json& value) {
   return out;
 }
 
-/// The errors of files speak of a log's destination.
+/// The errors of files do not know whose they are.
 tl::unexpected<base::Error> of_state(base::Error error) {
   error.hint = "see to the folder that `state` in weir.toml names";
   return tl::unexpected(std::move(error));
@@ -74,14 +69,11 @@ tl::unexpected<base::Error> of_state(base::Error error) {
 
 base::Expected<StateFolder> StateFolder::open(const fs::path& path) {
   if (auto made = deliver::make_folders(path, path); !made) return of_state(made.error());
-  const fs::path lock_path = path / "lock";
-  base::Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!lock.is_open()) return of_state(deliver::write_error(lock_path, "made", errno));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return base::fail(path.string(), "another `weir up` is at work there",
-                      "stop it, or give this one a `state` of its own in weir.toml");
-  }
-  return StateFolder(path, std::move(lock));
+  auto lock =
+      base::FolderLock::take(path, {path.string(), "another `weir up` is at work there",
+                                    "stop it, or give this one a `state` of its own in weir.toml"});
+  if (!lock) return tl::unexpected(lock.error());
+  return StateFolder(path, std::move(*lock));
 }
 
 base::Expected<Remembered> StateFolder::read() const {

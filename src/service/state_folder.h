@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "base/error.h"
+#include "base/folder_lock.h"
 #include "base/time.h"
 #include "live/hook.h"
 
@@ -36,12 +36,12 @@ class StateFolder {
   base::Expected<void> write(const Remembered& remembered);
 
  private:
-  StateFolder(std::filesystem::path path, base::Descriptor lock)
+  StateFolder(std::filesystem::path path, base::FolderLock lock)
       : path_(std::move(path)), lock_(std::move(lock)) {}
   [[nodiscard]] std::filesystem::path file() const { return path_ / "state.json"; }
 
   std::filesystem::path path_;
-  base::Descriptor lock_;
+  base::FolderLock lock_;
   std::optional<Remembered> written_;
 };
 
