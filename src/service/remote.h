@@ -51,9 +51,9 @@ class Remote {
   void drain(std::chrono::milliseconds longest) { static_cast<void>(delivery_->drain(longest)); }
 
  private:
-  Remote(deliver::Spool spool, const SpoolConfig& limits, std::string flow_log_id, Log log)
+  Remote(deliver::Spool spool, SpoolConfig limits, std::string flow_log_id, Log log)
       : spool_(std::move(spool)),
-        limits_(limits),
+        limits_(std::move(limits)),
         flow_log_id_(std::move(flow_log_id)),
         log_(std::move(log)) {}
 

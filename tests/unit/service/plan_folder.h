@@ -41,11 +41,15 @@ class PlanFolder : public ::testing::Test {
       const std::string& more = "log-destination = 'logs'") const {
     std::string interfaces;
     for (const std::string number : {"1", "2"}) {
-      interfaces += (interfaces.empty() ? "" : ",") + (R"({"NetworkInterfaceId": "eni-)" + number) +
-                    R"(", "VpcId": "vpc-1", "SubnetId": "subnet-1", "PrivateIpAddress": "10.0.0.)" +
-                    number + R"(0", "Groups": [{"GroupId": "sg-1"}],
-                    "TagSet": [{"Key": "weir:device", "Value": "eth)" +
-                    number + R"("}]})";
+      if (!interfaces.empty()) interfaces += ',';
+      interfaces += R"({"NetworkInterfaceId": "eni-)";
+      interfaces += number;
+      interfaces += R"(", "VpcId": "vpc-1", "SubnetId": "subnet-1", "PrivateIpAddress": "10.0.0.)";
+      interfaces += number;
+      interfaces += R"(0", "Groups": [{"GroupId": "sg-1"}],
+                    "TagSet": [{"Key": "weir:device", "Value": "eth)";
+      interfaces += number;
+      interfaces += R"("}]})";
     }
     std::ofstream(folder_ / "vpc.json")
         << R"({"Vpcs": [{"VpcId": "vpc-1", "OwnerId": "123456789012", "CidrBlock": "10.0.0.0/16"}],
