@@ -11,7 +11,7 @@
 namespace weir::deliver {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr const char* kPolicyId = "AWSLogDeliveryWrite20150319";
 constexpr const char* kService = "delivery.logs.amazonaws.com";
@@ -39,13 +39,13 @@ std::string written(const BucketNeeds& needs) {
   return bucket_arn(needs) + "/" + delivered_prefix(needs);
 }
 
-Json principal_of(const BucketNeeds& needs) {
+OrderedJson principal_of(const BucketNeeds& needs) {
   if (needs.principal.empty()) return {{"Service", kService}};
   return {{"AWS", needs.principal}};
 }
 
-Json write_statement(const BucketNeeds& needs, const std::string& number) {
-  Json condition;
+OrderedJson write_statement(const BucketNeeds& needs, const std::string& number) {
+  OrderedJson condition;
   if (needs.principal.empty()) {
     condition["StringEquals"]["aws:SourceAccount"] = needs.account_id;
   }
@@ -56,12 +56,12 @@ Json write_statement(const BucketNeeds& needs, const std::string& number) {
           {"Resource", written(needs) + "*"}, {"Condition", condition}};
 }
 
-Json acl_check_statement(const BucketNeeds& needs, const std::string& number) {
-  Json statement = {{"Sid", kAclCheckSid + number},
-                    {"Effect", "Allow"},
-                    {"Principal", principal_of(needs)},
-                    {"Action", "s3:GetBucketAcl"},
-                    {"Resource", bucket_arn(needs)}};
+OrderedJson acl_check_statement(const BucketNeeds& needs, const std::string& number) {
+  OrderedJson statement = {{"Sid", kAclCheckSid + number},
+                           {"Effect", "Allow"},
+                           {"Principal", principal_of(needs)},
+                           {"Action", "s3:GetBucketAcl"},
+                           {"Resource", bucket_arn(needs)}};
   if (needs.principal.empty()) {
     statement["Condition"]["StringEquals"]["aws:SourceAccount"] = needs.account_id;
     statement["Condition"]["ArnLike"]["aws:SourceArn"] = source_arn(needs) + "*";
@@ -96,11 +96,12 @@ PolicyRequest request_of(const BucketNeeds& needs, const char* action, std::stri
   return request;
 }
 
-base::Expected<Json> parse_policy(const std::optional<std::string>& text) {
+base::Expected<OrderedJson> parse_policy(const std::optional<std::string>& text) {
   if (!text) {
-    return Json{{"Version", "2012-10-17"}, {"Id", kPolicyId}, {"Statement", Json::array()}};
+    return OrderedJson{
+        {"Version", "2012-10-17"}, {"Id", kPolicyId}, {"Statement", OrderedJson::array()}};
   }
-  Json policy = Json::parse(*text, nullptr, false);
+  OrderedJson policy = OrderedJson::parse(*text, nullptr, false);
   const bool is_policy = policy.is_object() && policy.contains("Statement") &&
                          (policy["Statement"].is_array() || policy["Statement"].is_object());
   if (!is_policy) {
@@ -109,12 +110,12 @@ base::Expected<Json> parse_policy(const std::optional<std::string>& text) {
   }
   // One statement may stand without a list around it.
   if (policy["Statement"].is_object()) {
-    policy["Statement"] = Json::array({policy["Statement"]});
+    policy["Statement"] = OrderedJson::array({policy["Statement"]});
   }
   return policy;
 }
 
-std::string name_of(const Json& statement, std::size_t index) {
+std::string name_of(const OrderedJson& statement, std::size_t index) {
   if (statement.is_object() && statement.contains("Sid") && statement["Sid"].is_string() &&
       !statement["Sid"].get_ref<const std::string&>().empty()) {
     return statement["Sid"];
@@ -122,12 +123,12 @@ std::string name_of(const Json& statement, std::size_t index) {
   return fmt::format("Statement[{}]", index);
 }
 
-bool is_effect(const Json& statement, const char* effect) {
+bool is_effect(const OrderedJson& statement, const char* effect) {
   return statement.is_object() && statement.contains("Effect") && statement["Effect"] == effect;
 }
 
 /// One statement's say. A Deny that surely applies ends the matter.
-void hear(const Json& statement, const std::string& name, const PolicyRequest& request,
+void hear(const OrderedJson& statement, const std::string& name, const PolicyRequest& request,
           StatementCheck& check, std::string& doubt) {
   const bool is_deny = is_effect(statement, "Deny");
   if (!is_deny && !is_effect(statement, "Allow")) return;
@@ -152,10 +153,10 @@ void hear(const Json& statement, const std::string& name, const PolicyRequest& r
   }
 }
 
-void judge(const Json& policy, const PolicyRequest& request, StatementCheck& check) {
+void judge(const OrderedJson& policy, const PolicyRequest& request, StatementCheck& check) {
   std::string doubt;
   for (std::size_t i = 0; i < policy["Statement"].size(); ++i) {
-    const Json& statement = policy["Statement"][i];
+    const OrderedJson& statement = policy["Statement"][i];
     hear(statement, name_of(statement, i), request, check, doubt);
     if (check.standing == Standing::denied) return;
   }
@@ -165,10 +166,10 @@ void judge(const Json& policy, const PolicyRequest& request, StatementCheck& che
   check.why = doubt;
 }
 
-std::vector<std::string> obstacles_of(const Json& policy) {
+std::vector<std::string> obstacles_of(const OrderedJson& policy) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < policy["Statement"].size(); ++i) {
-    const Json& statement = policy["Statement"][i];
+    const OrderedJson& statement = policy["Statement"][i];
     for (const char* part : {"NotPrincipal", "NotAction"}) {
       if (!statement.is_object() || !statement.contains(part)) continue;
       out.push_back(
@@ -184,9 +185,9 @@ base::Error refusal(const BucketNeeds& needs, std::string what, std::string hint
 }
 
 /// The number behind the two Sids: the first that neither has.
-std::string free_number(const Json& policy) {
+std::string free_number(const OrderedJson& policy) {
   std::set<std::string> taken;
-  for (const Json& statement : policy["Statement"]) taken.insert(name_of(statement, 0));
+  for (const OrderedJson& statement : policy["Statement"]) taken.insert(name_of(statement, 0));
   for (int number = 1;; ++number) {
     std::string text = std::to_string(number);
     if (!taken.contains(kWriteSid + text) && !taken.contains(kAclCheckSid + text)) return text;
@@ -194,22 +195,22 @@ std::string free_number(const Json& policy) {
 }
 
 /// The same statement, whatever its Sid and with or without lists around single values.
-Json canonical(const Json& json) {
+OrderedJson canonical(const OrderedJson& json) {
   if (json.is_array() && json.size() == 1) return canonical(json[0]);
   if (!json.is_object()) return json;
   nlohmann::json sorted = nlohmann::json::object();
   for (const auto& [key, value] : json.items()) {
     if (key != "Sid") sorted[key] = nlohmann::json::parse(canonical(value).dump());
   }
-  return Json::parse(sorted.dump());
+  return OrderedJson::parse(sorted.dump());
 }
 
-bool is_ours(const Json& statement, const char* sid, const Json& made) {
+bool is_ours(const OrderedJson& statement, const char* sid, const OrderedJson& made) {
   return name_of(statement, 0).starts_with(sid) && canonical(statement) == canonical(made);
 }
 
 /// Whether the statement lets this account and region write, under whatever prefix.
-bool is_another_write(const Json& statement, const BucketNeeds& needs) {
+bool is_another_write(const OrderedJson& statement, const BucketNeeds& needs) {
   return name_of(statement, 0).starts_with(kWriteSid) && statement.contains("Condition") &&
          canonical(statement["Condition"]) == canonical(write_statement(needs, "")["Condition"]) &&
          canonical(statement["Principal"]) == canonical(principal_of(needs));
@@ -241,10 +242,10 @@ std::string delivered_prefix(const BucketNeeds& needs) {
 }
 
 std::string needed_policy(const BucketNeeds& needs) {
-  const Json policy = {
-      {"Version", "2012-10-17"},
-      {"Id", kPolicyId},
-      {"Statement", Json::array({write_statement(needs, "1"), acl_check_statement(needs, "1")})}};
+  const OrderedJson policy = {{"Version", "2012-10-17"},
+                              {"Id", kPolicyId},
+                              {"Statement", OrderedJson::array({write_statement(needs, "1"),
+                                                                acl_check_statement(needs, "1")})}};
   return policy.dump(2);
 }
 
@@ -289,7 +290,7 @@ base::Expected<std::optional<std::string>> with_needed(const std::optional<std::
                                   "write that statement with Principal and Action, or add what "
                                   "`weir bucket-policy print` prints by hand"));
   }
-  Json policy = *parse_policy(text);
+  OrderedJson policy = *parse_policy(text);
   const std::string number = free_number(policy);
   if (is_lacking(0)) policy["Statement"].push_back(write_statement(needs, number));
   if (is_lacking(1)) policy["Statement"].push_back(acl_check_statement(needs, number));
@@ -310,19 +311,19 @@ base::Expected<std::optional<std::string>> without_needed(const std::optional<st
   if (!text) return std::optional<std::string>();
   auto policy = parse_policy(text);
   if (!policy) return tl::unexpected(policy.error());
-  Json& statements = (*policy)["Statement"];
+  OrderedJson& statements = (*policy)["Statement"];
   const std::size_t before = statements.size();
-  const auto remove = [&statements](const char* sid, const Json& made) {
-    Json kept = Json::array();
-    for (const Json& statement : statements) {
+  const auto remove = [&statements](const char* sid, const OrderedJson& made) {
+    OrderedJson kept = OrderedJson::array();
+    for (const OrderedJson& statement : statements) {
       if (!is_ours(statement, sid, made)) kept.push_back(statement);
     }
     statements = std::move(kept);
   };
   remove(kWriteSid, write_statement(needs, ""));
-  const bool is_acl_needed =
-      std::any_of(statements.begin(), statements.end(),
-                  [&needs](const Json& statement) { return is_another_write(statement, needs); });
+  const bool is_acl_needed = std::any_of(
+      statements.begin(), statements.end(),
+      [&needs](const OrderedJson& statement) { return is_another_write(statement, needs); });
   if (!is_acl_needed) remove(kAclCheckSid, acl_check_statement(needs, ""));
   if (statements.size() == before) return std::optional<std::string>();
   return std::optional<std::string>(statements.empty() ? "" : policy->dump());

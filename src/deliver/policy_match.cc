@@ -8,7 +8,7 @@
 namespace weir::deliver {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -19,20 +19,20 @@ std::string lower(std::string_view text) {
 }
 
 /// A text, or a list of them; true and 1 can stand without quotes.
-std::vector<std::string> texts_of(const Json& json) {
+std::vector<std::string> texts_of(const OrderedJson& json) {
   std::vector<std::string> out;
-  const auto add = [&out](const Json& each) {
+  const auto add = [&out](const OrderedJson& each) {
     out.push_back(each.is_string() ? each.get<std::string>() : each.dump());
   };
   if (json.is_array()) {
-    for (const Json& each : json) add(each);
+    for (const OrderedJson& each : json) add(each);
   } else {
     add(json);
   }
   return out;
 }
 
-bool any_matches(const Json& patterns, std::string_view text, bool ignores_case) {
+bool any_matches(const OrderedJson& patterns, std::string_view text, bool ignores_case) {
   for (const std::string& pattern : texts_of(patterns)) {
     const bool is_match = ignores_case ? matches_wildcard(lower(pattern), lower(text))
                                        : matches_wildcard(pattern, text);
@@ -41,7 +41,7 @@ bool any_matches(const Json& patterns, std::string_view text, bool ignores_case)
   return false;
 }
 
-bool names_principal(const Json& principal, const PolicyRequest& request) {
+bool names_principal(const OrderedJson& principal, const PolicyRequest& request) {
   if (principal.is_string()) return principal == "*";
   if (!principal.is_object()) return false;
   for (const auto& [kind, names] : principal.items()) {
@@ -84,7 +84,7 @@ Match negated(bool is_negated, bool holds) {
 }
 
 /// One line of a condition: an operator, a key and its values.
-Match holds(const std::string& name, const std::string& key, const Json& values,
+Match holds(const std::string& name, const std::string& key, const OrderedJson& values,
             const PolicyRequest& request) {
   const auto place = request.context.find(lower(key));
   if (place == request.context.end()) return Match::unknown;
@@ -106,7 +106,8 @@ Match holds(const std::string& name, const std::string& key, const Json& values,
   return negated(how.is_negated, false);
 }
 
-void match_conditions(const Json& conditions, const PolicyRequest& request, MatchResult& result) {
+void match_conditions(const OrderedJson& conditions, const PolicyRequest& request,
+                      MatchResult& result) {
   if (!conditions.is_object()) return;
   for (const auto& [name, keys] : conditions.items()) {
     if (!keys.is_object()) continue;
@@ -148,11 +149,11 @@ bool matches_wildcard(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-MatchResult match_statement(const Json& statement, const PolicyRequest& request) {
+MatchResult match_statement(const OrderedJson& statement, const PolicyRequest& request) {
   MatchResult result;
   if (!statement.is_object()) return result;
-  const Json nothing = Json::array();
-  const auto part = [&](const char* name) -> const Json& {
+  const OrderedJson nothing = OrderedJson::array();
+  const auto part = [&](const char* name) -> const OrderedJson& {
     const auto place = statement.find(name);
     return place == statement.end() ? nothing : *place;
   };
