@@ -212,15 +212,18 @@ def test_a_slow_reader_misses_lines_and_is_told_how_many(lab):
 
 def test_a_flood_is_shown_in_part_and_the_rest_is_counted(lab):
     follower = Follower(lab)
-    count = 30_000
-    lab.scan(count)
-    shown, left_out = 0, 0
-    while shown + left_out < count:
-        lines, missed, more = lines_until_drained(follower)
-        shown, left_out = shown + lines - 1, left_out + more
-        assert missed == 0
-    assert left_out > 0
-    until(lambda: ingress(lab)["Rejected"]["Packets"] == count, "all of them in the figures")
+    count, most_shown = 30_000, 10_000
+    sent, shown, left_out = 0, 0, 0
+    while left_out == 0:  # a slow machine drains so often that all of a flood can be shown
+        assert sent < 5 * count, "no drain has had more than can be shown"
+        lab.scan(count)
+        sent += count
+        while shown + left_out < sent:
+            lines, missed, more = lines_until_drained(follower)
+            shown, left_out = shown + lines - 1, left_out + more
+            assert missed == 0
+            assert lines - 1 >= most_shown or more == 0
+    until(lambda: ingress(lab)["Rejected"]["Packets"] == sent, "all of them in the figures")
     follower.close()
 
 

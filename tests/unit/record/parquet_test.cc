@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -25,7 +26,9 @@ class Parquet : public testing::Test {
   Parquet& operator=(const Parquet&) = delete;
 
  protected:
-  Parquet() : path_(fs::path(testing::TempDir()) / (test_name() + ".parquet")) {}
+  Parquet()
+      : path_(fs::path(testing::TempDir()) /
+              (test_name() + std::to_string(getpid()) + ".parquet")) {}
   ~Parquet() override { fs::remove(path_); }
 
   static std::string test_name() {
@@ -164,7 +167,7 @@ TEST_F(Parquet, AFileThatIsThereIsWrittenInPlace) {
 }
 
 TEST_F(Parquet, APathWithAQuoteIsAPath) {
-  path_ = fs::path(testing::TempDir()) / "it's.parquet";
+  path_ = fs::path(testing::TempDir()) / ("it's" + std::to_string(getpid()) + ".parquet");
   write(some_records(), LogFormat());
   EXPECT_TRUE(fs::exists(path_));
 }

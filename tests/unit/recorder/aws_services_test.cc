@@ -1,6 +1,7 @@
 #include "recorder/aws_services.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,10 +13,12 @@ namespace {
 namespace fs = std::filesystem;
 
 base::Expected<AwsServices> read(const std::string& json) {
-  const fs::path path = fs::path(testing::TempDir()) / "weir-ip-ranges.json";
+  const fs::path folder = fs::path(testing::TempDir()) / std::to_string(getpid());
+  fs::create_directories(folder);
+  const fs::path path = folder / "weir-ip-ranges.json";
   std::ofstream(path) << json;
   auto services = AwsServices::read(path);
-  fs::remove(path);
+  fs::remove_all(folder);
   return services;
 }
 
