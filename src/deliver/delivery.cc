@@ -185,7 +185,7 @@ void Delivery::State::failed(Undelivered failure, const Segment* segment) {
   ++status.failures;
   last_error = failure;
   const std::string what = to_string(failure);
-  if (segment && failure.is_of_segment) {
+  if (segment != nullptr && failure.is_of_segment) {
     const bool is_new = !stuck.contains(segment->sequence);
     stuck[segment->sequence] = Clock::now() + pauses.longest;
     if (is_new) log(fmt::format("{}: {} waits: {}", destination->name(), segment->key, what));

@@ -440,7 +440,7 @@ base::Expected<std::optional<Segment>> Spool::State::read(std::uint64_t sequence
 tl::expected<Segment, NotTaken> Spool::take(const std::function<bool(std::uint64_t)>& is_wanted) {
   while (const auto sequence = state_->claim(is_wanted)) {
     auto segment = state_->read(*sequence);
-    if (!segment) return tl::unexpected(NotTaken{*sequence, std::move(segment.error())});
+    if (!segment) return tl::unexpected(NotTaken{sequence, std::move(segment.error())});
     if (*segment) return std::move(**segment);
   }
   return tl::unexpected(NotTaken{});

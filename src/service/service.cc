@@ -200,7 +200,7 @@ base::Expected<void> Service::State::reload(std::shared_ptr<const Plan> next,
 }
 
 base::Expected<std::unique_ptr<Service>> Service::start(Config config, base::UnixMicros now,
-                                                        Log log) {
+                                                        const Log& log) {
   auto state = std::make_unique<State>(log);
   if (auto started = state->start(std::move(config), now); !started) {
     return tl::unexpected(started.error());

@@ -34,7 +34,7 @@ class Service {
   /// device that is there. Errors: the description, the kernel, an id in the configuration that is
   /// not described or is not recorded here.
   static base::Expected<std::unique_ptr<Service>> start(Config config, base::UnixMicros now,
-                                                        Log log);
+                                                        const Log& log);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;

@@ -16,9 +16,6 @@ namespace {
 
 using vpc::Direction;
 
-constexpr const char* kOwner = "10.0.0.10";
-constexpr const char* kPeer = "10.0.0.20";
-
 /// What has been drained of one direction.
 struct Sum {
   std::uint64_t seen = 0;

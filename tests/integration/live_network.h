@@ -27,6 +27,10 @@
 
 namespace weir::live {
 
+/// Two hosts that a test connects, as seen from the interface's owner.
+inline constexpr const char* kOwner = "10.0.0.10";
+inline constexpr const char* kPeer = "10.0.0.20";
+
 inline base::UnixMicros now() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }

@@ -28,9 +28,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using vpc::Direction;
 
-constexpr const char* kOwner = "10.0.0.10";
-constexpr const char* kPeer = "10.0.0.20";
-
 /// 10.0.0.10, whose packets are recorded, and 10.0.0.20, which is in another subnet by the
 /// description, on a veth pair.
 class Live : public Hosts {
