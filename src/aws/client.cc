@@ -219,13 +219,20 @@ void Client::learn_clock(const Response& response) {
   if (theirs) skew_ = (*theirs - clock_.now()).count();
 }
 
+Result<Response> Client::counted(const Request& request) {
+  ++traffic_.requests;
+  auto response = transport_.send(request);
+  if (response) traffic_.bytes_received += response->body.size();
+  return response;
+}
+
 Result<Response> Client::attempt(Request& request, const Scope& scope) {
-  if (credentials_ == nullptr) return transport_.send(request);
+  if (credentials_ == nullptr) return counted(request);
   const base::UnixSeconds time = clock_.now();
   auto credentials = credentials_->get(time);
   if (!credentials) return tl::unexpected(credentials.error());
   sign(request, *credentials, scope, time + std::chrono::seconds(skew_));
-  return transport_.send(request);
+  return counted(request);
 }
 
 namespace {

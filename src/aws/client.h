@@ -28,6 +28,12 @@ struct Clock {
   static Clock of_host(const std::atomic<bool>* is_cancelled = nullptr);
 };
 
+/// What has gone over the wire, attempts that failed too.
+struct Traffic {
+  std::atomic<std::uint64_t> requests = 0;
+  std::atomic<std::uint64_t> bytes_received = 0;  ///< of bodies
+};
+
 struct Retries {
   int attempts = 5;  ///< the first one too
   std::chrono::milliseconds first_wait{100};
@@ -71,17 +77,20 @@ class Client {
   Result<Response> send(Request request, const Scope& scope);
 
   [[nodiscard]] base::UnixSeconds now() const { return clock_.now(); }
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
   /// For what is to be tried again as `send` does it, such as the part of a call that failed.
   [[nodiscard]] Backoff backoff() const { return {clock_, retries_}; }
 
  private:
   Result<Response> attempt(Request& request, const Scope& scope);
+  Result<Response> counted(const Request& request);
   void learn_clock(const Response& response);
 
   Transport& transport_;
   CredentialsSource* credentials_;
   Clock clock_;
   Retries retries_;
+  Traffic traffic_;
   std::atomic<std::int64_t> skew_{0};  ///< seconds by which the service's clock is ahead of ours
 };
 

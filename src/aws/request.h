@@ -45,6 +45,8 @@ struct Request {
   std::span<const std::uint8_t> body;  ///< outlives the request
   /// Hex SHA-256 of the body, where it is known already.
   std::string body_sha256;
+  /// How long the answer may be; 0: what the transport takes.
+  std::uint64_t max_answer_bytes = 0;
 
   void set(std::string_view name, std::string value);  ///< in place of one of that name
   [[nodiscard]] std::string url() const;

@@ -93,6 +93,13 @@ bool is_whole(const Response& response) {
   return md5.empty() || md5 == etag;
 }
 
+/// Whether these bytes were asked for: some servers know no ranges, and answer with the whole.
+bool is_of_range(const Response& response, const ByteRange& range) {
+  constexpr int kPartialContent = 206;
+  return response.status == kPartialContent && response.body.size() <= range.count &&
+         response.header("content-range").starts_with(fmt::format("bytes {}-", range.first));
+}
+
 }  // namespace
 
 bool is_s3_url(std::string_view text) {
@@ -196,6 +203,17 @@ void PutOptions::set_on(Request& request) const {
   }
 }
 
+void GetOptions::set_on(Request& request) const {
+  if (range) {
+    request.set("range", fmt::format("bytes={}-{}", range->first, range->first + range->count - 1));
+  } else {
+    request.set("x-amz-checksum-mode", "ENABLED");
+  }
+  if (!if_match.empty()) request.set("if-match", '"' + if_match + '"');
+  constexpr std::uint64_t kRoomForAnError = std::uint64_t{64} << 10U;
+  if (most_bytes != 0) request.max_answer_bytes = most_bytes + kRoomForAnError;
+}
+
 Result<std::string> S3::put(const ObjectName& name, std::span<const std::uint8_t> bytes,
                             const PutOptions& options) {
   Request request = request_for("PUT", name, {});
@@ -212,22 +230,23 @@ Result<std::string> S3::put(const ObjectName& name, std::span<const std::uint8_t
   return unquoted(response->header("etag"));
 }
 
-Result<std::string> S3::get(const ObjectName& name, std::optional<ByteRange> range) {
+Result<std::string> S3::get(const ObjectName& name, const GetOptions& options) {
   constexpr int kAttempts = 2;  // what arrived damaged once may arrive whole
   for (int attempt = 1;; ++attempt) {
     Request request = request_for("GET", name, {});
-    if (range) {
-      request.set("range",
-                  fmt::format("bytes={}-{}", range->first, range->first + range->count - 1));
-    } else {
-      request.set("x-amz-checksum-mode", "ENABLED");
-    }
+    options.set_on(request);
     auto response = send(name, std::move(request));
     if (!response) return tl::unexpected(std::move(response.error()));
-    if (range || is_whole(*response)) return std::move(response->body);
+    if (options.range ? is_of_range(*response, *options.range) : is_whole(*response)) {
+      return std::move(response->body);
+    }
     if (attempt == kAttempts) {
-      return cannot({name.url(), "what arrives is not what the object's checksum says",
-                     "read it by another way: it is damaged where it is stored, or on its way"});
+      auto failure = cannot({name.url(), "what arrives is not what the object's checksum says",
+                             "read it by another way: it is damaged where it is stored, or on its "
+                             "way"});
+      failure.value().code = "BadDigest";
+      if (options.range) failure.value().error.what = "other bytes arrive than were asked for";
+      return failure;
     }
   }
 }

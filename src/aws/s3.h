@@ -74,6 +74,14 @@ struct ByteRange {
   std::uint64_t count = 0;  ///< more than 0
 };
 
+struct GetOptions {
+  std::optional<ByteRange> range;
+  std::string if_match;          ///< an ETag, so that 412 means that the object is another by now
+  std::uint64_t most_bytes = 0;  ///< a longer answer is refused; 0: as the transport has it
+
+  void set_on(Request& request) const;
+};
+
 /// For several threads at once. Errors keep AWS's names: `failure.is("NoSuchBucket")`.
 class S3 {
  public:
@@ -88,8 +96,9 @@ class S3 {
   /// memory. What had been sent is withdrawn if a part fails.
   Result<std::string> put_file(const ObjectName& name, const std::string& path, std::uint64_t size,
                                const PutOptions& options);
-  /// The bytes, compared with the object's checksum or MD5 where the server tells one of the whole.
-  Result<std::string> get(const ObjectName& name, std::optional<ByteRange> range = std::nullopt);
+  /// The bytes, compared with the object's checksum or MD5 where the server tells one of the whole:
+  /// "BadDigest" if they differ. Fewer than the range has only where the object ends.
+  Result<std::string> get(const ObjectName& name, const GetOptions& options = {});
   Result<ObjectInfo> head(const ObjectName& name);
   Result<void> remove(const ObjectName& name);
   Result<ListPage> list(const std::string& bucket, const ListRequest& asked);
@@ -102,6 +111,8 @@ class S3 {
   Result<void> put_policy(const std::string& bucket, const std::string& policy);
   Result<void> remove_policy(const std::string& bucket);
 
+  /// Of the client.
+  [[nodiscard]] const Traffic& traffic() const { return client_.traffic(); }
   /// Whether requests go to AWS itself.
   [[nodiscard]] bool is_aws() const;
   [[nodiscard]] std::string endpoint_url() const;

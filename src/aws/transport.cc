@@ -9,6 +9,8 @@
 #include <new>
 #include <vector>
 
+#include "base/number.h"
+
 namespace weir::aws {
 namespace {
 
@@ -45,6 +47,14 @@ std::size_t take_body(char* data, std::size_t size, std::size_t count, void* use
   return size * count;
 }
 
+/// For a body as long as the headers say, so that it is not copied again and again while it grows;
+/// not for any length that a server may claim.
+void make_room(Exchange& exchange) {
+  constexpr std::uint64_t kMost = std::uint64_t{16} << 20U;
+  const auto length = base::whole_number<std::uint64_t>(exchange.response.header("content-length"));
+  if (length) exchange.response.body.reserve(std::min({*length, kMost, exchange.max_bytes}));
+}
+
 std::size_t take_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   std::string_view line(data, size * count);
@@ -54,7 +64,10 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
     exchange.has_all_headers = false;
     return size * count;
   }
-  if (line.empty()) exchange.has_all_headers = true;
+  if (line.empty()) {
+    exchange.has_all_headers = true;
+    make_room(exchange);
+  }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
   std::string_view value = line.substr(colon + 1);
@@ -236,8 +249,9 @@ CurlTransport::~CurlTransport() {
 Result<Response> CurlTransport::send(const Request& request) {
   Handle curl = state_->take();
   if (curl == nullptr) throw std::bad_alloc();
-  Exchange exchange{
-      request, {}, 0, state_->settings.max_answer_bytes, false, false, state_->is_cancelled};
+  const std::uint64_t max_bytes =
+      request.max_answer_bytes != 0 ? request.max_answer_bytes : state_->settings.max_answer_bytes;
+  Exchange exchange{request, {}, 0, max_bytes, false, false, state_->is_cancelled};
   List headers;
   add_headers(request, headers);
   std::array<char, CURL_ERROR_SIZE> error_text{};

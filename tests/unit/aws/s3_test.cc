@@ -121,10 +121,28 @@ TEST_F(Storing, WhatArrivedDamagedIsFetchedOnceMoreAndThenAnError) {
 }
 
 TEST_F(Storing, ARangeIsAskedFor) {
-  transport_.answer(206, "bc", {{"ETag", "\"900150983cd24fb0d6963f7d28e17f72\""}});
+  const std::vector<Header> of_the_whole = {{"ETag", "\"900150983cd24fb0d6963f7d28e17f72\""},
+                                            {"Content-Range", "bytes 1-2/3"}};
+  transport_.answer(206, "bc", of_the_whole);
   S3 store = s3();
-  EXPECT_EQ(store.get({"logs", "k"}, ByteRange{1, 2}).value(), "bc");
+  const GetOptions options{ByteRange{1, 2}, "900150983cd24fb0d6963f7d28e17f72", 2};
+  EXPECT_EQ(store.get({"logs", "k"}, options).value(), "bc");
   EXPECT_EQ(header(0, "range"), "bytes=1-2");
+  EXPECT_EQ(header(0, "if-match"), "\"900150983cd24fb0d6963f7d28e17f72\"");
+}
+
+TEST_F(Storing, OtherBytesThanWereAskedForAreRefused) {
+  for (const auto& [status, range, body] :
+       {std::tuple(200, "", "abc"), std::tuple(206, "bytes 0-1/3", "ab"),
+        std::tuple(206, "bytes 1-2/3", "bcd")}) {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      transport_.answer(status, body, {{"Content-Range", range}});
+    }
+    S3 store = s3();
+    const auto bytes = store.get({"logs", "k"}, {ByteRange{1, 2}, "", 0});
+    ASSERT_FALSE(bytes) << range;
+    EXPECT_TRUE(bytes.error().is("BadDigest"));
+  }
 }
 
 TEST_F(Storing, ListingReadsKeysOfAnyCharacters) {
