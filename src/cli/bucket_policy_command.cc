@@ -143,7 +143,7 @@ Command* add(Command& parent, const char* name, const char* what, Asked& asked) 
   command->add_flag("--hive-compatible-partitions", asked.hive_compatible_partitions,
                     "Folders named key=value");
   add_principal_option(*command, asked.s3);
-  add_s3_options(*command, asked.s3);
+  add_s3_options(*command, asked.s3.options);
   return command;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -19,9 +20,13 @@
 #include <sstream>
 #include <thread>
 
+#include "aws/s3.h"
 #include "base/time.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
+#include "cli/s3_options.h"
+#include "logs/s3_folder.h"
+#include "logs/s3_reader.h"
 #include "query/duck.h"
 #include "record/log_format.h"
 
@@ -94,9 +99,10 @@ base::Expected<query::NamedTable> table_of(const std::string& text) {
 base::Expected<query::Settings> settings_of(const LogSource& source) {
   query::Settings settings;
   for (const std::string& from : source.from) {
-    if (from.starts_with("s3://")) {
-      return base::fail("--from", "S3 cannot be read yet", "copy the objects to a folder");
-    }
+    if (!aws::is_s3_url(from)) continue;
+    const auto name = aws::parse_s3_url(from, "--from");
+    if (!name) return tl::unexpected(name.error());
+    settings.folders.push_back(logs::named_s3_folder(name->bucket, name->key));
   }
   auto since = time_of("--since", source.since);
   if (!since) return tl::unexpected(since.error());
@@ -115,6 +121,22 @@ base::Expected<query::Settings> settings_of(const LogSource& source) {
   if (!without_header) return tl::unexpected(without_header.error());
   settings.without_header = std::move(*without_header);
   return settings;
+}
+
+/// A session with S3, and who reads there.
+struct S3Connection {
+  std::atomic<bool> is_cancelled = false;
+  std::unique_ptr<aws::Session> session;
+  std::optional<logs::S3Reader> reader;
+};
+
+base::Expected<std::shared_ptr<logs::S3Reader>> connect_s3(const aws::Options& options) {
+  auto connection = std::make_shared<S3Connection>();
+  auto session = open_session(options, &connection->is_cancelled);
+  if (!session) return tl::unexpected(session.error());
+  connection->session = std::move(*session);
+  connection->reader.emplace(connection->session->s3(), connection->is_cancelled);
+  return std::shared_ptr<logs::S3Reader>(connection, &*connection->reader);
 }
 
 }  // namespace
@@ -164,7 +186,8 @@ void add_source_options(Command& command, LogSource& source) {
 Option* add_optional_source_options(Command& command, LogSource& source) {
   Option* from =
       command
-          .add_option("--from", source.from, "Folders, files or globs with flow logs; - is stdin")
+          .add_option("--from", source.from,
+                      "Folders, files, globs or s3://bucket/prefix with flow logs; - is stdin")
           ->type_name("PATH");
   command.add_option("--since", source.since, "Records that end then (UTC) or later")
       ->type_name("TIME");
@@ -178,6 +201,9 @@ Option* add_optional_source_options(Command& command, LogSource& source) {
   command.add_option("--threads", source.threads, "Default: as many as processors")
       ->range(1, kMostThreads)
       ->type_name("N");
+  command.add_option("--region", source.s3.region, "Of S3's first request; or AWS_REGION")
+      ->type_name("REGION");
+  add_s3_options(command, source.s3);
   return from;
 }
 
@@ -191,7 +217,14 @@ std::string take_last_path(LogSource& source) {
 tl::expected<std::unique_ptr<query::Engine>, int> open_logs(const LogSource& source) {
   auto settings = settings_of(source);
   if (!settings) return tl::unexpected(failed(settings.error(), kUsage));
-  auto objects = logs::list_objects(source.from);
+  if (!settings->folders.empty()) {
+    auto reader = connect_s3(source.s3);
+    if (!reader) return tl::unexpected(failed(reader.error()));
+    settings->s3 = std::move(*reader);
+  }
+  std::vector<std::string> here = source.from;
+  std::erase_if(here, aws::is_s3_url);
+  auto objects = logs::list_objects(here);
   if (!objects) return tl::unexpected(failed(objects.error()));
   watch_interruption();
   for (logs::Object& object : *objects) {
@@ -221,6 +254,10 @@ struct Watch::State {
       if (!is_shown || std::chrono::steady_clock::now() - start < 1s) continue;
       const query::Statistics statistics = engine.statistics();
       was_shown = true;
+      if (statistics.bytes_selected == 0) {
+        fmt::print(stderr, "\r\x1b[Klisting: {}", count_of(statistics.objects_listed, "object"));
+        continue;
+      }
       fmt::print(stderr, "\r\x1b[K{} lines, {} of {} MB", statistics.lines,
                  statistics.bytes_read >> 20U, statistics.bytes_selected >> 20U);
     }
@@ -273,6 +310,10 @@ int tell_end(const LogSource& source, const query::Engine& engine,
                count_of(statistics.bytes_listed, "byte"), statistics.objects_selected,
                count_of(statistics.bytes_selected, "byte"), statistics.objects_opened,
                count_of(statistics.bytes_read, "byte"), count_of(statistics.lines, "line"));
+    if (statistics.requests != 0) {
+      fmt::print(stderr, "asked S3 {}: {} came\n", count_of(statistics.requests, "time"),
+                 count_of(statistics.bytes_fetched, "byte"));
+    }
     if (statistics.parquet_objects != 0) {
       fmt::print(stderr, "opened {} of Parquet ({}): DuckDB reads what it needs of them\n",
                  count_of(statistics.parquet_objects, "object"),

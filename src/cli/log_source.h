@@ -6,6 +6,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "aws/settings.h"
 #include "base/error.h"
 #include "cli/command_line.h"
 #include "query/engine.h"
@@ -22,6 +23,7 @@ struct LogSource {
   bool is_strict = false;
   bool shows_statistics = false;
   unsigned threads = 0;
+  aws::Options s3;
 };
 
 /// `--from` is required.
@@ -40,9 +42,9 @@ base::Expected<std::vector<std::string>> fields_of_format(const std::string& log
 /// after it what stands last too. Empty: there is none.
 std::string take_last_path(LogSource& source);
 
-/// Lists the objects and makes them ready to be asked. Standard input and other pipes are kept in
-/// temporary files, which are gone with the program. From here on Ctrl-C is noted (interruption.h).
-/// The error has been told, and is the exit code.
+/// Lists the objects, those in S3 apart, and makes them ready to be asked. Standard input and other
+/// pipes are kept in temporary files, which are gone with the program. From here on Ctrl-C is noted
+/// (interruption.h). The error has been told, and is the exit code.
 tl::expected<std::unique_ptr<query::Engine>, int> open_logs(const LogSource& source);
 
 /// While it lives, Ctrl-C ends the engine's query, and a query that takes over a second shows on a

@@ -339,7 +339,7 @@ void add_record_command(Command& weir, int& exit_code) {
   command->add_option("--sse-kms-key-id", asked->s3.kms_key_id, "ARN of the key, for aws:kms")
       ->type_name("ARN");
   add_principal_option(*command, asked->s3);
-  add_s3_options(*command, asked->s3);
+  add_s3_options(*command, asked->s3.options);
   add_output_option(*command, asked->form);
   command->refuse_empty_values();
   command->callback([asked, &exit_code] { exit_code = run(*asked); });

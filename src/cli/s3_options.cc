@@ -4,15 +4,14 @@
 
 namespace weir::cli {
 
-void add_s3_options(Command& command, S3Asked& asked) {
+void add_s3_options(Command& command, aws::Options& options) {
   command
-      .add_option("--endpoint-url", asked.options.endpoint_url,
+      .add_option("--endpoint-url", options.endpoint_url,
                   "The service's endpoint, where it is not AWS's; or AWS_ENDPOINT_URL")
       ->type_name("URL");
-  command.add_option("--profile", asked.options.profile, "Profile of ~/.aws; or AWS_PROFILE")
+  command.add_option("--profile", options.profile, "Profile of ~/.aws; or AWS_PROFILE")
       ->type_name("NAME");
-  command
-      .add_option("--ca-bundle", asked.options.ca_bundle, "Certificates to trust; or AWS_CA_BUNDLE")
+  command.add_option("--ca-bundle", options.ca_bundle, "Certificates to trust; or AWS_CA_BUNDLE")
       ->type_name("FILE");
 }
 
@@ -27,9 +26,10 @@ void keep_secrets() {
   static_cast<void>(::prctl(PR_SET_DUMPABLE, 0));
 }
 
-base::Expected<std::unique_ptr<aws::Session>> open_session(const aws::Options& options) {
+base::Expected<std::unique_ptr<aws::Session>> open_session(const aws::Options& options,
+                                                           const std::atomic<bool>* is_cancelled) {
   keep_secrets();
-  return aws::Session::open(options, aws::Environment::of_process(), nullptr);
+  return aws::Session::open(options, aws::Environment::of_process(), is_cancelled);
 }
 
 base::Expected<deliver::S3Place> s3_place(const std::string& url, const S3Asked& asked) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "aws/s3.h"
 #include "base/address.h"
 #include "cli/flow_feed.h"
 #include "cli/interruption.h"
@@ -244,6 +245,12 @@ int run(const Asked& asked) {
   if (asked.from.empty()) return run_on_service(asked);
   if (std::find(asked.from.begin(), asked.from.end(), "-") != asked.from.end()) {
     return failed({"--from -", "cannot be followed", "ask it with weir query"}, kUsage);
+  }
+  if (const auto in_s3 = std::find_if(asked.from.begin(), asked.from.end(), aws::is_s3_url);
+      in_s3 != asked.from.end()) {
+    return failed({"--from " + *in_s3, "cannot be followed: S3 does not tell of new objects",
+                   "ask it with weir query and --since"},
+                  kUsage);
   }
   const auto filter = filter_of(asked);
   if (!filter) return failed(filter.error(), kUsage);

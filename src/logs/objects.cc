@@ -104,10 +104,6 @@ bool is_named_by_firehose(std::string_view name) {
   return true;
 }
 
-ObjectKind kind_by_name(const fs::path& path) {
-  return path.extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text;
-}
-
 Object object_of(const fs::path& path, ObjectKind kind) {
   std::error_code error;
   const auto size = fs::file_size(path, error);
@@ -148,7 +144,7 @@ class Lister {
 
   /// Who names a file may call it as he likes.
   void add_named_file(const fs::path& path) {
-    const ObjectKind kind = kind_by_name(path);
+    const ObjectKind kind = kind_by_name(path.native());
     std::error_code error;
     const bool may_be_read_twice = fs::is_regular_file(path, error);
     const bool is_told = may_be_read_twice && fs::file_size(path, error) != 0;
@@ -188,7 +184,7 @@ class Lister {
     if (entry.symlink_status(is_gone).type() == fs::file_type::directory) {
       folders.push_back(entry.path());
     } else if (entry.is_regular_file(is_gone) && is_named_like_a_log(entry.path().native())) {
-      add_file(entry.path(), kind_by_name(entry.path()));
+      add_file(entry.path(), kind_by_name(entry.path().native()));
       return true;
     }
     return false;
@@ -221,6 +217,10 @@ class Lister {
 };
 
 }  // namespace
+
+ObjectKind kind_by_name(std::string_view path) {
+  return fs::path(path).extension() == ".parquet" ? ObjectKind::parquet : ObjectKind::text;
+}
 
 ObjectKind kind_of(const std::string& path) {
   constexpr std::string_view kMagic = "PAR1";

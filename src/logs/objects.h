@@ -38,11 +38,14 @@ struct Object {
   std::uint64_t bytes = 0;
   ObjectKind kind = ObjectKind::text;
   Key key;
+  std::string etag = {};  ///< of an object in S3, whose path is "s3://bucket/key"
 };
 
 /// *.log, *.gz, *.zst, *.txt and *.parquet unless hidden, and names that end in a time and a UUID,
 /// as Data Firehose gives them.
 bool is_named_like_a_log(std::string_view path);
+
+ObjectKind kind_by_name(std::string_view path);
 
 /// What can be told of an object from its path and size.
 Object object_at(const std::string& path);

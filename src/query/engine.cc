@@ -12,6 +12,8 @@
 #include "query/duck.h"
 #include "query/formats.h"
 #include "query/functions.h"
+#include "query/object_list.h"
+#include "query/parquet_files.h"
 #include "query/planner.h"
 #include "query/result.h"
 #include "query/scan.h"
@@ -44,39 +46,36 @@ struct Engine::State {
   Scan scan;
   std::set<std::string> tables = {"flow_logs"};  ///< that SQL may read
   std::unique_ptr<Duck> duck;                    ///< uses what stands above
-  Formats formats{*duck, settings, scan};
-  Planner planner{*duck, settings, tables, scan, formats};
-  Statistics listed;
+  ObjectList objects{settings, scan.problems};
+  ParquetFiles parquet_files{settings.s3.get(), spill.fetched()};
+  Formats formats{*duck, settings, objects, scan, parquet_files};
+  Planner planner{*duck, settings, tables, objects, scan, formats};
 };
 
 base::Expected<void> Engine::State::start() {
   scan.without_header =
       settings.without_header.empty() ? default_fields() : settings.without_header;
   scan.is_strict = settings.is_strict;
-  std::erase_if(settings.objects, [this](const logs::Object& object) {
-    if (object.kind != logs::ObjectKind::unlisted) return false;
-    scan.problems.damaged(object.name, {"", "cannot be listed, and what it has is missing", ""});
-    return true;
-  });
-  for (const logs::Object& object : settings.objects) listed.bytes_listed += object.bytes;
-  listed.objects_listed = settings.objects.size();
+  scan.s3 = settings.s3.get();
   const unsigned threads =
       settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
   scan.totals_bytes = std::max(kTotalsBytes / threads, kLeastTotalsBytes);
   std::string paths = sql_text(result_path());
-  for (const logs::Object& object : settings.objects) {
+  for (const logs::Object& object : objects.all()) {
     if (object.kind == logs::ObjectKind::parquet) {
       paths += ", " + sql_text(object.path);
     }
   }
+  const std::string fetched = spill.fetched().string();
+  const std::string folders = fetched.empty() ? "" : sql_text(fetched + "/");
   // The limit holds whatever a query reads; larger intermediate results go to the spill folder.
   for (const std::string& statement :
        {fmt::format("SET threads = {}", threads), std::string("SET memory_limit = '208MB'"),
         "SET temp_directory = " + sql_text(spill.path().string()),
         std::string("SET TimeZone = 'UTC'"), std::string("SET preserve_insertion_order = false"),
         std::string("SET autoinstall_known_extensions = false"),
-        std::string("SET autoload_known_extensions = false"),
-        "SET allowed_paths = [" + paths + "]"}) {
+        std::string("SET autoload_known_extensions = false"), "SET allowed_paths = [" + paths + "]",
+        "SET allowed_directories = [" + folders + "]"}) {
     if (auto done = duck->run(statement); !done) return tl::unexpected(done.error());
   }
   if (auto done = register_functions(*duck); !done) return done;
@@ -104,6 +103,9 @@ base::Expected<void> Engine::State::run(
     scan.new_fields.reset();
     auto done = ask(*planned);
     if (done) return done;
+    if (auto failure = settings.s3 ? settings.s3->failure() : std::nullopt; failure) {
+      return tl::unexpected(std::move(*failure));
+    }
     if (*planned != sql) done = tl::unexpected(without_place(done.error()));
     if (scan.new_fields && has_rows) {
       std::string names = fmt::format("{}", fmt::join(scan.new_fields->names, ", "));
@@ -130,14 +132,15 @@ base::Expected<std::unique_ptr<Engine>> Engine::open(Settings settings) {
 }
 
 base::Expected<std::vector<std::string>> Engine::fields() {
-  auto present = state_->formats.at_front();
+  auto present = state_->planner.at_front();
   if (present) state_->formats.add_behind_the_front(*present);
   return present;
 }
 
 base::Expected<std::vector<std::string>> Engine::lacking(std::vector<std::string> fields) {
-  auto present = state_->formats.at_front();
+  auto present = state_->planner.at_front();
   if (!present) return tl::unexpected(present.error());
+  if (state_->objects.all().empty()) return Fields{};  // nobody can tell
   const auto take_out = [&](const Fields& found) {
     std::erase_if(fields, [&](const std::string& field) {
       return std::find(found.begin(), found.end(), field) != found.end();
@@ -177,11 +180,18 @@ base::Expected<void> Engine::run_into_parquet(const std::string& sql, std::ostre
 
 void Engine::interrupt() {
   state_->scan.is_cancelled = true;
+  if (state_->settings.s3) state_->settings.s3->cancel();
   duckdb_interrupt(state_->duck->connection());
 }
 
 Statistics Engine::statistics() const {
-  Statistics statistics = state_->listed;
+  Statistics statistics;
+  statistics.objects_listed = state_->objects.count();
+  statistics.bytes_listed = state_->objects.bytes();
+  if (const auto& s3 = state_->settings.s3) {
+    statistics.requests = s3->traffic().requests;
+    statistics.bytes_fetched = s3->traffic().bytes_received;
+  }
   const ScanCounters& counters = state_->scan.counters;
   statistics.objects_opened = counters.objects_opened;
   statistics.objects_selected = state_->planner.objects_selected();

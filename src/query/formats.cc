@@ -26,15 +26,41 @@ bool add_fields(const Fields& fields, Fields& to) {
   return to.size() != before;
 }
 
+base::Expected<void> Formats::fetch(const std::vector<std::size_t>& numbers) {
+  std::vector<const logs::Object*> of_text;
+  std::vector<const logs::Object*> of_parquet;
+  for (const std::size_t number : numbers) {
+    const logs::Object& object = objects_.all()[number];
+    if (!is_readable(object)) continue;
+    (object.kind == logs::ObjectKind::parquet ? of_parquet : of_text).push_back(&object);
+  }
+  fronts_.read(of_text);
+  files_.fetch(of_parquet);
+  if (settings_.s3 == nullptr) return {};
+  for (const auto& error : {settings_.s3->failure(), settings_.s3->denied()}) {
+    if (error) return tl::unexpected(*error);
+  }
+  return {};
+}
+
+base::Expected<Fields> Formats::at_front(const logs::Object& object) {
+  if (object.kind != logs::ObjectKind::parquet) return fronts_.of(object);
+  const auto file = files_.of(object);
+  if (!file) return tl::unexpected(file.error());
+  return parquet_.add(duck_, *file);
+}
+
 base::Expected<Fields> Formats::at_front(const std::vector<std::size_t>& numbers) {
   Fields fields;
   parquet_ = {};
+  if (auto fetched = fetch(numbers); !fetched) return tl::unexpected(fetched.error());
   for (const std::size_t number : numbers) {
-    const logs::Object& object = settings_.objects[number];
+    const logs::Object& object = objects_.all()[number];
     if (!is_readable(object)) continue;
-    auto found = object.kind == logs::ObjectKind::parquet
-                     ? parquet_.add(duck_, object)
-                     : logs::fields_at_front(object, scan_.without_header);
+    auto found = at_front(object);
+    if (const auto failure = settings_.s3 ? settings_.s3->failure() : std::nullopt; failure) {
+      return tl::unexpected(*failure);
+    }
     if (!found) {
       damaged(object, found.error());
       continue;
@@ -51,20 +77,20 @@ base::Expected<Fields> Formats::at_front(const std::vector<std::size_t>& numbers
 }
 
 base::Expected<Fields> Formats::at_front() {
-  std::vector<std::size_t> all(settings_.objects.size());
+  std::vector<std::size_t> all(objects_.all().size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   return at_front(all);
 }
 
 void Formats::for_each_behind_the_front(const std::function<bool(const Fields&)>& use) const {
   bool goes_on = true;
-  for (const logs::Object& object : settings_.objects) {
+  for (const logs::Object& object : objects_.all()) {
     const bool is_aws = !object.key.flow_log_id.empty();
     if (is_aws || object.kind != logs::ObjectKind::text || !is_readable(object)) {
       continue;
     }
     if (!goes_on) return;
-    logs::for_later_headers(object, scan_.without_header, scan_.is_cancelled,
+    logs::for_later_headers(object, settings_.s3.get(), scan_.without_header, scan_.is_cancelled,
                             [&](const Fields& fields) {
                               goes_on = use(fields);
                               return goes_on;
@@ -90,7 +116,7 @@ void Formats::tell_without_column(const logs::Object& object, const Fields& fiel
 
 void Formats::damaged(const logs::Object& object, const base::Error& error) {
   scan_.problems.damaged(object.name, error);
-  unreadable_.insert(object.path);
+  unreadable_.insert(object.name);
 }
 
 bool Formats::drop_damaged_parquet(const base::Error& failure) {

@@ -10,6 +10,9 @@
 #include "base/error.h"
 #include "logs/objects.h"
 #include "query/duck.h"
+#include "query/fronts.h"
+#include "query/object_list.h"
+#include "query/parquet_files.h"
 #include "query/parquet_table.h"
 #include "query/scan.h"
 #include "query/settings.h"
@@ -28,14 +31,20 @@ bool add_fields(const Fields& fields, Fields& to);
 class Formats {
  public:
   /// All outlive it.
-  Formats(const Duck& duck, const Settings& settings, Scan& scan)
-      : duck_(duck), settings_(settings), scan_(scan) {}
+  Formats(const Duck& duck, const Settings& settings, const ObjectList& objects, Scan& scan,
+          ParquetFiles& files)
+      : duck_(duck),
+        settings_(settings),
+        objects_(objects),
+        scan_(scan),
+        files_(files),
+        fronts_(settings.s3.get(), scan.without_header) {}
 
-  /// The fields at the front of the objects of these numbers (places in the settings), in the order
+  /// The fields at the front of the objects of these numbers (places in the list), in the order
   /// in which they are met. `parquet` is of these objects from now on. Error: one lacks the time by
-  /// which the settings choose.
+  /// which the settings choose; S3 cannot be read.
   base::Expected<Fields> at_front(const std::vector<std::size_t>& numbers);
-  /// Of all objects.
+  /// Of all objects that are known.
   base::Expected<Fields> at_front();
   /// Calls `use` with the fields of headers that stand behind an object's front, until it returns
   /// false. AWS's objects have none: a flow log's format never changes (facts/flow-logs.md §6.4).
@@ -43,7 +52,7 @@ class Formats {
   void add_behind_the_front(Fields& fields) const;
 
   [[nodiscard]] bool is_readable(const logs::Object& object) const {
-    return !unreadable_.contains(object.path);
+    return !unreadable_.contains(object.name);
   }
   [[nodiscard]] const ParquetTable& parquet() const { return parquet_; }
   void forget_parquet() { parquet_ = {}; }
@@ -52,14 +61,20 @@ class Formats {
   bool drop_damaged_parquet(const base::Error& failure);
 
  private:
+  /// Has all that has to come from S3 come. Error: nothing does, or the caller may not.
+  base::Expected<void> fetch(const std::vector<std::size_t>& numbers);
+  base::Expected<Fields> at_front(const logs::Object& object);
   void tell_without_column(const logs::Object& object, const Fields& fields);
   void damaged(const logs::Object& object, const base::Error& error);
 
   const Duck& duck_;
   const Settings& settings_;
+  const ObjectList& objects_;
   Scan& scan_;
+  ParquetFiles& files_;
+  Fronts fronts_;
   ParquetTable parquet_;
-  std::set<std::string> unreadable_;  ///< paths
+  std::set<std::string> unreadable_;  ///< names
 };
 
 }  // namespace weir::query

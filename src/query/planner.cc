@@ -28,7 +28,7 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
   }
   bool has_any = true;
   if (!Prepared().prepare(duck_, sql)) {
-    auto fields = formats_.at_front();
+    auto fields = at_front();
     if (!fields) return tl::unexpected(fields.error());
     add_fields(*fields, others);
     auto bound = bind(sql, others, {});
@@ -43,7 +43,7 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
     has_any = bind(sql, with_any).has_value();
     if (!has_any) bound = bind(sql, *bound, {});
   }
-  auto pushed = push_down(duck_, sql, settings_.objects);
+  auto pushed = list_and_push_down(sql);
   if (!pushed) return tl::unexpected(pushed.error());
   scan_.wants_every_column = pushed->wants_every_column || !has_any;
   auto present = formats_.at_front(pushed->objects);
@@ -56,7 +56,7 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
   objects_selected_ = pushed->objects.size();
   bytes_selected_ = 0;
   for (const std::size_t number : pushed->objects) {
-    const logs::Object& object = settings_.objects[number];
+    const logs::Object& object = objects_.all()[number];
     bytes_selected_ += object.bytes;
     if (object.kind == logs::ObjectKind::text && formats_.is_readable(object)) {
       scan_.objects.push_back(object);
@@ -67,6 +67,21 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
   if (!bound) return tl::unexpected(bound.error());
   // --since and --until look at each record's end.
   return time_condition().empty() ? merge_early(sql, *bound) : sql;
+}
+
+base::Expected<Pushdown> Planner::list_and_push_down(const std::string& sql) {
+  if (auto listed = objects_.list_for(duck_, sql); !listed) return tl::unexpected(listed.error());
+  return push_down(duck_, sql, candidates_of(objects_.all()));
+}
+
+/// Of whatever is not left out by the time alone.
+base::Expected<Fields> Planner::at_front() {
+  if (auto done = define_table(with_all_known({kAnyField})); !done) {
+    return tl::unexpected(done.error());
+  }
+  auto listed = objects_.list_for(duck_, "SELECT * FROM flow_logs");
+  if (!listed) return tl::unexpected(listed.error());
+  return formats_.at_front();
 }
 
 /// Has the scan make one row of lines that the query need not see one by one. Returns the query

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "query/duck.h"
 #include "query/formats.h"
+#include "query/object_list.h"
+#include "query/pushdown.h"
 #include "query/scan.h"
 #include "query/settings.h"
 
@@ -19,19 +21,28 @@ class Planner {
  public:
   /// `tables`: names, in small letters, that SQL may read. All outlive it.
   Planner(const Duck& duck, const Settings& settings, const std::set<std::string>& tables,
-          Scan& scan, Formats& formats)
-      : duck_(duck), settings_(settings), tables_(tables), scan_(scan), formats_(formats) {}
+          ObjectList& objects, Scan& scan, Formats& formats)
+      : duck_(duck),
+        settings_(settings),
+        tables_(tables),
+        objects_(objects),
+        scan_(scan),
+        formats_(formats) {}
 
   /// Finds out which objects the query needs, sets the scan and defines `flow_logs` over them.
   /// `found` are fields that only reading the objects told of. Returns what is to be run: the
   /// query, or one with the same answer. Error: DuckDB's, the gate's, or of the formats.
   base::Expected<std::string> plan(const std::string& sql, const Fields& found);
 
+  /// The fields at the front of all objects; in S3, of those that --since and --until leave.
+  base::Expected<Fields> at_front();
+
   /// Of the last plan.
   [[nodiscard]] std::size_t objects_selected() const { return objects_selected_; }
   [[nodiscard]] std::uint64_t bytes_selected() const { return bytes_selected_; }
 
  private:
+  base::Expected<Pushdown> list_and_push_down(const std::string& sql);
   std::string merge_early(const std::string& sql, const Fields& fields);
   base::Expected<Fields> bind(const std::string& sql, Fields present, const Fields& others);
   base::Expected<void> bind(const std::string& sql, const Fields& fields);
@@ -41,6 +52,7 @@ class Planner {
   const Duck& duck_;
   const Settings& settings_;
   const std::set<std::string>& tables_;
+  ObjectList& objects_;
   Scan& scan_;
   Formats& formats_;
   std::size_t objects_selected_ = 0;

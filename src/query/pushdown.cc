@@ -168,13 +168,13 @@ std::optional<Equality> equality_of(const Json& node) {
 
 class Pruner {
  public:
-  Pruner(const Duck& duck, const std::vector<logs::Object>& objects)
-      : duck_(duck), objects_(objects) {}
+  Pruner(const Duck& duck, const std::vector<Candidate>& candidates)
+      : duck_(duck), candidates_(candidates) {}
 
   std::set<std::size_t> needed_by(const std::optional<std::string>& filter,
                                   std::vector<Equality>& equalities) {
     std::set<std::size_t> all;
-    for (std::size_t i = 0; i < objects_.size(); ++i) all.insert(i);
+    for (std::size_t i = 0; i < candidates_.size(); ++i) all.insert(i);
     if (!filter) return all;
     const auto tree = parse_one(duck_, "SELECT number FROM " + std::string(kObjects) + " WHERE " +
                                            with_end_quoted(*filter));
@@ -186,9 +186,10 @@ class Pruner {
       collect_columns(part, columns);
       if (columns.empty()) continue;
       if (std::includes(kKeyColumns.begin(), kKeyColumns.end(), columns.begin(), columns.end())) {
-        keep(all, part, kObjects);
+        keep(all, part, kObjects,
+             [&](const Candidate& candidate) { return !is_told(candidate, columns); });
       } else if (is_time_order(part)) {
-        keep(all, part, kSlots);
+        keep(all, part, kSlots, [](const Candidate& candidate) { return !candidate.ends; });
       } else if (auto equality = equality_of(part)) {
         equalities.push_back(std::move(*equality));
       }
@@ -197,8 +198,19 @@ class Pruner {
   }
 
  private:
-  /// Keeps those for which the condition holds.
-  void keep(std::set<std::size_t>& needed, const Json& condition, std::string_view table) const {
+  /// Does the candidate tell all of these columns? An object that lacks one has NULL there.
+  static bool is_told(const Candidate& candidate, const std::set<std::string>& columns) {
+    const logs::Key& key = candidate.key;
+    return !candidate.is_folder || ((!key.account_id.empty() || !columns.contains("log_account")) &&
+                                    (!key.region.empty() || !columns.contains("log_region")) &&
+                                    (key.date || !columns.contains("log_date")) &&
+                                    (key.hour || !columns.contains("log_hour")));
+  }
+
+  /// Keeps those for which the condition holds, and those for which nobody can tell.
+  template <typename IsUnknown>
+  void keep(std::set<std::size_t>& needed, const Json& condition, std::string_view table,
+            const IsUnknown& is_unknown) const {
     auto tree = parse_one(duck_, "SELECT number FROM " + std::string(table) + " WHERE true");
     if (!tree) return;
     (*tree)["statements"][0]["node"]["where_clause"] = condition;
@@ -211,22 +223,20 @@ class Pruner {
       const std::size_t number = std::stoul(numbers->text(0, i));
       if (needed.contains(number)) kept.insert(number);
     }
-    if (table == kSlots) {
-      std::copy_if(needed.begin(), needed.end(), std::inserter(kept, kept.end()),
-                   [&](std::size_t number) { return !objects_[number].key.slot; });
-    }
+    std::copy_if(needed.begin(), needed.end(), std::inserter(kept, kept.end()),
+                 [&](std::size_t number) { return is_unknown(candidates_[number]); });
     needed = std::move(kept);
   }
 
   const Duck& duck_;
-  const std::vector<logs::Object>& objects_;
+  const std::vector<Candidate>& candidates_;
 };
 
-/// The objects as a table, so that DuckDB can say which of them a condition holds for.
-base::Expected<void> describe(const Duck& duck, const std::vector<logs::Object>& objects) {
+/// The candidates as a table, so that DuckDB can say which of them a condition holds for.
+base::Expected<void> describe(const Duck& duck, const std::vector<Candidate>& candidates) {
   auto made = duck.run(std::string("CREATE OR REPLACE TEMP TABLE ") + kObjects +
                        " (number BIGINT, log_account VARCHAR, log_region VARCHAR, log_date DATE, "
-                       "log_hour INTEGER, slot BIGINT)");
+                       "log_hour INTEGER, first_end BIGINT, last_end BIGINT)");
   if (!made) return tl::unexpected(made.error());
   duckdb_appender appender = nullptr;
   if (duckdb_appender_create(duck.connection(), nullptr, kObjects, &appender) != DuckDBSuccess) {
@@ -236,8 +246,11 @@ base::Expected<void> describe(const Duck& duck, const std::vector<logs::Object>&
     return text.empty() ? duckdb_append_null(appender)
                         : duckdb_append_varchar(appender, text.c_str());
   };
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const logs::Key& key = objects[i].key;
+  const auto append_time = [&](base::UnixSeconds time) {
+    duckdb_append_int64(appender, time.time_since_epoch().count());
+  };
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const auto& [key, ends, is_folder] = candidates[i];
     duckdb_append_int64(appender, static_cast<std::int64_t>(i));
     append_text(key.account_id);
     append_text(key.region);
@@ -248,18 +261,24 @@ base::Expected<void> describe(const Duck& duck, const std::vector<logs::Object>&
       duckdb_append_null(appender);
     }
     key.hour ? duckdb_append_int32(appender, *key.hour) : duckdb_append_null(appender);
-    key.slot ? duckdb_append_int64(appender, key.slot->time_since_epoch().count())
-             : duckdb_append_null(appender);
+    if (ends) {
+      append_time(ends->first);
+      append_time(ends->second);
+    } else {
+      duckdb_append_null(appender);
+      duckdb_append_null(appender);
+    }
     duckdb_appender_end_row(appender);
   }
   const bool is_done = duckdb_appender_destroy(&appender) == DuckDBSuccess;
   if (!is_done) return base::fail("DuckDB", "does not take the list of objects");
-  // Both ends of each slot. An object without a slot may hold anything, and makes NULLs here.
+  // Where both may lie. Of what is not known there is nothing here.
   auto ends = duck.run(fmt::format(
       "CREATE OR REPLACE TEMP VIEW {} AS SELECT number, \"end\", start, make_timestamp(\"end\" * "
       "1000000) AS end_time, make_timestamp(start * 1000000) AS start_time FROM (SELECT number, "
-      "unnest([slot, slot + 299]) AS \"end\", unnest([slot - {}, slot + 299]) AS start FROM {} "
-      "WHERE slot IS NOT NULL)",
+      "unnest([first_end, last_end]) AS \"end\", unnest([first_end - {}, last_end]) AS start FROM "
+      "{} "
+      "WHERE first_end IS NOT NULL)",
       kSlots, kLongestWindow.count(), kObjects));
   if (!ends) return tl::unexpected(ends.error());
   return {};
@@ -267,8 +286,21 @@ base::Expected<void> describe(const Duck& duck, const std::vector<logs::Object>&
 
 }  // namespace
 
+std::vector<Candidate> candidates_of(const std::vector<logs::Object>& objects) {
+  constexpr std::chrono::seconds kSlot{300};
+  std::vector<Candidate> candidates;
+  candidates.reserve(objects.size());
+  for (const logs::Object& object : objects) {
+    const logs::Key& key = object.key;
+    Candidate& out = candidates.emplace_back();
+    out.key = {key.account_id, key.region, {}, key.date, key.hour, {}};
+    if (key.slot) out.ends = {*key.slot, *key.slot + kSlot - std::chrono::seconds(1)};
+  }
+  return candidates;
+}
+
 base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
-                                   const std::vector<logs::Object>& objects) {
+                                   const std::vector<Candidate>& candidates) {
   auto plan = duck.run("EXPLAIN (FORMAT JSON) " + sql);
   if (!plan) return tl::unexpected(plan.error());
   Pushdown out;
@@ -286,15 +318,15 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
     out.wants_every_column = std::any_of(scans.begin(), scans.end(), [](const PlannedScan& scan) {
       return scan.wants_every_column;
     });
-    out.objects.resize(objects.size());
+    out.objects.resize(candidates.size());
     std::iota(out.objects.begin(), out.objects.end(), std::size_t{0});
     return out;
   }
-  if (auto described = describe(duck, objects); !described) {
+  if (auto described = describe(duck, candidates); !described) {
     return tl::unexpected(described.error());
   }
   std::set<std::size_t> needed;
-  Pruner pruner(duck, objects);
+  Pruner pruner(duck, candidates);
   for (const PlannedScan& scan : scans) {
     needed.merge(pruner.needed_by(scan.filter, out.equalities));
     out.wants_every_column |= scan.wants_every_column;

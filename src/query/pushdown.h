@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -11,8 +13,19 @@
 
 namespace weir::query {
 
+/// What is known of an object's records, or of those of all objects of a folder.
+struct Candidate {
+  logs::Key key;  ///< slot and flow log apart
+  /// First and last second in which its records end.
+  std::optional<std::pair<base::UnixSeconds, base::UnixSeconds>> ends;
+  /// What the key of a folder does not tell may be anything; an object has nothing there.
+  bool is_folder = false;
+};
+
+std::vector<Candidate> candidates_of(const std::vector<logs::Object>& objects);
+
 struct Pushdown {
-  /// Numbers (places in `objects`) of those that some scan of the query may need.
+  /// Numbers (places among the candidates) of those that some scan of the query may need.
   std::vector<std::size_t> objects;
   /// Of the query's only scan; none if it has several.
   std::vector<Equality> equalities;
@@ -31,11 +44,11 @@ inline constexpr std::chrono::seconds kLongestWindow{3600};
 
 /// Plans `sql` over a `flow_logs` with kAnyField (one SELECT that DuckDB can bind) and finds what
 /// it leaves out. Conditions on log_account, log_region, log_date and log_hour are decided by
-/// DuckDB itself, object by object; comparisons of `end`, `start`, end_time and start_time with
-/// what has no column by the five minutes that an object's name tells for `end`, and
+/// DuckDB itself, candidate by candidate; comparisons of `end`, `start`, end_time and start_time
+/// with what has no column by what is known of `end` (five minutes by an object's name), and
 /// kLongestWindow. What is not understood leaves nothing out. Error: DuckDB's, when it cannot plan
 /// the query.
 base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
-                                   const std::vector<logs::Object>& objects);
+                                   const std::vector<Candidate>& candidates);
 
 }  // namespace weir::query

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "logs/objects.h"
 #include "logs/problems.h"
+#include "logs/s3_reader.h"
 #include "query/duck.h"
 #include "query/schema.h"
 #include "query/totals.h"
@@ -46,6 +47,7 @@ struct ScanCounters {
 struct Scan {
   std::vector<Column> columns;
   std::vector<logs::Object> objects;        ///< text only
+  logs::S3Reader* s3 = nullptr;             ///< where objects are in S3
   std::vector<std::string> without_header;  ///< the columns of objects that have no header
   std::vector<Equality> equalities;
   /// A field that is none of `columns` ends the query with an error, and is put into `new_fields`.

@@ -33,7 +33,7 @@ bool ScanLines::have_lines() {
     if (reader_ == nullptr) continue;
     auto lines = reader_->next();
     count_bytes();
-    if (!lines) scan_.problems.damaged(object_->name, lines.error());
+    if (!lines) damaged(lines.error());
     if (!lines || *lines == nullptr) {
       reader_.reset();
       continue;
@@ -58,14 +58,24 @@ bool ScanLines::open_next() {
   object_ = &scan_.objects[next];
   consumed_ = 0;
   known_columns_.clear();
-  auto reader = logs::open_lines(*object_, scan_.without_header, scan_.problems);
+  auto bytes =
+      logs::is_in_s3(*object_) ? query_.ahead->open(next) : logs::open_object(*object_, scan_.s3);
+  auto reader = logs::open_lines(*object_, std::move(bytes), scan_.without_header, scan_.problems);
   if (reader) {
     scan_.counters.objects_opened.fetch_add(1, std::memory_order_relaxed);
     reader_ = std::move(*reader);
   } else {
-    scan_.problems.damaged(object_->name, reader.error());
+    damaged(reader.error());
   }
   return true;
+}
+
+/// What keeps all others from being read too is no damage.
+void ScanLines::damaged(const base::Error& error) const {
+  if (scan_.is_cancelled || (scan_.s3 != nullptr && scan_.s3->failure())) {
+    throw std::runtime_error(error.message());
+  }
+  scan_.problems.damaged(object_->name, error);
 }
 
 void ScanLines::count_bytes() {

@@ -16,10 +16,13 @@ namespace weir::query {
 
 /// What a query asks of one scan, shared by its threads.
 struct ScanQuery {
-  explicit ScanQuery(Scan& the_scan) : scan(the_scan) {}
+  explicit ScanQuery(Scan& the_scan)
+      : scan(the_scan),
+        ahead(scan.s3 == nullptr ? nullptr : scan.s3->ahead().start(scan.objects)) {}
   Scan& scan;
   std::vector<const Column*> columns;  ///< null: none is asked for
   std::atomic<std::size_t> next_object = 0;
+  std::unique_ptr<logs::ReadAhead::Run> ahead;  ///< of S3's objects
 };
 
 /// How many bytes from a text's first may be read, whatever its length.
@@ -50,6 +53,7 @@ class ScanLines {
   static constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
 
   bool open_next();
+  void damaged(const base::Error& error) const;
   void count_bytes();
   [[nodiscard]] std::size_t place_of(const std::string& field) const;
   void find_columns();

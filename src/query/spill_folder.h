@@ -13,7 +13,12 @@ class SpillFolder {
  public:
   SpillFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "weir-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
+    if (mkdtemp(name.data()) == nullptr) return;
+    path_ = name;
+    std::error_code told_when_used;
+    if (std::filesystem::create_directory(path_ / "fetched", told_when_used)) {
+      fetched_ = path_ / "fetched";
+    }
   }
   SpillFolder(const SpillFolder&) = delete;
   SpillFolder& operator=(const SpillFolder&) = delete;
@@ -22,9 +27,12 @@ class SpillFolder {
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// For objects from S3: a folder that DuckDB may read; empty if there is no room for one.
+  [[nodiscard]] std::filesystem::path fetched() const { return fetched_; }
 
  private:
   std::filesystem::path path_;
+  std::filesystem::path fetched_;
 };
 
 }  // namespace weir::query

@@ -2,6 +2,7 @@
 
 import datetime
 import email.utils
+import hashlib
 import threading
 import urllib.parse
 
@@ -39,10 +40,17 @@ class Server(scripted.Server):
     """`plan` says what happens to the next PUTs of objects: "ok", a status, "lost" (done, and the
     connection closed), "reset" (closed, not done), "half" (half an answer), "hang" (no answer until
     `hangs` is cleared, not done). Then all is ok. `port` and `objects` are those of a server that was
-    there before."""
+    there before.
+
+    It also lists and hands out what is in `objects`, by ranges too. `faults` says what happens to the next
+    GETs of an object ("/bucket/key") or to the next listings of a prefix ("/bucket?prefix"): a status, "cut"
+    (half of the body, and the connection closed), "hang", "reset"."""
+
+    page_size = 1000
 
     def __init__(self, plan=(), ahead=datetime.timedelta(), port=0, objects=None):
         self.ahead = ahead
+        self.faults = {}
         self.hangs = threading.Event()
         self.objects = {} if objects is None else objects
         self.requests, self.refused, self.policy = [], [], None
@@ -61,10 +69,11 @@ class Handler(scripted.Handler):
         return email.utils.format_datetime(self.server.now(), usegmt=True)
 
     def answer(self, status, body=b"", **headers):
+        length = headers.pop("length", None) or str(len(body))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", headers.pop("length", None) or str(len(body)))
+        self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -86,8 +95,12 @@ class Handler(scripted.Handler):
             if not is_signed_well(self, body):
                 self.server.refused.append((self.command, self.path))
                 return self.refuse(403, "SignatureDoesNotMatch")
+            if self.command == "GET" and "list-type=2" in self.path:
+                return self.handle_list()
             if "?" in self.path:
                 return self.handle_policy(body)
+            if self.command == "GET":
+                return self.handle_get(urllib.parse.unquote(self.path))
             return self.handle_object(urllib.parse.unquote(self.path), body)
 
     def handle_policy(self, body):
@@ -97,6 +110,75 @@ class Handler(scripted.Handler):
         if self.server.policy is None:
             return self.refuse(404, "NoSuchBucketPolicy")
         return self.answer(200, self.server.policy)
+
+    def fail(self, name):
+        """Does what is planned: nothing is left to be done then. Else the step, "ok" or "cut"."""
+        steps = self.server.faults.get(name, [])
+        step = steps.pop(0) if steps else "ok"
+        if isinstance(step, int):
+            codes = {503: "SlowDown", 403: "AccessDenied", 404: "NoSuchKey", 400: "ExpiredToken"}
+            self.refuse(step, codes.get(step, "InternalError"))
+        elif step == "hang":
+            self.server.lock.release()  # the lock is the server's: others are answered meanwhile
+            self.server.hangs.wait()
+            self.server.lock.acquire()
+            self.close_connection_now()
+        elif step == "reset":
+            self.close_connection_now()
+        else:
+            return step
+        return None
+
+    def handle_list(self):
+        """Pages of `page_size` keys and prefixes, in the order of their bytes."""
+        path, _, query = self.path.partition("?")
+        asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        bucket = urllib.parse.unquote(path).strip("/")
+        prefix, delimiter = asked["prefix"], asked.get("delimiter", "")
+        if not self.fail(f"/{bucket}?{prefix}"):
+            return None
+        keys = {name.split("/", 2)[2]: name for name in self.server.objects if name.startswith(f"/{bucket}/")}
+        if not keys:
+            return self.refuse(404, "NoSuchBucket")
+        found = {}
+        for key in sorted(key for key in keys if key.startswith(prefix)):
+            rest = key[len(prefix):]
+            if delimiter and delimiter in rest:
+                found[prefix + rest.split(delimiter)[0] + delimiter] = None
+            else:
+                found[key] = self.server.objects[keys[key]]
+        names = sorted(found)
+        start = int(asked.get("continuation-token", "0"))
+        page = names[start:start + self.server.page_size]
+        is_last = start + len(page) == len(names)
+        quote = lambda name: urllib.parse.quote(name, safe="/")
+        parts = [f"<CommonPrefixes><Prefix>{quote(name)}</Prefix></CommonPrefixes>" if found[name] is None else
+                 f"<Contents><Key>{quote(name)}</Key><Size>{len(found[name])}</Size>"
+                 f'<ETag>"{hashlib.md5(found[name]).hexdigest()}"</ETag></Contents>' for name in page]
+        return self.answer(200, (
+            "<ListBucketResult><EncodingType>url</EncodingType>" + "".join(parts) +
+            ("" if is_last else f"<NextContinuationToken>{start + len(page)}</NextContinuationToken>") +
+            f"<IsTruncated>{str(not is_last).lower()}</IsTruncated></ListBucketResult>").encode())
+
+    def handle_get(self, path):
+        step = self.fail(path)
+        if not step:
+            return None
+        there = self.server.objects.get(path)
+        if there is None:
+            return self.refuse(404, "NoSuchKey")
+        etag = f'"{hashlib.md5(there).hexdigest()}"'
+        if self.headers.get("If-Match") not in (None, etag):
+            return self.refuse(412, "PreconditionFailed")
+        status, part, headers = 200, there, {"ETag": etag}
+        if "Range" in self.headers:
+            first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+            status, part = 206, there[first:last + 1]
+            headers["Content-Range"] = f"bytes {first}-{first + len(part) - 1}/{len(there)}"
+        if step == "cut":
+            self.answer(status, part[:len(part) // 2], length=str(len(part)), **headers)
+            return self.close_connection_now()
+        return self.answer(status, part, **headers)
 
     def handle_object(self, path, body):
         there = self.server.objects.get(path)

@@ -380,7 +380,8 @@ def month(tmp_path_factory):
 AT_NOON = STAMP - 4 * 3600 + 86400  # 2018-06-21T12:20
 
 
-@pytest.mark.parametrize("condition, opened, rows", [
+# And how many objects may hold what it asks for, and rows.
+CONDITIONS = [
     ("true", 25, 250),
     ("log_date = '2018-06-21'", 8, 80),
     ("log_date BETWEEN '2018-06-21' AND '2018-06-30'", 16, 160),
@@ -399,7 +400,10 @@ AT_NOON = STAMP - 4 * 3600 + 86400  # 2018-06-21T12:20
     ("start_time > '2018-06-22 18:00:00'", 3, 20),
     (f'"end" > "end" % 7 + {AT_NOON + 86400 * 9}', 25, 0),
     ("action = 'x'' OR log_hour = 0 OR ''' AND log_hour = 0", 6, 0),
-])
+]
+
+
+@pytest.mark.parametrize("condition, opened, rows", CONDITIONS)
 def test_only_objects_that_a_condition_needs_are_opened(weir, month, condition, opened, rows):
     done = weir("query", "--stats", "--from", month, "--output", "csv", "--",
                 f"SELECT count(*) FROM flow_logs WHERE {condition}")

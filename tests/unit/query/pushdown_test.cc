@@ -26,7 +26,9 @@ class PushDown : public ::testing::Test {
   }
 
   Pushdown of(const std::string& condition) {
-    return push_down(*duck_, "SELECT count(*) FROM flow_logs WHERE " + condition, objects_).value();
+    return push_down(*duck_, "SELECT count(*) FROM flow_logs WHERE " + condition,
+                     candidates_of(objects_))
+        .value();
   }
 
   std::unique_ptr<Duck> duck_;
@@ -91,7 +93,7 @@ TEST_F(PushDown, OfTwoScansEachKeepsItsObjectsAndNoEqualityHoldsForBoth) {
       push_down(*duck_,
                 "SELECT count(*) FROM flow_logs a JOIN flow_logs b ON a.bytes = b.bytes WHERE "
                 "a.log_hour = 0 AND b.log_hour = 2 AND a.dstport = 22",
-                objects_)
+                candidates_of(objects_))
           .value();
   EXPECT_THAT(pushed.objects, ElementsAre(0, 2));
   EXPECT_THAT(pushed.equalities, IsEmpty());

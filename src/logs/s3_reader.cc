@@ -1,0 +1,116 @@
+#include "logs/s3_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace weir::logs {
+namespace {
+
+constexpr int kForbidden = 403;
+
+/// Nothing if it is not named like a log, unless it is named itself.
+std::optional<Object> object_of(const S3Folder& folder, const aws::ObjectInfo& info) {
+  const bool is_named = info.key == folder.prefix && !info.key.ends_with('/');
+  if (!is_named && !is_named_like_a_log(info.key)) return std::nullopt;
+  Object object;
+  object.path = object.name = "s3://" + folder.bucket + "/" + info.key;
+  object.bytes = info.bytes;
+  object.kind = kind_by_name(info.key);
+  object.key = read_key(info.key);
+  object.etag = info.etag;
+  return object;
+}
+
+}  // namespace
+
+S3Reader::S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled, ReadAheadLimits limits)
+    : s3_(s3),
+      is_cancelled_(is_cancelled),
+      ahead_([this](const Object& object, aws::ByteRange part) { return get(object, part); },
+             limits) {}
+
+aws::Result<S3Listing> S3Reader::list(const S3Folder& folder) {
+  S3Listing listing;
+  aws::ListRequest request;
+  request.prefix = folder.prefix;
+  if (!folder.is_flat) request.delimiter = "/";
+  do {
+    auto page = s3_.list(folder.bucket, request);
+    if (!page) return tl::unexpected(std::move(page.error()));
+    for (const aws::ObjectInfo& info : page->objects) {
+      if (auto object = object_of(folder, info)) listing.objects.push_back(std::move(*object));
+    }
+    for (const std::string& prefix : page->prefixes) {
+      if (auto below = s3_folder_below(folder, prefix))
+        listing.folders.push_back(std::move(*below));
+    }
+    request.continuation = std::move(page->continuation);
+  } while (!request.continuation.empty());
+  return listing;
+}
+
+aws::Result<std::string> S3Reader::get(const Object& object, aws::ByteRange part) {
+  auto name = aws::parse_s3_url(object.path, object.name);
+  if (!name) return aws::cannot(name.error());
+  aws::GetOptions options;
+  options.if_match = object.etag;
+  options.most_bytes = part.count;
+  // A checksum is of the whole.
+  if (part.first != 0 || part.count < object.bytes) options.range = part;
+  auto bytes = s3_.get(*name, options);
+  const std::scoped_lock lock(mutex_);
+  if (bytes) {
+    has_read_ = true;
+  } else if (!is_of_one_object(bytes.error())) {
+    if (!failure_) failure_ = told_by_s3(bytes.error());
+  } else if (bytes.error().status == kForbidden && !denied_) {
+    denied_ = told_by_s3(bytes.error());
+  }
+  return bytes;
+}
+
+std::optional<base::Error> S3Reader::denied() const {
+  const std::scoped_lock lock(mutex_);
+  return has_read_ ? std::nullopt : denied_;
+}
+
+std::optional<base::Error> S3Reader::failure() const {
+  const std::scoped_lock lock(mutex_);
+  return failure_;
+}
+
+void S3Reader::cancel() {
+  is_cancelled_ = true;
+  ahead_.cancel();
+}
+
+bool is_of_one_object(const aws::Failure& failure) {
+  constexpr std::array<std::string_view, 9> kOfTheCaller = {
+      "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+      "InvalidToken",       "TokenRefreshRequired",  "RequestTimeTooSkewed",
+      "NoSuchBucket",       "PermanentRedirect",     "AuthorizationHeaderMalformed"};
+  if (failure.is("BadDigest")) return true;
+  return failure.kind == aws::Failure::Kind::refused &&
+         std::find(kOfTheCaller.begin(), kOfTheCaller.end(), failure.code) == kOfTheCaller.end();
+}
+
+base::Error told_by_s3(const aws::Failure& failure) {
+  constexpr int kPreconditionFailed = 412;
+  base::Error error = failure.error;
+  if (failure.is("AccessDenied") || (failure.status == kForbidden && failure.code == "403")) {
+    error.hint =
+        "reading needs s3:ListBucket and s3:GetObject, and kms:Decrypt where KMS encrypts: check "
+        "the caller's IAM policy and the bucket's";
+  } else if (failure.is("NoSuchBucket")) {
+    error.hint = "check the bucket's name and the endpoint";
+  } else if (failure.status == kPreconditionFailed) {
+    error.what = "is another object by now than the one that was listed";
+    error.hint = "ask again";
+  } else if (failure.is("NoSuchKey")) {
+    error.hint = "it was removed after it had been listed: ask again";
+  }
+  return error;
+}
+
+}  // namespace weir::logs

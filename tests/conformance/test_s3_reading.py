@@ -1,0 +1,346 @@
+"""`--from s3://`: the answers of the same objects in a folder, from a real server; from a scripted one, what is
+asked for at all, and what becomes of an object that cannot be had."""
+
+import gzip
+import json
+import re
+import subprocess
+import time
+
+import pytest
+from scripted import CLEAN
+from test_memory import peak_of
+from test_query import CONDITIONS, COUNT, DEFAULT, STAMP, TOTALS, WIDE, month, put, put_parquet, records, text
+from test_s3 import CAPTURE, NETWORK, client, server
+
+import scripted_s3
+
+__all__ = ["month", "server"]  # fixtures
+
+BOUND_MB = 400
+ACCOUNT, REGION = "123456789012", "ap-northeast-1"
+SELECT = ("SELECT log_account, log_region, log_date, log_hour, count(*) AS n, sum(bytes) AS bytes, min(start_time) AS "
+          "first FROM flow_logs GROUP BY ALL ORDER BY ALL")
+
+
+@pytest.fixture
+def bucket(server, request):
+    name = f"read.me-{abs(hash(request.node.name)) % 10**10}"
+    client(server).create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def holding(serve):
+    """Starts a scripted server that has these objects in the bucket `logs`, and faults."""
+
+    def start(objects, **faults):
+        started = serve(objects={f"/logs/{key}": body for key, body in objects.items()})
+        started.faults = faults
+        return started
+
+    return start
+
+
+def run(server, program, *arguments, status=0, timeout=60, **variables):
+    user = {"user": "owner"} if hasattr(server, "fsid") else {}
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False,
+                          env={**CLEAN, **server.environment(**user), **variables})
+    assert done.returncode == status, f"{done.args}\n{done.stdout}{done.stderr}"
+    assert "SECRETOF" not in done.stdout + done.stderr and scripted_s3.SECRET not in done.stdout + done.stderr
+    return done
+
+
+def upload(server, bucket, folder, prefix=""):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            client(server).put_object(Bucket=bucket, Key=prefix + str(path.relative_to(folder)), Body=path.read_bytes())
+
+
+def bytes_below(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("options", [[], ["--file-format", "parquet"],
+                                     ["--hive-compatible-partitions", "--per-hour-partition"]])
+@pytest.mark.parametrize("prefix", ["", "net/a/", "käse = 漢字+1/(x)'*!~/b/c/d/"])
+def test_a_bucket_is_read_like_a_folder(server, bucket, program, tmp_path, prefix, options):
+    run(server, program, "record", "--read", CAPTURE, "--vpc", NETWORK, "--log-format", "all", "--log-destination",
+        tmp_path, *options)
+    upload(server, bucket, tmp_path, prefix)
+    for command in (["query", "--output", "csv", SELECT], ["query", "--output", "json", "SELECT * FROM flow_logs "
+                    "ORDER BY ALL"], ["report", "top-talkers", "--output", "csv"], ["report", "conversations"],
+                    ["explain", "--vpc", NETWORK], ["explain", "--output", "json"], ["unused-rules", "--vpc", NETWORK]):
+        from_folder = run(server, program, command[0], "--from", tmp_path, *command[1:], status=0)
+        from_bucket = run(server, program, command[0], "--from", f"s3://{bucket}/{prefix}", *command[1:], status=0)
+        assert from_bucket.stdout == from_folder.stdout
+        assert len(from_bucket.stdout) > 40
+
+
+@pytest.mark.parametrize("condition, opened, rows", CONDITIONS)
+def test_conditions_choose_the_same_objects_as_in_a_folder(server, month, program, condition, opened, rows):
+    if not client(server).list_buckets().get("Buckets") or "month" not in [
+            each["Name"] for each in client(server).list_buckets()["Buckets"]]:
+        client(server).create_bucket(Bucket="month")
+        upload(server, "month", month)
+    done = run(server, program, "query", "--stats", "--from", "s3://month", "--output", "csv", "--",
+               f"SELECT count(*) FROM flow_logs WHERE {condition}")
+    assert int(done.stdout.split()[1]) == rows
+    assert int(re.search(r"opened (\d+)", done.stderr)[1]) == opened
+
+
+def test_text_parquet_formats_and_folders_are_united(server, bucket, program, tmp_path):
+    rows = records(200, 3)
+    put(tmp_path / "a" / "x.log.gz", text(rows[:50], DEFAULT))
+    put_parquet(tmp_path / "a" / "y.parquet", rows[50:120], WIDE)
+    upload(server, bucket, tmp_path)
+    put(tmp_path / "here" / "z.log", text(rows[120:], WIDE))
+    in_folder = run(server, program, "query", "--from", tmp_path, "--output", "csv", TOTALS + " ORDER BY 1")
+    both = run(server, program, "query", "--from", f"s3://{bucket}", "--from", tmp_path / "here", "--output", "csv",
+               TOTALS + " ORDER BY 1")
+    assert both.stdout == in_folder.stdout
+
+
+def count(done):
+    return int(done.stdout.split()[1].split(",")[0])
+
+
+def test_a_prefix_is_what_keys_begin_with(server, bucket, program, tmp_path):
+    for name in ("logs/a.log", "logs2/b.log", "logs/deep/er/and/deeper/c.log", "other/d.log", "logs/README.md"):
+        put(tmp_path / name, text(records(10, 1), DEFAULT))
+    upload(server, bucket, tmp_path)
+    client(server).put_object(Bucket=bucket, Key="logs/", Body=b"")  # as the console makes folders
+    for prefix, rows in (("", 40), ("/", 40), ("/logs", 30), ("/logs/", 20), ("/logs/a.log", 10), ("/l", 30), ("/logs/README.md", 10),
+                         ("/logs/deep/er/and", 10)):
+        done = run(server, program, "query", "--from", f"s3://{bucket}{prefix}", "--output", "csv", COUNT)
+        assert count(done) == rows, prefix
+    done = run(server, program, "query", "--from", f"s3://{bucket}/logs", f"s3://{bucket}/logs/deep/", "--output",
+               "csv", COUNT)
+    assert count(done) == 30, "each once"
+    done = run(server, program, "query", "--from", f"s3://{bucket}/none", COUNT, status=1)
+    assert f"s3://{bucket}/none: has no flow-log object; " in done.stderr
+
+
+@pytest.mark.parametrize("variables, said", [
+    ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "SignatureDoesNotMatch"),
+    ({"AWS_ACCESS_KEY_ID": "nobody"}, "InvalidAccessKeyId"),
+    ({"AWS_ACCESS_KEY_ID": "AKIDdelivery", "AWS_SECRET_ACCESS_KEY": "SECRETOFdelivery"}, "AccessDenied"),
+    ({"AWS_ACCESS_KEY_ID": ""}, "there are no AWS credentials"),
+    ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, "127.0.0.1:1"),
+    ({"AWS_ENDPOINT_URL": "127.0.0.1"}, "AWS_ENDPOINT_URL: is no URL"),
+    ({"AWS_PROFILE": "none"}, "there is no profile 'none'")])
+def test_bad_surroundings_are_named_with_a_next_step(server, bucket, program, variables, said):
+    client(server).put_object(Bucket=bucket, Key="a.log", Body=text(records(10, 1), DEFAULT))
+    for command in (["query", COUNT], ["report", "top-talkers"], ["explain"]):
+        done = run(server, program, command[0], "--from", f"s3://{bucket}", *command[1:], status=1, **variables)
+        assert said in done.stderr
+        assert "; " in done.stderr.splitlines()[-1]
+        assert not done.stdout
+
+
+def test_bad_names_are_told(server, program):
+    done = run(server, program, "query", "--from", "s3://no-such-bucket/x", COUNT, status=1)
+    assert "NoSuchBucket" in done.stderr and "; " in done.stderr
+    done = run(server, program, "query", "--from", "s3://b", COUNT, status=2)
+    assert "--from: 's3://b' names no bucket" in done.stderr
+    done = run(server, program, "tail", "--from", "s3://no-such-bucket/x", status=2)
+    assert "cannot be followed" in done.stderr
+
+
+def test_memory_is_bounded_whatever_is_read(server, bucket, program, tmp_path):
+    """Objects of which one alone is larger than all that may be held."""
+    block = text(records(20_000, 8), DEFAULT, header=False)
+    many = 100_000_000 // len(block)
+    for name in ("a.log", "b.log", "c.log"):
+        client(server).put_object(Bucket=bucket, Key=name, Body=text([], DEFAULT) + block * many)
+    environment = {**CLEAN, **server.environment("owner")}
+    peak, said = peak_of(["env", *(f"{name}={value}" for name, value in environment.items()), program, "query", "--from",
+                          f"s3://{bucket}", "--output", "csv", "SELECT count(*) FROM flow_logs WHERE srcport > 0"])
+    assert int(said.split()[1]) > 2.5 * many * 20_000
+    assert peak < BOUND_MB << 20
+
+
+# --- the scripted server -----------------------------------------------------------------------------------------
+
+
+def listed(server):
+    return [path.partition("prefix=")[2].partition("&")[0] for method, path in server.requests if "list-type" in path]
+
+
+def fetched(server):
+    return [path for method, path in server.requests if "list-type" not in path]
+
+
+def year():
+    """An object a day of two accounts, and CloudTrail's beside them."""
+    objects = {"AWSLogs/111111111111/CloudTrail/us-east-1/2018/06/20/trail.json.gz": b"no"}
+    for account in ("111111111111", "222222222222"):
+        for month in range(1, 13):
+            for day in range(1, 28):
+                end = STAMP + (month - 6) * 86400 * 30
+                name = f"{account}_vpcflowlogs_us-east-1_fl-0123_2018{month:02}{day:02}T1620Z_00000000.log.gz"
+                folder = f"AWSLogs/{account}/vpcflowlogs/us-east-1/2018/{month:02}/{day:02}/"
+                objects[folder + name] = gzip.compress(text(records(2, day, end), DEFAULT), mtime=0)
+    return objects
+
+
+@pytest.mark.parametrize("options, condition, days, at_most", [
+    # The root, AWSLogs, an account each, its regions, years, months, and the days.
+    ([], "log_date = '2018-06-20'", 2, 1 + 1 + 2 * 5 + 2),
+    ([], "log_date = '2018-06-20' AND log_account = '222222222222'", 1, 2 + 5 + 1),
+    ([], "log_region = 'eu-west-1'", 0, 2 + 2),
+    (["--since", "2018-06-20T16:00", "--until", "2018-06-20T17:00"], "true", 2, 2 + 2 * 5 + 2),
+    (["--since", "2018-06-20T00:30", "--until", "2018-06-20T01:00"], "true", 0, 2 + 2 * 5 + 4),
+    ([], "log_date BETWEEN '2018-06-20' AND '2018-07-02'", 2 * (8 + 2), 2 + 2 * 6 + 20)])
+def test_what_a_query_rules_out_is_never_listed(holding, program, options, condition, days, at_most):
+    server = holding(year())
+    done = run(server, program, "query", "--stats", *options, "--from", "s3://logs", "--output", "csv", "--",
+               f"SELECT count(*) FROM flow_logs WHERE {condition}")
+    assert len(listed(server)) <= at_most, listed(server)
+    assert not [prefix for prefix in listed(server) if "CloudTrail" in prefix]
+    opened = int(re.search(r"opened (\d+)", done.stderr)[1])
+    assert opened == days
+    # One front a flow log, and each object once.
+    accounts = 0 if not days else 1 if "log_account" in condition else 2
+    assert len(fetched(server)) <= days + accounts
+    assert f"asked S3 {len(server.requests)} times" in done.stderr
+
+
+def test_hours_have_folders_too(holding, program):
+    objects = {}
+    for hour in range(24):
+        end = STAMP + (hour - 16) * 3600
+        name = f"{ACCOUNT}_vpcflowlogs_{REGION}_fl-0123_20180620T{hour:02}20Z_00000000.log.gz"
+        folder = (f"AWSLogs/aws-account-id={ACCOUNT}/aws-service=vpcflowlogs/aws-region={REGION}/year=2018/month=06/"
+                  f"day=20/hour={hour:02}/")
+        objects[folder + name] = gzip.compress(text(records(10, hour, end), DEFAULT))
+    server = holding(objects)
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv",
+               "SELECT count(*) FROM flow_logs WHERE log_hour IN (3, 4)")
+    assert count(done) == 20
+    assert len([prefix for prefix in listed(server) if "hour" in prefix]) == 2
+    done = run(server, program, "query", "--from", "s3://logs", "--since", "2018-06-20T05:20", "--until",
+               "2018-06-20T05:30", "--output", "csv", "SELECT count(*) FROM flow_logs")
+    assert count(done) == 10
+
+
+def test_pages_of_a_listing_are_followed(holding, program):
+    server = holding({f"x/{number:03}.log": text(records(1, number), DEFAULT) for number in range(57)})
+    server.page_size = 10
+    for url in ("s3://logs", "s3://logs/x/0"):
+        done = run(server, program, "query", "--from", url, "--output", "csv", COUNT)
+        assert count(done) == 57
+
+
+GOOD = gzip.compress(text(records(10, 1), DEFAULT), mtime=0)
+LONG = text(records(60_000, 2), DEFAULT)  # more than one piece
+
+
+@pytest.mark.parametrize("steps", [[503, 503], [500], ["reset"], ["cut"], ["cut", 503]], ids=str)
+def test_what_passes_is_tried_again(holding, program, steps):
+    server = holding({"a.log.gz": GOOD, "b.log": LONG}, **{"/logs/a.log.gz": list(steps), "/logs/b.log": list(steps),
+                                                         "/logs?": list(steps)})
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT)
+    assert count(done) == 60_010
+    assert not server.refused
+
+
+@pytest.mark.parametrize("steps, said", [
+    ([404] * 9, "b.log: NoSuchKey"), ([403] * 9, "b.log: AccessDenied"), ([503] * 9, "b.log: SlowDown"),
+    (["ok", 404], "b.log: NoSuchKey"), (["ok", "ok", 403, 403], "b.log: AccessDenied")], ids=str)
+def test_an_object_that_cannot_be_had_is_told_and_the_others_count(holding, program, steps, said):
+    server = holding({"a.log.gz": GOOD, "b.log": LONG}, **{"/logs/b.log": steps})
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3, AWS_MAX_ATTEMPTS="2")
+    assert 10 <= count(done) < 60_010
+    assert said in done.stderr and "1 object could not be read" in done.stderr
+
+
+def test_an_object_that_changes_in_between_is_never_half_of_each(holding, program):
+    server = holding({"b.log": LONG})
+
+    class Changing(list):
+        def pop(self, _):
+            if len(self) == 1:
+                server.objects["/logs/b.log"] = text(records(60_000, 3), DEFAULT)
+            return list.pop(self, 0)
+
+    server.faults["/logs/b.log"] = Changing(["ok", "ok"])
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3)
+    assert "b.log: is another object by now" in done.stderr
+
+
+def test_what_was_stored_damaged_is_told(holding, program, monkeypatch):
+    server = holding({"a.log.gz": GOOD, "b.log": text(records(5, 2), DEFAULT)})
+    run(server, program, "query", "--from", "s3://logs", COUNT)
+    digest = scripted_s3.hashlib.md5
+    monkeypatch.setattr(scripted_s3.hashlib, "md5", lambda body: digest(body if body == GOOD else b"something else"))
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3)
+    assert count(done) == 10
+    assert "b.log: what arrives is not what the object's checksum says" in done.stderr
+
+
+@pytest.mark.parametrize("faults, said", [
+    ({"/logs?": [403] * 9}, "s3://logs/: AccessDenied"),
+    ({"/logs/a.log.gz": [403] * 9}, "AccessDenied"),
+    ({"/logs/a.log.gz": ["ok"] + [400] * 9}, "ExpiredToken"),
+    ({"/logs/a.log.gz": ["reset"] * 9}, "after 2 attempts")], ids=str)
+def test_what_keeps_all_from_being_read_ends_the_query(holding, program, faults, said):
+    server = holding({"a.log.gz": GOOD}, **faults)
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=1, AWS_MAX_ATTEMPTS="2")
+    assert said in done.stderr
+    assert "; " in done.stderr or "attempts" in done.stderr
+    assert not done.stdout
+
+
+def test_a_folder_that_cannot_be_listed_is_told(holding, program):
+    objects = {"a/x.log.gz": GOOD, "b/y.log.gz": GOOD}
+    server = holding(objects, **{"/logs?b/": [403] * 9})
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3)
+    assert count(done) == 10
+    assert "s3://logs/b/: AccessDenied" in done.stderr
+
+
+def test_a_limit_ends_a_query_whatever_hangs(holding, program):
+    objects = {f"{number:03}.log": text(records(3000, number), DEFAULT) for number in range(40)}
+    server = holding(objects, **{f"/logs/{number:03}.log": ["ok", "hang"] for number in range(20, 40)})
+    begun = time.monotonic()
+    done = run(server, program, "query", "--from", "s3://logs", "--threads", "1", "--output", "csv",
+               "SELECT bytes FROM flow_logs LIMIT 5", timeout=30)
+    assert len(done.stdout.splitlines()) == 6
+    assert time.monotonic() - begun < 15
+    assert len(fetched(server)) < 2 * len(objects)
+
+
+def test_ctrl_c_ends_a_listing_and_a_fetch_that_hang(holding, program):
+    for fault in ("/logs?", "/logs/a.log.gz"):
+        server = holding({"a.log.gz": GOOD}, **{fault: ["hang"]})
+        child = subprocess.Popen([program, "query", "--from", "s3://logs", COUNT], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, env={**CLEAN, **server.environment()})
+        deadline = time.monotonic() + 30
+        while not any("a.log" in path or "?" not in fault or "list-type" in path for _, path in server.requests):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        child.send_signal(2)
+        _, said = child.communicate(timeout=10)
+        assert (child.returncode, "interrupted" in said) == (130, True), said
+
+
+def test_a_front_is_read_once_for_each_flow_log(holding, program):
+    objects = {}
+    for number in range(30):
+        name = f"{ACCOUNT}_vpcflowlogs_{REGION}_fl-{number % 3:04}_20180620T{number % 24:02}20Z_{number:08x}.log.gz"
+        objects[f"AWSLogs/{ACCOUNT}/vpcflowlogs/{REGION}/2018/06/20/{name}"] = gzip.compress(
+            text(records(10, number), WIDE if number % 3 else DEFAULT))
+    server = holding(objects)
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "json", "SELECT * FROM flow_logs")
+    rows = json.loads(done.stdout)
+    assert len(rows) == 300 and "flow_direction" in rows[0]
+    assert len(fetched(server)) == 30 + 3
+
+
+def test_nothing_stays_in_the_temporary_folder(server, bucket, program, tmp_path):
+    put_parquet(tmp_path / "x.parquet", records(50, 4), WIDE)
+    upload(server, bucket, tmp_path)
+    (tmp_path / "tmp").mkdir()
+    run(server, program, "query", "--from", f"s3://{bucket}", COUNT, TMPDIR=str(tmp_path / "tmp"))
+    assert not list((tmp_path / "tmp").iterdir())
