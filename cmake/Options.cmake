@@ -12,10 +12,8 @@ target_compile_options(weir_options INTERFACE
   -fno-omit-frame-pointer)
 # g++ 12 sees overlapping copies in every `"text" + std::string` (gcc bug 105651).
 target_compile_options(weir_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-# A source that is compiled together with others is a header to it; alone it is looked at by release.
-if(CMAKE_UNITY_BUILD)
-  target_compile_options(weir_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
-endif()
+# A source that is compiled together with others is a header to g++, and what it has is its own.
+target_compile_options(weir_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 if(WEIR_SANITIZE)
   target_compile_options(weir_options INTERFACE
     -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)

@@ -76,9 +76,8 @@ function(weir_test name)
   target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   file(RELATIVE_PATH kind ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   string(REGEX REPLACE "/.*" "" kind ${kind})
-  if(kind STREQUAL "unit") # it takes longer to optimise than to run, and to parse than either
+  if(kind STREQUAL "unit") # it takes longer to optimise than to run
     target_compile_options(${name} PRIVATE -O0)
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
     add_dependencies(unit_tests ${name})
   endif()
   set(cost 0)
