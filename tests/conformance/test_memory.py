@@ -2,13 +2,12 @@
 
 import gzip
 import json
-import os
 import pathlib
 import struct
-import subprocess
 
 import pytest
 from network import SYN, TCP, description, packet, permission
+from peak import peak_of
 
 FLOWS = 500_000
 BOUND_MB = 600
@@ -39,17 +38,6 @@ def flows(tmp_path_factory):
     return ["--read", folder / "capture.pcap", "--vpc", folder / "vpc.json"], made
 
 
-def peak_of(command):
-    """Peak memory in bytes of a command that must succeed, and what it said. wait4 tells of this child
-    alone, though never less than we had ourselves when it started."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
-        said = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0, said
-    return usage.ru_maxrss * 1024, said
-
-
 def read_text(path):
     with gzip.open(path, "rt") as lines:
         header = next(lines).split()
@@ -69,7 +57,7 @@ def test_half_a_million_live_flows_fit_into_600_mb(program, flows, tmp_path, opt
     if any(name in pathlib.Path(program).read_bytes() for name in (b"__asan_init", b"__tsan_init")):
         pytest.skip("a sanitizer's build takes memory of its own")
     inputs, made = flows
-    peak, said = peak_of([program, "record", *inputs, "--log-destination", tmp_path, *options])
+    peak, said = peak_of(tmp_path, [program, "record", *inputs, "--log-destination", tmp_path, *options])
     assert f"{2 * FLOWS} recorded" in said
     assert "beyond the tracking table" not in said
     # A flow that was not live until its second packet would have two records of one packet each.
