@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 
+import gateway
 import pytest
 import scripted_events
 import scripted_s3
@@ -41,6 +42,19 @@ def starting(kind):
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A real S3 server with two users. Its buckets are there for all tests: make one of your own."""
+    try:
+        running = gateway.Gateway(tmp_path_factory.mktemp("ceph"))
+    except gateway.NotInstalled as why:
+        pytest.skip(f"no Ceph gateway: {why}")
+    for user in ("owner", "delivery"):
+        running.add_user(user)
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -112,6 +112,17 @@ class Gateway:
             raise RuntimeError(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip()}")
         return done.stdout
 
+    def ask_until_it_answers(self, *command):
+        """A monitor that has only begun takes a question for one of a stranger."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.run(*command)
+            except RuntimeError as refused:
+                if "getting command descriptions" not in str(refused) or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
     def begin(self, program, *arguments):
         # In the foreground, so that each is a child of ours and can be ended.
         log = (self.folder / f"{program}.out").open("ab")
@@ -127,7 +138,7 @@ class Gateway:
         self.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", self.folder / "monmap")
         self.begin("ceph-mon", "-i", "a")
         store = str(uuid.uuid4())  # the monitor's and the store's must be the same
-        number = self.run("ceph", "osd", "new", store).strip()
+        number = self.ask_until_it_answers("ceph", "osd", "new", store).strip()
         self.run("ceph-osd", "-i", number, "--mkfs", "--osd-uuid", store)
         for _ in range(8):  # without authentication it may ask before it knows the monitors, and end
             process = self.begin("ceph-osd", "-i", number)

@@ -9,24 +9,11 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
-import gateway
 from scripted import CLEAN
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 CAPTURE, NETWORK = TREE / "demo" / "three-hosts.pcap", TREE / "demo" / "vpc.json"
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    try:
-        running = gateway.Gateway(tmp_path_factory.mktemp("ceph"))
-    except gateway.NotInstalled as why:
-        pytest.skip(f"no Ceph gateway: {why}")
-    for user in ("owner", "delivery"):
-        running.add_user(user)
-    yield running
-    running.stop()
 
 
 def client(server, user="owner"):

@@ -11,11 +11,11 @@ import pytest
 from peak import peak_of
 from scripted import CLEAN
 from test_query import CONDITIONS, COUNT, DEFAULT, STAMP, TOTALS, WIDE, month, put, put_parquet, records, text
-from test_s3 import CAPTURE, NETWORK, client, server
+from test_s3 import CAPTURE, NETWORK, client
 
 import scripted_s3
 
-__all__ = ["month", "server"]  # fixtures
+__all__ = ["month"]  # a fixture
 
 BOUND_MB = 250  # less than all the objects of the test together
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"

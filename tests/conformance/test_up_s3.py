@@ -17,7 +17,6 @@ import time
 import boto3
 import pytest
 
-import gateway
 import network
 import scripted_s3
 from lab import add_namespaces, ask, run, samples, wait_until_recording
@@ -308,33 +307,25 @@ def test_kill_at_any_moment_loses_nothing_that_was_sealed(host, up, serve):
     print(f"{kills} kills, {len(there)} objects, {sum(counts.values())} records of {end} packets")
 
 
-def test_ceph_takes_what_is_sealed_once_over_kills(host, up, tmp_path_factory):
+def test_ceph_takes_what_is_sealed_once_over_kills(host, up, server):
     """A real server: what is there is read by boto3."""
-    try:
-        server = gateway.Gateway(tmp_path_factory.mktemp("ceph"))
-    except gateway.NotInstalled as why:
-        pytest.skip(f"no Ceph gateway: {why}")
-    try:
-        server.add_user("owner")
-        s3 = boto3.client("s3", endpoint_url=server.url, region_name="us-east-1",
-                          aws_access_key_id="AKIDowner", aws_secret_access_key="SECRETOFowner")
-        s3.create_bucket(Bucket="logs")
-        weir = up(server.environment("owner"), spool="retry-interval = 1")
-        end = 0
-        for _ in range(3):
-            weir.start()
-            end = send_for(host, 1.5, end)
-            weir.kill()
+    s3 = boto3.client("s3", endpoint_url=server.url, region_name="us-east-1",
+                      aws_access_key_id="AKIDowner", aws_secret_access_key="SECRETOFowner")
+    s3.create_bucket(Bucket="logs")
+    weir = up(server.environment("owner"), spool="retry-interval = 1")
+    end = 0
+    for _ in range(3):
         weir.start()
-        last = end
-        end = send_for(host, 2, end)
-        weir.end()
-        assert weir.waiting() == 0, weir.said()
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="logs")
-        keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
-        there = {f"/logs/{key}": s3.get_object(Bucket="logs", Key=key)["Body"].read() for key in keys}
-    finally:
-        server.stop()
+        end = send_for(host, 1.5, end)
+        weir.kill()
+    weir.start()
+    last = end
+    end = send_for(host, 2, end)
+    weir.end()
+    assert weir.waiting() == 0, weir.said()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="logs")
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    there = {f"/logs/{key}": s3.get_object(Bucket="logs", Key=key)["Body"].read() for key in keys}
     counts = recorded(there)
     assert set(counts.values()) == {1}
     assert set(weir.sealed()) <= keys_of(there)
