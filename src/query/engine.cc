@@ -194,13 +194,11 @@ Statistics Engine::statistics() const {
   }
   const ScanCounters& counters = state_->scan.counters;
   statistics.objects_opened = counters.objects_opened;
-  statistics.objects_selected = state_->planner.objects_selected();
-  statistics.bytes_selected = state_->planner.bytes_selected();
-  const std::vector<logs::Object>& parquet = state_->formats.parquet().objects();
-  statistics.parquet_objects = parquet.size();
-  for (const logs::Object& object : parquet) {
-    statistics.parquet_bytes += object.bytes;
-  }
+  const Selection& selection = state_->planner.selection();
+  statistics.objects_selected = selection.objects;
+  statistics.bytes_selected = selection.bytes;
+  statistics.parquet_objects = selection.parquet_objects;
+  statistics.parquet_bytes = selection.parquet_bytes;
   statistics.bytes_read = counters.packed_bytes;
   statistics.lines = counters.lines;
   return statistics;

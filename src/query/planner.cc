@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
 #include <utility>
 
 #include "query/gate.h"
@@ -53,20 +54,31 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
   if (tree && has_type(*tree, "SHOW_REF")) {  // DESCRIBE is to name what SELECT * has
     formats_.add_behind_the_front(*present);
   }
-  objects_selected_ = pushed->objects.size();
-  bytes_selected_ = 0;
-  for (const std::size_t number : pushed->objects) {
-    const logs::Object& object = objects_.all()[number];
-    bytes_selected_ += object.bytes;
-    if (object.kind == logs::ObjectKind::text && formats_.is_readable(object)) {
-      scan_.objects.push_back(object);
-    }
-  }
+  select(pushed->objects);
   scan_.equalities = std::move(pushed->equalities);
   auto bound = bind(sql, *present, others);
   if (!bound) return tl::unexpected(bound.error());
   // --since and --until look at each record's end.
   return time_condition().empty() ? merge_early(sql, *bound) : sql;
+}
+
+/// Has the scan read the objects of these numbers, as far as it can.
+void Planner::select(const std::vector<std::size_t>& numbers) {
+  std::uint64_t bytes = 0;
+  for (const std::size_t number : numbers) {
+    const logs::Object& object = objects_.all()[number];
+    bytes += object.bytes;
+    if (object.kind == logs::ObjectKind::text && formats_.is_readable(object)) {
+      scan_.objects.push_back(object);
+    }
+  }
+  const std::vector<logs::Object>& parquet = formats_.parquet().objects();
+  selection_.objects = numbers.size();
+  selection_.bytes = bytes;
+  selection_.parquet_objects = parquet.size();
+  selection_.parquet_bytes = std::accumulate(
+      parquet.begin(), parquet.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const logs::Object& object) { return sum + object.bytes; });
 }
 
 base::Expected<Pushdown> Planner::list_and_push_down(const std::string& sql) {

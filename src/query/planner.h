@@ -1,6 +1,7 @@
 // What of the objects a query needs, before it is run.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -16,6 +17,14 @@
 #include "query/settings.h"
 
 namespace weir::query {
+
+/// What the last plan chose; another thread may look.
+struct Selection {
+  std::atomic<std::size_t> objects = 0;
+  std::atomic<std::uint64_t> bytes = 0;
+  std::atomic<std::size_t> parquet_objects = 0;  ///< of them
+  std::atomic<std::uint64_t> parquet_bytes = 0;
+};
 
 class Planner {
  public:
@@ -37,12 +46,11 @@ class Planner {
   /// The fields at the front of all objects; in S3, of those that --since and --until leave.
   base::Expected<Fields> at_front();
 
-  /// Of the last plan.
-  [[nodiscard]] std::size_t objects_selected() const { return objects_selected_; }
-  [[nodiscard]] std::uint64_t bytes_selected() const { return bytes_selected_; }
+  [[nodiscard]] const Selection& selection() const { return selection_; }
 
  private:
   base::Expected<Pushdown> list_and_push_down(const std::string& sql);
+  void select(const std::vector<std::size_t>& numbers);
   std::string merge_early(const std::string& sql, const Fields& fields);
   base::Expected<Fields> bind(const std::string& sql, Fields present, const Fields& others);
   base::Expected<void> bind(const std::string& sql, const Fields& fields);
@@ -55,8 +63,7 @@ class Planner {
   ObjectList& objects_;
   Scan& scan_;
   Formats& formats_;
-  std::size_t objects_selected_ = 0;
-  std::uint64_t bytes_selected_ = 0;
+  Selection selection_;
 };
 
 }  // namespace weir::query

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <set>
 #include <thread>
@@ -168,6 +169,30 @@ TEST_F(EngineTest, SeveralThreadsReadEachLineOnce) {
                                                      std::to_string(kAll * (kAll - 1) / 2)}));
   EXPECT_EQ(logs->problems().bad_lines(), std::uint64_t{kObjects});
   EXPECT_EQ(logs->statistics().objects_opened, std::uint64_t{kObjects});
+}
+
+TEST_F(EngineTest, AnotherThreadSeesTheFiguresOfAWholePlan) {
+  constexpr std::size_t kObjects = 30;
+  Random random(1);
+  const LogFormat format = random.format();
+  for (std::size_t object = 0; object < kObjects; ++object) {
+    auto writer = record::ParquetWriter::make(format).value();
+    ASSERT_TRUE(writer.add(random.record()));
+    ASSERT_TRUE(writer.write(path(std::to_string(object) + ".parquet")));
+  }
+  const auto logs = engine();
+  std::atomic<bool> is_over = false;
+  std::set<std::size_t> seen;
+  std::jthread other([&] {
+    while (!is_over) seen.insert(logs->statistics().parquet_objects);
+  });
+  Kept kept;
+  const auto done = logs->run("SELECT count(*) FROM flow_logs", kept);
+  is_over = true;
+  other.join();
+  ASSERT_TRUE(done) << done.error().message();
+  seen.insert(logs->statistics().parquet_objects);
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAre(0, kObjects));
 }
 
 TEST_F(EngineTest, AnInterruptEndsTheQueryFromAnotherThread) {
