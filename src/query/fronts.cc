@@ -1,7 +1,6 @@
 #include "query/fronts.h"
 
 #include <optional>
-#include <set>
 
 #include "base/in_parallel.h"
 #include "logs/open_lines.h"
@@ -26,22 +25,36 @@ base::Expected<Fronts::Fields> Fronts::look(const logs::Object& object) const {
 }
 
 void Fronts::read(const std::vector<const logs::Object*>& objects) {
-  std::vector<const logs::Object*> first;
-  std::set<std::string> flow_logs;
+  std::map<std::string, std::vector<const logs::Object*>> unknown;  // by flow log
   for (const logs::Object* object : objects) {
-    if (!logs::is_in_s3(*object)) continue;
+    if (!logs::is_in_s3(*object) || known_.contains(object->path)) continue;
     const std::string flow_log = flow_log_of(*object);
-    if (!known_.contains(flow_log) && !known_.contains(object->path) &&
-        flow_logs.insert(flow_log).second) {
-      first.push_back(object);
-    }
+    if (!known_.contains(flow_log)) unknown[flow_log].push_back(object);
   }
-  std::vector<std::optional<base::Expected<Fields>>> found(first.size());
-  base::in_parallel(first.size(), kFrontsAtOnce,
-                    [&](std::size_t i) { found[i] = look(*first[i]); });
-  for (std::size_t i = 0; i < first.size(); ++i) {
+  for (std::size_t of_each = 1; !unknown.empty(); of_each = kFrontsAtOnce) {
+    std::vector<const logs::Object*> next;
+    for (auto& [flow_log, left] : unknown) {
+      for (std::size_t i = 0; i < of_each && !left.empty(); ++i) {
+        next.push_back(left.back());
+        left.pop_back();
+      }
+    }
+    look_at(next);
+    const bool has_tried_others = of_each != 1;
+    if (s3_->failure() || (has_tried_others && s3_->denied())) return;
+    std::erase_if(unknown, [&](const auto& each) {
+      return each.second.empty() || known_.contains(each.first);
+    });
+  }
+}
+
+void Fronts::look_at(const std::vector<const logs::Object*>& objects) {
+  std::vector<std::optional<base::Expected<Fields>>> found(objects.size());
+  base::in_parallel(objects.size(), kFrontsAtOnce,
+                    [&](std::size_t i) { found[i] = look(*objects[i]); });
+  for (std::size_t i = 0; i < objects.size(); ++i) {
     // Another object of the same flow log may be whole.
-    known_.emplace(*found[i] ? flow_log_of(*first[i]) : first[i]->path, std::move(*found[i]));
+    known_.emplace(*found[i] ? flow_log_of(*objects[i]) : objects[i]->path, std::move(*found[i]));
   }
 }
 

@@ -21,7 +21,8 @@ class Fronts {
   Fronts(logs::S3Reader* s3, const Fields& without_header)
       : s3_(s3), without_header_(without_header) {}
 
-  /// Reads those that `of` is going to be asked for and that lie in S3, several at once.
+  /// Reads those that `of` is going to be asked for and that lie in S3, several at once; of a flow
+  /// log the last object's, and others' only where that cannot be read.
   void read(const std::vector<const logs::Object*>& objects);
 
   /// Of an object of text. Error: it cannot be read.
@@ -29,6 +30,7 @@ class Fronts {
 
  private:
   base::Expected<Fields> look(const logs::Object& object) const;
+  void look_at(const std::vector<const logs::Object*>& objects);
 
   logs::S3Reader* s3_;
   const Fields& without_header_;

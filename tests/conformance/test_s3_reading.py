@@ -325,6 +325,24 @@ def test_ctrl_c_ends_a_listing_and_a_fetch_that_hang(holding, program):
         assert (child.returncode, "interrupted" in said) == (130, True), said
 
 
+def test_an_object_that_cannot_be_had_hides_no_other_of_its_flow_log(holding, program):
+    """Some, its first and its last ones too, may lie where nobody may read them."""
+    objects = {}
+    for number in range(24):
+        name = f"{ACCOUNT}_vpcflowlogs_{REGION}_fl-0123_20180620T16{number:02}Z_{number:08x}.log.gz"
+        objects[f"AWSLogs/{ACCOUNT}/vpcflowlogs/{REGION}/2018/06/20/{name}"] = gzip.compress(
+            text(records(10, number), DEFAULT))
+    keys = list(objects)
+    refused = [*keys[:1], *keys[-9:]]
+    server = holding(objects, **{f"/logs/{key}": [403] * 9 for key in refused})
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3)
+    assert count(done) == 10 * 14
+    assert "10 objects could not be read" in done.stderr and "AccessDenied" in done.stderr
+    server = holding(objects, **{f"/logs/{key}": [403] * 9 for key in keys})
+    done = run(server, program, "query", "--from", "s3://logs", COUNT, status=1)
+    assert "AccessDenied" in done.stderr and len(fetched(server)) < 20
+
+
 def test_a_front_is_read_once_for_each_flow_log(holding, program):
     objects = {}
     for number in range(30):
