@@ -298,6 +298,10 @@ Result<ListPage> S3::list(const std::string& bucket, const ListRequest& asked) {
   }
   if (std::string_view(result.child_value("IsTruncated")) == "true") {
     page.continuation = result.child_value("NextContinuationToken");
+    if (page.continuation.empty() || page.continuation == asked.continuation) {
+      return cannot({"s3://" + bucket, "the listing says that there is more, and not where",
+                     "check that the endpoint knows ListObjectsV2"});
+    }
   }
   return page;
 }

@@ -170,6 +170,19 @@ TEST_F(Storing, ListingReadsKeysOfAnyCharacters) {
   EXPECT_THAT(url(1), HasSubstr("continuation-token=t%2B%2F%3D&"));
 }
 
+TEST_F(Storing, AListingThatHasMoreAndDoesNotSayWhereIsNone) {
+  ListRequest request;
+  request.continuation = "t";
+  for (const std::string next : {"", "<NextContinuationToken>t</NextContinuationToken>"}) {
+    transport_.answer(200, "<ListBucketResult><IsTruncated>true</IsTruncated>" + next +
+                               "<Contents><Key>a.log</Key></Contents></ListBucketResult>");
+    S3 store = s3();
+    const auto page = store.list("logs", request);
+    ASSERT_FALSE(page) << next;
+    EXPECT_THAT(page.error().error.message(), HasSubstr("there is more"));
+  }
+}
+
 TEST_F(Storing, APageOfAnotherKindIsNoListing) {
   transport_.answer(200, "<html>welcome</html>");
   S3 store = s3();
