@@ -125,8 +125,9 @@ S3Folder folder_at(const std::string& bucket, const std::string& prefix, unsigne
 
 S3Folder named_s3_folder(const std::string& bucket, const std::string& prefix) {
   if (prefix.empty() || prefix.ends_with('/')) return folder_at(bucket, prefix, kSearchDepth);
-  // It ends within a name, of which nothing is known before it has been listed.
-  return {bucket, prefix, false, kSearchDepth, {}, {}, {}};
+  // It ends within a name, of which nothing is known before it has been listed, and whose folder
+  // is then the one that was named.
+  return {bucket, prefix, false, kSearchDepth + 1, {}, {}, {}};
 }
 
 std::optional<S3Folder> s3_folder_below(const S3Folder& above, const std::string& prefix) {

@@ -343,6 +343,16 @@ def test_an_object_that_cannot_be_had_hides_no_other_of_its_flow_log(holding, pr
     assert "AccessDenied" in done.stderr and len(fetched(server)) < 20
 
 
+@pytest.mark.parametrize("prefix", ["a/b/c", "a/", "a"])
+def test_aws_folders_are_found_up_to_two_above_them(holding, program, prefix):
+    server = holding({f"a/b/c/{key}": body for key, body in year().items() if "/2018/06/" in key})
+    done = run(server, program, "query", "--from", f"s3://logs/{prefix}", "--output", "csv", "--",
+               "SELECT count(*) FROM flow_logs WHERE log_date = '2018-06-20'")
+    assert count(done) == 4
+    days = [prefix for prefix in listed(server) if re.search("2018%2F06%2F\\d\\d", prefix)]
+    assert len(days) == 2, listed(server)
+
+
 def test_a_front_is_read_once_for_each_flow_log(holding, program):
     objects = {}
     for number in range(30):

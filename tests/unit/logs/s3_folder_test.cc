@@ -68,6 +68,8 @@ TEST(S3Folder, WhatIsNotCalledAsAwsCallsItIsListedAtOnce) {
 
 TEST(S3Folder, AwsLogsIsLookedForTwoFoldersDown) {
   const S3Folder top = named_s3_folder("b", "");
+  EXPECT_EQ(s3_folder_below(named_s3_folder("b", "ne"), "net/").value().search_depth,
+            named_s3_folder("b", "net/").search_depth);
   const auto first = s3_folder_below(top, "a/").value();
   const auto second = s3_folder_below(first, "a/b/").value();
   EXPECT_FALSE(top.is_flat);
