@@ -135,7 +135,8 @@ class Handler(scripted.Handler):
         asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         bucket = urllib.parse.unquote(path).strip("/")
         prefix, delimiter = asked["prefix"], asked.get("delimiter", "")
-        if not self.fail(f"/{bucket}?{prefix}"):
+        step = self.fail(f"/{bucket}?{prefix}")
+        if not step:
             return None
         keys = {name.split("/", 2)[2]: name for name in self.server.objects if name.startswith(f"/{bucket}/")}
         if not keys:
@@ -155,10 +156,10 @@ class Handler(scripted.Handler):
         parts = [f"<CommonPrefixes><Prefix>{quote(name)}</Prefix></CommonPrefixes>" if found[name] is None else
                  f"<Contents><Key>{quote(name)}</Key><Size>{len(found[name])}</Size>"
                  f'<ETag>"{hashlib.md5(found[name]).hexdigest()}"</ETag></Contents>' for name in page]
-        return self.answer(200, (
-            "<ListBucketResult><EncodingType>url</EncodingType>" + "".join(parts) +
-            ("" if is_last else f"<NextContinuationToken>{start + len(page)}</NextContinuationToken>") +
-            f"<IsTruncated>{str(not is_last).lower()}</IsTruncated></ListBucketResult>").encode())
+        body = ("<ListBucketResult><EncodingType>url</EncodingType>" + "".join(parts) +
+                ("" if is_last else f"<NextContinuationToken>{start + len(page)}</NextContinuationToken>") +
+                f"<IsTruncated>{str(not is_last).lower()}</IsTruncated></ListBucketResult>").encode()
+        return self.answer_by(step, 200, body)
 
     def handle_get(self, path):
         step = self.fail(path)
@@ -175,10 +176,13 @@ class Handler(scripted.Handler):
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             status, part = 206, there[first:last + 1]
             headers["Content-Range"] = f"bytes {first}-{first + len(part) - 1}/{len(there)}"
-        if step == "cut":
-            self.answer(status, part[:len(part) // 2], length=str(len(part)), **headers)
-            return self.close_connection_now()
-        return self.answer(status, part, **headers)
+        return self.answer_by(step, status, part, **headers)
+
+    def answer_by(self, step, status, body, **headers):
+        if step != "cut":
+            return self.answer(status, body, **headers)
+        self.answer(status, body[:len(body) // 2], length=str(len(body)), **headers)
+        return self.close_connection_now()
 
     def handle_object(self, path, body):
         there = self.server.objects.get(path)
