@@ -14,6 +14,7 @@
 #include "deliver/event_writer.h"
 #include "deliver/publisher.h"
 #include "deliver/s3_destination.h"
+#include "deliver/segment_folder.h"
 
 namespace weir::cli {
 namespace {

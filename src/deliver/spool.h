@@ -115,8 +115,4 @@ class Spool {
   std::unique_ptr<State> state_;
 };
 
-/// Makes a taken segment a file of its payload again, under its key in `folder`: it may be freed
-/// then. Error: it is a segment still.
-base::Expected<void> unpack(const Segment& segment, const std::filesystem::path& folder);
-
 }  // namespace weir::deliver

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "deliver/segment_folder.h"
 #include "spool_folder.h"
 
 namespace weir::deliver {
