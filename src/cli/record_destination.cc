@@ -177,10 +177,15 @@ base::Expected<void> RecordDestination::keep_undelivered() {
     spool_->free(segment->sequence);
   }
   const deliver::SpoolStatus left = spool_->status();
-  is_spool_kept_ = left.waiting != 0 || left.damaged != 0;
+  const std::uint64_t missing = left.waiting + left.damaged + left.gone;
+  is_spool_kept_ = missing != 0;
   if (left.damaged != 0) {
     note(fmt::format("{}: {} of records set aside there, which the disk has damaged",
                      (folder_ / kSpool / "damaged").string(), count_of(left.damaged, "file")));
+  }
+  if (left.gone != 0) {
+    note(fmt::format("{}: {} of records gone from there, which somebody has removed",
+                     (folder_ / kSpool).string(), count_of(left.gone, "file")));
   }
   if (left.waiting != 0) {
     note(
@@ -190,8 +195,8 @@ base::Expected<void> RecordDestination::keep_undelivered() {
   }
   if (!is_spool_kept_) return {};
   return base::fail((folder_ / kSpool).string(),
-                    fmt::format("has {} of records that were not delivered",
-                                count_of(left.waiting + left.damaged, "file")),
+                    fmt::format("had {} of records that were not delivered",
+                                count_of(missing, "file")),
                     "check the disk, and record again");
 }
 

@@ -65,26 +65,49 @@ std::optional<Coverage> coverage_of(const Json& json) {
   return out;
 }
 
+Json json_of(const Sealing& sealing) {
+  return {
+      {"key", sealing.key}, {"records", sealing.records}, {"windows", json_of(sealing.coverage)}};
+}
+
+bool has_unsigned(const Json& json, const char* name) {
+  return json.contains(name) && json[name].is_number_unsigned();
+}
+
+bool has_text(const Json& json, const char* name) {
+  return json.contains(name) && json[name].is_string();
+}
+
+std::optional<Sealing> sealing_of(const Json& json) {
+  if (!json.is_object() || !has_text(json, "key") || !has_unsigned(json, "records") ||
+      !json.contains("windows")) {
+    return std::nullopt;
+  }
+  auto coverage = coverage_of(json["windows"]);
+  if (!coverage) return std::nullopt;
+  return Sealing{json["key"].get<std::string>(), json["records"].get<std::uint64_t>(),
+                 std::move(*coverage)};
+}
+
 std::optional<SegmentDescription> description_of(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  for (const char* name : {"bytes", "records", "sequence"}) {
-    if (!json.contains(name) || !json[name].is_number_unsigned()) return std::nullopt;
+  auto sealing = sealing_of(json);
+  if (!sealing || !has_unsigned(json, "bytes") || !has_unsigned(json, "sequence") ||
+      !has_text(json, "crc32")) {
+    return std::nullopt;
   }
-  for (const char* name : {"key", "crc32"}) {
-    if (!json.contains(name) || !json[name].is_string()) return std::nullopt;
-  }
-  if (!json.contains("windows")) return std::nullopt;
-  auto coverage = coverage_of(json["windows"]);
   const auto checksum = hex_number(json["crc32"].get<std::string>());
-  if (!coverage || !checksum) return std::nullopt;
+  if (!checksum) return std::nullopt;
   SegmentDescription out;
-  out.sealing = {json["key"].get<std::string>(), json["records"].get<std::uint64_t>(),
-                 std::move(*coverage)};
+  out.sealing = std::move(*sealing);
   out.sequence = json["sequence"].get<std::uint64_t>();
   out.bytes = json["bytes"].get<std::uint64_t>();
   out.crc32 = *checksum;
   return out;
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -118,13 +141,11 @@ base::Expected<std::optional<std::string>> read_before_last_line(Disk& disk, con
 }
 
 std::string segment_ending(const SegmentDescription& description) {
-  const Json json = {{"bytes", description.bytes},
-                     {"crc32", fmt::format("{:0{}x}", description.crc32, kChecksumDigits)},
-                     {"key", description.sealing.key},
-                     {"records", description.sealing.records},
-                     {"sequence", description.sequence},
-                     {"windows", json_of(description.sealing.coverage)}};
-  return with_last_line(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  Json json = json_of(description.sealing);
+  json["bytes"] = description.bytes;
+  json["crc32"] = fmt::format("{:0{}x}", description.crc32, kChecksumDigits);
+  json["sequence"] = description.sequence;
+  return with_last_line(text_of(json));
 }
 
 base::Expected<std::optional<SegmentDescription>> read_segment_ending(Disk& disk,
@@ -153,8 +174,16 @@ base::Expected<std::optional<std::uint32_t>> payload_checksum(Disk& disk, const 
   return checksum;
 }
 
+std::string to_json(const Sealing& sealing) {
+  return text_of(json_of(sealing));
+}
+
+std::optional<Sealing> sealing_of_json(std::string_view text) {
+  return sealing_of(Json::parse(text, nullptr, false));
+}
+
 std::string to_json(const Coverage& coverage) {
-  return json_of(coverage).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text_of(json_of(coverage));
 }
 
 std::optional<Coverage> coverage_of_json(std::string_view text) {

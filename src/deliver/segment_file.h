@@ -60,6 +60,10 @@ std::string with_last_line(const std::string& json);
 base::Expected<std::optional<std::string>> read_before_last_line(Disk& disk,
                                                                  const std::filesystem::path& file);
 
+/// {"key":"…","records":7,"windows":{…}}, and back; nothing: it is no such text.
+std::string to_json(const Sealing& sealing);
+std::optional<Sealing> sealing_of_json(std::string_view text);
+
 /// {"eni-…":[[start,end],…]}, and back; nothing: it is no such text.
 std::string to_json(const Coverage& coverage);
 std::optional<Coverage> coverage_of_json(std::string_view text);

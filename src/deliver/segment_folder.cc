@@ -1,7 +1,10 @@
 #include "deliver/segment_folder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +23,10 @@ constexpr int kSequenceDigits = 20;
 std::optional<std::uint64_t> sequence_of(const fs::path& file) {
   if (file.extension() != kSuffix) return std::nullopt;
   return base::whole_number<std::uint64_t>(file.stem().string());
+}
+
+std::string name_of(std::uint64_t sequence) {
+  return fmt::format("{:0{}}{}", sequence, kSequenceDigits, kSuffix);
 }
 
 base::Expected<std::vector<fs::path>> files_of(const fs::path& folder) {
@@ -48,11 +55,13 @@ base::Expected<SegmentFolder> SegmentFolder::open(const fs::path& folder,
       path, {path.string(), "is in use by another process",
              "end that one, or give each a folder (or each flow log an id) of its own"});
   if (!lock) return tl::unexpected(lock.error());
-  return SegmentFolder(std::move(path), std::move(disk), std::move(*lock));
+  base::Descriptor itself(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!itself.is_open()) return tl::unexpected(base::file_error(path, "opened", errno));
+  return SegmentFolder(std::move(path), std::move(disk), std::move(*lock), std::move(itself));
 }
 
 fs::path SegmentFolder::path_of(std::uint64_t sequence) const {
-  return path_ / fmt::format("{:0{}}{}", sequence, kSequenceDigits, kSuffix);
+  return path_ / name_of(sequence);
 }
 
 base::Expected<std::vector<std::uint64_t>> SegmentFolder::sequences() const {
@@ -102,6 +111,13 @@ base::Expected<std::optional<Segment>> SegmentFolder::read(std::uint64_t sequenc
   if (*checksum != (*description)->crc32) return std::nullopt;
   Sealing& sealing = (*description)->sealing;
   return Segment{sequence, std::move(sealing.key), sealing.records, file, (*description)->bytes};
+}
+
+bool SegmentFolder::is_gone(std::uint64_t sequence) const {
+  struct stat status {};
+  const std::string name = name_of(sequence);
+  return ::fstatat(itself_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+         errno == ENOENT;
 }
 
 base::Expected<void> SegmentFolder::remove(std::uint64_t sequence) const {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/folder_lock.h"
 #include "deliver/destination.h"
@@ -16,7 +17,7 @@
 
 namespace weir::deliver {
 
-/// `read` and the paths may be asked by several threads at once.
+/// `read`, `is_gone` and the paths may be asked by several threads at once.
 class SegmentFolder {
  public:
   /// Makes what is missing, and takes the lock. Error: another process has it.
@@ -42,18 +43,26 @@ class SegmentFolder {
                                                    std::uint64_t sequence) const;
   /// All of it is read. Nothing: it is damaged. Error: it cannot be read now.
   [[nodiscard]] base::Expected<std::optional<Segment>> read(std::uint64_t sequence) const;
+  /// Somebody has removed it. False if it lies where the path does not lead any more: the folder
+  /// was moved, its file system unmounted.
+  [[nodiscard]] bool is_gone(std::uint64_t sequence) const;
   /// For good. One that is not there is removed already.
   [[nodiscard]] base::Expected<void> remove(std::uint64_t sequence) const;
   /// Moves it to `damaged`.
   [[nodiscard]] base::Expected<void> set_aside(const std::filesystem::path& file) const;
 
  private:
-  SegmentFolder(std::filesystem::path path, std::unique_ptr<Disk> disk, base::FolderLock lock)
-      : path_(std::move(path)), disk_(std::move(disk)), lock_(std::move(lock)) {}
+  SegmentFolder(std::filesystem::path path, std::unique_ptr<Disk> disk, base::FolderLock lock,
+                base::Descriptor itself)
+      : path_(std::move(path)),
+        disk_(std::move(disk)),
+        lock_(std::move(lock)),
+        itself_(std::move(itself)) {}
 
   std::filesystem::path path_;
   std::unique_ptr<Disk> disk_;
   base::FolderLock lock_;
+  base::Descriptor itself_;
 };
 
 /// Makes a taken segment a file of its payload again, under its key in `folder`: it may be freed

@@ -23,6 +23,9 @@ struct Spool::State {
   struct Waiting {
     std::uint64_t bytes = 0;  ///< the file's
     bool is_taken = false;
+    /// What was said of it when it was sealed (`to_json`), which takes a fifth of the room so; "":
+    /// it could not be read when the spool was opened.
+    std::string sealing;
     std::optional<base::UnixSeconds> since;  ///< where its earliest window begins
   };
 
@@ -41,12 +44,16 @@ struct Spool::State {
   void keep_limits();
   void make_room(std::uint64_t bytes);
   bool give_up_oldest();
+  /// Nothing: its last lines are damaged. Error: they cannot be read now.
+  base::Expected<std::optional<Sealing>> sealing_of(std::uint64_t sequence);
+  void miss(std::uint64_t sequence, const std::optional<Sealing>& what);
+  void wait(std::uint64_t sequence, std::uint64_t bytes, const std::optional<Sealing>& what);
   void forget(std::uint64_t sequence);
   bool discard(std::uint64_t sequence);
   std::optional<std::uint64_t> claim(const std::function<bool(std::uint64_t)>& is_wanted);
   base::Expected<std::optional<Segment>> read(std::uint64_t sequence);
   bool set_aside(const fs::path& file);
-  void set_aside_segment(std::uint64_t sequence, const std::optional<SegmentDescription>& what);
+  void set_aside_segment(std::uint64_t sequence, const std::optional<Sealing>& what);
   bool lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence);
   base::Expected<void> write_state();
 
@@ -116,20 +123,20 @@ base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   if (kept.removed.contains(sequence)) return files.disk().remove(file);
   const auto bytes = files.disk().size(file);
   if (!bytes) return tl::unexpected(bytes.error());
-  const auto description = read_segment_ending(files.disk(), file);
+  auto description = read_segment_ending(files.disk(), file);
+  std::optional<Sealing> what;
   if (!description) {
     log(description.error().message() + "; it is tried again when its turn comes");
   } else if (!*description || (*description)->sequence != sequence) {
     set_aside(file);
     return {};
   } else if ((*description)->found_bytes != (*description)->bytes) {
-    set_aside_segment(sequence, *description);
+    set_aside_segment(sequence, (*description)->sealing);
     return {};
+  } else {
+    what = std::move((*description)->sealing);
   }
-  waiting[sequence] = {*bytes, false,
-                       description ? (*description)->sealing.coverage.first() : std::nullopt};
-  ++status.waiting;
-  status.waiting_bytes += *bytes;
+  wait(sequence, *bytes, what);
   return {};
 }
 
@@ -149,9 +156,8 @@ bool Spool::State::set_aside(const fs::path& file) {
 }
 
 /// First it is on disk that its windows are lost, as far as they are known, then it goes.
-void Spool::State::set_aside_segment(std::uint64_t sequence,
-                                     const std::optional<SegmentDescription>& what) {
-  if (what && !lose_windows(what->sealing, sequence)) {
+void Spool::State::set_aside_segment(std::uint64_t sequence, const std::optional<Sealing>& what) {
+  if (what && !lose_windows(*what, sequence)) {
     ++status.damaged;
     log(files.path_of(sequence).string() + " is damaged and stays where it is");
     return;
@@ -200,19 +206,19 @@ void Spool::State::make_room(std::uint64_t bytes) {
 
 /// False: there is none, or it cannot be removed.
 bool Spool::State::give_up_oldest() {
-  base::Expected<std::optional<SegmentDescription>> found;
+  base::Expected<std::optional<Sealing>> what;
   const auto oldest = std::find_if(waiting.begin(), waiting.end(), [&](const auto& each) {
     if (each.second.is_taken) return false;
-    found = read_segment_ending(files.disk(), files.path_of(each.first));
-    return found.has_value();  // one that cannot be read now may be whole
+    what = sealing_of(each.first);
+    return what.has_value();  // nobody could say what is lost with one that was never read
   });
   if (oldest == waiting.end()) return false;
   const std::uint64_t sequence = oldest->first;
-  if (const auto& description = *found; description) {
+  if (const auto& sealing = *what; sealing) {
     log(fmt::format("there is no room in {}: {} with {} records is given up, and becomes SKIPDATA",
-                    files.path().string(), description->sealing.key, description->sealing.records));
+                    files.path().string(), sealing->key, sealing->records));
     // First it is on disk that its windows are lost, then it goes.
-    static_cast<void>(lose_windows(description->sealing, sequence));
+    static_cast<void>(lose_windows(*sealing, sequence));
   } else {
     log(fmt::format(
         "there is no room: {} is given up; it is damaged, and nobody knows what it held",
@@ -224,6 +230,35 @@ bool Spool::State::give_up_oldest() {
   // Before, there may have been no room even for that.
   if (!is_state_written) static_cast<void>(write_state());
   return is_gone;
+}
+
+base::Expected<std::optional<Sealing>> Spool::State::sealing_of(std::uint64_t sequence) {
+  const std::string& known = waiting.at(sequence).sealing;
+  if (!known.empty()) return sealing_of_json(known);
+  auto description = read_segment_ending(files.disk(), files.path_of(sequence));
+  if (!description) return tl::unexpected(description.error());
+  if (!*description) return std::nullopt;
+  return std::move((*description)->sealing);
+}
+
+void Spool::State::miss(std::uint64_t sequence, const std::optional<Sealing>& what) {
+  ++status.gone;
+  const std::string file = files.path_of(sequence).string();
+  if (!what) {
+    log(file + " is gone, and nobody knows what it held");
+    return;
+  }
+  log(fmt::format("{} is gone: somebody has removed it; its {} records become SKIPDATA", file,
+                  what->records));
+  static_cast<void>(lose_windows(*what, sequence));
+}
+
+void Spool::State::wait(std::uint64_t sequence, std::uint64_t bytes,
+                        const std::optional<Sealing>& what) {
+  waiting[sequence] = {bytes, false, what ? to_json(*what) : "",
+                       what ? what->coverage.first() : std::nullopt};
+  ++status.waiting;
+  status.waiting_bytes += bytes;
 }
 
 void Spool::State::forget(std::uint64_t sequence) {
@@ -301,10 +336,8 @@ base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sea
     discard(sequence);
     return tl::unexpected(written.error());
   }
-  waiting[sequence] = {*written, false, sealing.coverage.first()};
+  wait(sequence, *written, sealing);
   ++status.sealed;
-  ++status.waiting;
-  status.waiting_bytes += *written;
   keep_limits();
   return {};
 }
@@ -334,13 +367,19 @@ std::optional<std::uint64_t> Spool::State::claim(
   return std::nullopt;
 }
 
-/// Of a claimed segment, without the mutex: it may be large. Nothing: it is damaged, and set aside.
+/// Of a claimed segment, without the mutex: it may be large. Nothing: it is damaged, and set aside,
+/// or gone.
 base::Expected<std::optional<Segment>> Spool::State::read(std::uint64_t sequence) {
   auto segment = files.read(sequence);
-  if (!segment || *segment) return segment;
+  if (segment ? segment->has_value() : !files.is_gone(sequence)) return segment;
   const std::scoped_lock held(mutex);
-  const auto description = read_segment_ending(files.disk(), files.path_of(sequence));
-  set_aside_segment(sequence, description ? *description : std::nullopt);
+  auto what = sealing_of(sequence);
+  if (!what) what = std::nullopt;
+  if (segment) {
+    set_aside_segment(sequence, *what);
+  } else {
+    miss(sequence, *what);
+  }
   forget(sequence);
   return std::nullopt;
 }

@@ -35,8 +35,9 @@ struct SpoolStatus {
   std::uint64_t sealed = 0;
   std::uint64_t delivered = 0;
   std::uint64_t given_up = 0;      ///< segments and unsealed files: no room, or not writable
-  std::uint64_t lost_records = 0;  ///< in those, and in damaged segments
+  std::uint64_t lost_records = 0;  ///< in those, and in segments that are damaged or gone
   std::uint64_t damaged = 0;       ///< files set aside
+  std::uint64_t gone = 0;          ///< segments whose file somebody has removed
   std::uint64_t unsealed = 0;      ///< files found that a crash had kept from being sealed
 };
 
@@ -62,7 +63,8 @@ class Spool {
   /// Takes what a person who runs the service should know, a line each; from any thread.
   using Log = std::function<void(const std::string& line)>;
 
-  /// Makes the folder, or finds what waits there: of each segment the last lines are read, no more.
+  /// Makes the folder, or finds what waits there: of each segment the last lines are read, no more,
+  /// and what they say of its windows stays in memory while it waits.
   /// A disk without room is no error where the folder is there: nothing is sealed until there is.
   /// Errors: another process has it open; it cannot be read or written.
   static base::Expected<Spool> open(const std::filesystem::path& folder, SpoolLimits limits,
@@ -92,7 +94,8 @@ class Spool {
   void lose(const Sealing& sealing, const base::Error& why);
 
   /// The oldest segment that nobody has taken and that `is_wanted`. Its payload has been read and
-  /// is what was sealed; damaged ones are set aside, their windows `lost`.
+  /// is what was sealed; damaged ones are set aside, those that are gone are forgotten: the windows
+  /// of both are `lost`.
   tl::expected<Segment, NotTaken> take(
       const std::function<bool(std::uint64_t sequence)>& is_wanted);
   /// Whether that segment waits, or is taken.

@@ -123,7 +123,16 @@ def test_what_the_disk_damaged_while_it_waited_is_no_success(serve, program, tmp
     assert len(server.objects) == 5
     (kept,) = [path for path in tmp_path.glob("weir-*/**/*") if path.is_file() and path.name.endswith(".segment")]
     assert kept.read_bytes().startswith(b"no gzip") and str(kept.parent) in said
-    assert "has 1 file of records that were not delivered; check the disk" in said
+    assert "had 1 file of records that were not delivered; check the disk" in said
+    assert "6 records in 6 objects" not in said
+
+
+def test_what_somebody_removed_while_it_waited_is_no_success(serve, program, tmp_path):
+    server = serve(*HANGING)
+    said = record_meanwhile(server, program, tmp_path, lambda waiting: waiting[4].unlink())
+    assert len(server.objects) == 5
+    assert "1 file of records gone from there" in said
+    assert "had 1 file of records that were not delivered" in said
     assert "6 records in 6 objects" not in said
 
 

@@ -289,10 +289,10 @@ TEST_F(Spooling, WhatWasGivenUpAndCannotBeRemovedIsNotOfferedAfterARestart) {
   EXPECT_THAT(segments(), SizeIs(1));
 }
 
-TEST_F(Spooling, WhatCannotBeReadNowIsNeitherDamagedNorGivenUp) {
+TEST_F(Spooling, WhatCannotBeReadNowIsNotDamaged) {
   PoorDisk::Orders orders;
-  Spool spool = open({.bytes = 700, .leave_free = 0}, std::make_unique<PoorDisk>(orders));
-  ASSERT_TRUE(seal(spool, "a", 1, 200));
+  Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
+  ASSERT_TRUE(seal(spool, "a", 1));
   orders.fails_reading = true;
   const auto unread = spool.take(kAny);
   ASSERT_FALSE(unread);
@@ -300,13 +300,25 @@ TEST_F(Spooling, WhatCannotBeReadNowIsNeitherDamagedNorGivenUp) {
   EXPECT_THAT(unread.error().error.message(), HasSubstr("Input/output error"));
   EXPECT_FALSE(spool.take(kAny).error().unread) << "it stays taken until it is given back";
   spool.give_back(*unread.error().unread);
-  ASSERT_TRUE(seal(spool, "b", 2, 400));
-  EXPECT_EQ(spool.status().waiting, 2U) << "nobody could say which windows they hold";
-  EXPECT_EQ(spool.status().damaged + spool.status().given_up, 0U);
-  EXPECT_TRUE(spool.lost().empty());
+  EXPECT_EQ(spool.status().damaged + spool.status().gone, 0U);
   orders.fails_reading = false;
-  EXPECT_THAT(offered(spool),
-              ElementsAre(Pair("a", payload_of("a", 200)), Pair("b", payload_of("b", 400))));
+  EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
+}
+
+TEST_F(Spooling, WhatNobodyCouldReadSinceTheStartIsNotGivenUp) {
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1, 200));
+  }
+  fs::remove(root_ / "state");  // that has to be read
+  PoorDisk::Orders orders;
+  orders.fails_reading = true;
+  Spool spool = open({.bytes = 100, .leave_free = 0}, std::make_unique<PoorDisk>(orders));
+  ASSERT_TRUE(seal(spool, "b", 2, 400));
+  EXPECT_EQ(spool.status().waiting, 1U) << "nobody could say which windows it holds";
+  EXPECT_EQ(spool.lost(), covered(2)) << "the other one gave way";
+  orders.fails_reading = false;
+  EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a", 200))));
 }
 
 TEST_F(Spooling, WhatCannotBeReadAtTheStartWaitsUntilItCan) {
@@ -336,6 +348,71 @@ TEST_F(Spooling, AStateThatCannotBeReadNowIsNotDamaged) {
   ASSERT_FALSE(unread);
   EXPECT_THAT(unread.error().message(), HasSubstr("Input/output error"));
   EXPECT_EQ(open().lost(), covered(3));
+}
+
+TEST_F(Spooling, WhatSomebodyHasRemovedIsForgottenAndLost) {
+  for (const bool is_found_at_the_start : {false, true}) {
+    said_.clear();
+    fs::remove_all(root_);
+    std::optional<Spool> spool = open();
+    ASSERT_TRUE(seal(*spool, "a", 1));
+    ASSERT_TRUE(seal(*spool, "b", 2));
+    if (is_found_at_the_start) {
+      spool.reset();
+      spool = open();
+    }
+    said_.clear();
+    fs::remove(segments().at(0));
+    EXPECT_THAT(offered(*spool), ElementsAre(Pair("b", payload_of("b"))));
+    EXPECT_EQ(spool->lost(), covered(1));
+    EXPECT_THAT(said_, ElementsAre(HasSubstr("its 3 records become SKIPDATA")));
+    const SpoolStatus status = spool->status();
+    EXPECT_EQ(status.gone, 1U);
+    EXPECT_EQ(status.lost_records, 3U);
+    EXPECT_EQ(status.waiting, 1U);
+    EXPECT_EQ(status.waiting_bytes, fs::file_size(segments().at(0)));
+  }
+}
+
+TEST_F(Spooling, WhatComesBackAfterItWasFoundGoneIsNotDelivered) {
+  const fs::path aside = root_.string() + "-aside";
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1));
+    fs::rename(segments().at(0), aside);
+    EXPECT_THAT(offered(spool), IsEmpty());
+    EXPECT_EQ(spool.lost(), covered(1));
+    fs::rename(aside, root_ / "00000000004294967296.segment");
+  }
+  Spool again = open();
+  EXPECT_THAT(offered(again), IsEmpty());
+  EXPECT_EQ(again.lost(), covered(1));
+}
+
+TEST_F(Spooling, WhatIsOutOfReachIsNotGone) {
+  Spool spool = open();
+  ASSERT_TRUE(seal(spool, "a", 1));
+  const fs::path aside = root_.string() + "-aside";
+  fs::rename(root_, aside);
+  fs::create_directories(root_);
+  const auto unread = spool.take(kAny);
+  ASSERT_FALSE(unread);
+  ASSERT_TRUE(unread.error().unread);
+  spool.give_back(*unread.error().unread);
+  fs::remove_all(root_);
+  fs::rename(aside, root_);
+  EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
+  EXPECT_TRUE(spool.lost().empty());
+}
+
+TEST_F(Spooling, WhatCannotBeReadAndWasSealedInThisRunGivesWay) {
+  PoorDisk::Orders orders;
+  Spool spool = open({.bytes = 700, .leave_free = 0}, std::make_unique<PoorDisk>(orders));
+  ASSERT_TRUE(seal(spool, "a", 1, 200));
+  orders.fails_reading = true;
+  ASSERT_TRUE(seal(spool, "b", 2, 400));
+  EXPECT_EQ(spool.lost(), covered(1));
+  EXPECT_EQ(spool.status().given_up, 1U);
 }
 
 class Damage : public SpoolFolder {
@@ -403,6 +480,15 @@ TEST_F(Damage, OfTheLengthAloneLeavesItKnownWhichWindowsAreLost) {
   EXPECT_EQ(spool.lost(), covered(1));
   EXPECT_EQ(spool.status().damaged, 1U);
   EXPECT_EQ(spool.status().waiting, 0U);
+}
+
+TEST_F(Damage, OfAllThatWasSealedInThisRunLeavesItKnownWhichWindowsAreLost) {
+  Spool spool = open();
+  ASSERT_TRUE(seal(spool, "a", 1));
+  write(segments().at(0), "nothing of it is left");
+  EXPECT_THAT(offered(spool), IsEmpty());
+  EXPECT_EQ(spool.status().damaged, 1U);
+  EXPECT_EQ(spool.lost(), covered(1));
 }
 
 TEST_F(Damage, OfTheStateIsFoundAndEverySegmentIsStillThere) {
