@@ -194,10 +194,10 @@ base::Expected<void> RecordDestination::keep_undelivered() {
                     (folder_ / kSpool).string(), count_of(left.waiting, "file"), why.message()));
   }
   if (!is_spool_kept_) return {};
-  return base::fail((folder_ / kSpool).string(),
-                    fmt::format("had {} of records that were not delivered",
-                                count_of(missing, "file")),
-                    "check the disk, and record again");
+  return base::fail(
+      (folder_ / kSpool).string(),
+      fmt::format("had {} of records that were not delivered", count_of(missing, "file")),
+      "check the disk, and record again");
 }
 
 bool RecordDestination::tell(std::uint64_t made) {

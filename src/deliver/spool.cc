@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "deliver/segment_folder.h"
 #include "deliver/spool_state.h"
@@ -108,13 +109,14 @@ base::Expected<void> Spool::State::read_state() {
 base::Expected<void> Spool::State::find_segments() {
   const auto found = files.sequences();
   if (!found) return tl::unexpected(found.error());
+  const std::set<std::uint64_t> removed = kept.removed;
   for (const std::uint64_t sequence : *found) {
     kept.opening = std::max(kept.opening, sequence >> kOpeningShift);
     if (auto done = find_segment(sequence); !done) return done;
   }
   // Before the state is written that does not tell of them any more.
   if (auto synced = files.disk().sync_folder(files.path()); !synced) return synced;
-  kept.removed.clear();
+  for (const std::uint64_t sequence : removed) kept.removed.erase(sequence);
   return {};
 }
 

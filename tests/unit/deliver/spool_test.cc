@@ -482,6 +482,25 @@ TEST_F(Damage, OfTheLengthAloneLeavesItKnownWhichWindowsAreLost) {
   EXPECT_EQ(spool.status().waiting, 0U);
 }
 
+TEST_F(Damage, OfWhatCannotBeSetAsideIsToldOnceHoweverOftenTheSpoolIsOpened) {
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1));
+  }
+  const fs::path file = segments().at(0);
+  write(file, "x" + bytes_of(file));
+  // In the way of a rename.
+  fs::create_directories(root_ / "damaged" / file.filename());
+  {
+    Spool spool = open();
+    EXPECT_EQ(spool.lost(), covered(1));
+    spool.forget_lost(covered(1));
+  }
+  Spool again = open();
+  EXPECT_TRUE(again.lost().empty()) << "it was told already";
+  EXPECT_THAT(offered(again), IsEmpty());
+}
+
 TEST_F(Damage, OfAllThatWasSealedInThisRunLeavesItKnownWhichWindowsAreLost) {
   Spool spool = open();
   ASSERT_TRUE(seal(spool, "a", 1));
