@@ -196,13 +196,17 @@ void Spool::State::keep_limits() {
 }
 
 void Spool::State::make_room(std::uint64_t bytes) {
+  const auto lacking = [&] {
+    const auto available = files.disk().available(files.path());
+    return available && *available < bytes ? bytes - *available : 0;
+  };
+  const std::uint64_t needed = lacking();
   std::uint64_t ours = 0;
   for (const auto& [sequence, entry] : waiting) ours += entry.is_taken ? 0 : entry.bytes;
-  for (bool is_first = true;; is_first = false) {
-    const auto available = files.disk().available(files.path());
-    if (!available || *available >= bytes) return;
-    if (is_first && *available + ours < bytes) return;
-    if (!give_up_oldest()) return;
+  if (ours < needed) return;
+  // Some file systems free what was removed later: no more goes for that.
+  const std::uint64_t before = status.waiting_bytes;
+  while (before - status.waiting_bytes < needed && lacking() != 0 && give_up_oldest()) {
   }
 }
 

@@ -203,7 +203,18 @@ TEST_F(Spooling, TheFileSystemKeepsRoomForOthers) {
   EXPECT_EQ(spool.status().waiting, 1U);
   orders.available = 999;
   ASSERT_TRUE(seal(spool, "b", 1));
-  EXPECT_EQ(spool.status().given_up, 2U);
+  EXPECT_EQ(spool.lost(), covered(0));
+  ASSERT_TRUE(seal(spool, "c", 2));
+  EXPECT_EQ(spool.lost(), covered_until(2));
+}
+
+TEST_F(Spooling, NoMoreGivesWayThanIsLackingWhereTheFileSystemFreesItLater) {
+  PoorDisk::Orders orders;
+  Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i, 1'000));
+  orders.available = 1'000;
+  spool.make_room(3'000);
+  EXPECT_EQ(spool.lost(), covered_until(2));
 }
 
 TEST_F(Spooling, WhatOthersHaveFilledIsNotMadeFreeByThrowingOursAway) {
