@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <set>
 
 #include "deliver/segment_folder.h"
 #include "deliver/spool_state.h"
+#include "deliver/waiting_segments.h"
 
 namespace weir::deliver {
 namespace {
@@ -21,20 +21,10 @@ constexpr unsigned kOpeningShift = 32;
 }  // namespace
 
 struct Spool::State {
-  struct Waiting {
-    std::uint64_t bytes = 0;  ///< the file's
-    bool is_taken = false;
-    /// What was said of it when it was sealed (`to_json`), which takes a fifth of the room so; "":
-    /// it could not be read when the spool was opened.
-    std::string sealing;
-    std::optional<base::UnixSeconds> since;  ///< where its earliest window begins
-  };
-
   State(SegmentFolder the_files, SpoolLimits the_limits, Log the_log)
       : files(std::move(the_files)), limits(the_limits), log(std::move(the_log)) {}
 
   base::Expected<void> open();
-  base::Expected<void> read_state();
   base::Expected<void> find_segments();
   base::Expected<void> find_segment(std::uint64_t sequence);
 
@@ -48,10 +38,7 @@ struct Spool::State {
   /// Nothing: its last lines are damaged. Error: they cannot be read now.
   base::Expected<std::optional<Sealing>> sealing_of(std::uint64_t sequence);
   void miss(std::uint64_t sequence, const std::optional<Sealing>& what);
-  void wait(std::uint64_t sequence, std::uint64_t bytes, const std::optional<Sealing>& what);
-  void forget(std::uint64_t sequence);
   bool discard(std::uint64_t sequence);
-  std::optional<std::uint64_t> claim(const std::function<bool(std::uint64_t)>& is_wanted);
   base::Expected<std::optional<Segment>> read(std::uint64_t sequence);
   bool set_aside(const fs::path& file);
   void set_aside_segment(std::uint64_t sequence, const std::optional<Sealing>& what);
@@ -63,17 +50,23 @@ struct Spool::State {
   Log log;
 
   mutable std::mutex mutex;  // of what follows
-  std::map<std::uint64_t, Waiting> waiting;
+  WaitingSegments waiting;
   SpoolState kept;
   bool is_state_written = false;
   std::uint64_t next_sequence = 0;
   std::uint64_t ranges = 0;  ///< of numbers that were given
-  SpoolStatus status;
+  SpoolStatus status;        ///< without what waits
   std::function<void()> sealed;
 };
 
 base::Expected<void> Spool::State::open() {
-  if (auto read = read_state(); !read) return read;
+  auto state = read_spool_state(files.disk(), files.state());
+  if (!state) return tl::unexpected(state.error());
+  if (*state) {
+    kept = std::move(**state);
+  } else {
+    set_aside(files.state());
+  }
   if (auto found = find_segments(); !found) return found;
   const auto unsealed = files.empty_writing();
   if (!unsealed) return tl::unexpected(unsealed.error());
@@ -88,20 +81,9 @@ base::Expected<void> Spool::State::open() {
     log(written.error().message() + "; nothing can be sealed until it can");
   }
   keep_limits();
-  if (status.waiting != 0) {
-    log(fmt::format("{} objects of an earlier run wait in {}", status.waiting,
+  if (waiting.count() != 0) {
+    log(fmt::format("{} objects of an earlier run wait in {}", waiting.count(),
                     files.path().string()));
-  }
-  return {};
-}
-
-base::Expected<void> Spool::State::read_state() {
-  auto found = read_spool_state(files.disk(), files.state());
-  if (!found) return tl::unexpected(found.error());
-  if (*found) {
-    kept = std::move(**found);
-  } else {
-    set_aside(files.state());
   }
   return {};
 }
@@ -138,7 +120,7 @@ base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   } else {
     what = std::move((*description)->sealing);
   }
-  wait(sequence, *bytes, what);
+  waiting.add(sequence, *bytes, what);
   return {};
 }
 
@@ -190,7 +172,7 @@ base::Expected<std::uint64_t> Spool::State::write_segment(const fs::path& file,
 }
 
 void Spool::State::keep_limits() {
-  while (status.waiting_bytes > limits.bytes && give_up_oldest()) {
+  while (waiting.bytes() > limits.bytes && give_up_oldest()) {
   }
   make_room(limits.leave_free);
 }
@@ -201,25 +183,22 @@ void Spool::State::make_room(std::uint64_t bytes) {
     return available && *available < bytes ? bytes - *available : 0;
   };
   const std::uint64_t needed = lacking();
-  std::uint64_t ours = 0;
-  for (const auto& [sequence, entry] : waiting) ours += entry.is_taken ? 0 : entry.bytes;
-  if (ours < needed) return;
+  if (waiting.bytes_not_taken() < needed) return;
   // Some file systems free what was removed later: no more goes for that.
-  const std::uint64_t before = status.waiting_bytes;
-  while (before - status.waiting_bytes < needed && lacking() != 0 && give_up_oldest()) {
+  const std::uint64_t before = waiting.bytes();
+  while (before - waiting.bytes() < needed && lacking() != 0 && give_up_oldest()) {
   }
 }
 
 /// False: there is none, or it cannot be removed.
 bool Spool::State::give_up_oldest() {
   base::Expected<std::optional<Sealing>> what;
-  const auto oldest = std::find_if(waiting.begin(), waiting.end(), [&](const auto& each) {
-    if (each.second.is_taken) return false;
-    what = sealing_of(each.first);
+  const auto oldest = waiting.oldest([&](std::uint64_t each) {
+    what = sealing_of(each);
     return what.has_value();  // nobody could say what is lost with one that was never read
   });
-  if (oldest == waiting.end()) return false;
-  const std::uint64_t sequence = oldest->first;
+  if (!oldest) return false;
+  const std::uint64_t sequence = *oldest;
   if (const auto& sealing = *what; sealing) {
     log(fmt::format("there is no room in {}: {} with {} records is given up, and becomes SKIPDATA",
                     files.path().string(), sealing->key, sealing->records));
@@ -231,7 +210,7 @@ bool Spool::State::give_up_oldest() {
         files.path_of(sequence).string()));
   }
   ++status.given_up;
-  forget(sequence);
+  waiting.remove(sequence);
   const bool is_gone = discard(sequence);
   // Before, there may have been no room even for that.
   if (!is_state_written) static_cast<void>(write_state());
@@ -239,8 +218,7 @@ bool Spool::State::give_up_oldest() {
 }
 
 base::Expected<std::optional<Sealing>> Spool::State::sealing_of(std::uint64_t sequence) {
-  const std::string& known = waiting.at(sequence).sealing;
-  if (!known.empty()) return sealing_of_json(known);
+  if (auto known = waiting.sealing_of(sequence)) return known;
   auto description = read_segment_ending(files.disk(), files.path_of(sequence));
   if (!description) return tl::unexpected(description.error());
   if (!*description) return std::nullopt;
@@ -257,21 +235,6 @@ void Spool::State::miss(std::uint64_t sequence, const std::optional<Sealing>& wh
   log(fmt::format("{} is gone: somebody has removed it; its {} records become SKIPDATA", file,
                   what->records));
   static_cast<void>(lose_windows(*what, sequence));
-}
-
-void Spool::State::wait(std::uint64_t sequence, std::uint64_t bytes,
-                        const std::optional<Sealing>& what) {
-  waiting[sequence] = {bytes, false, what ? to_json(*what) : "",
-                       what ? what->coverage.first() : std::nullopt};
-  ++status.waiting;
-  status.waiting_bytes += bytes;
-}
-
-void Spool::State::forget(std::uint64_t sequence) {
-  const auto place = waiting.find(sequence);
-  --status.waiting;
-  status.waiting_bytes -= place->second.bytes;
-  waiting.erase(place);
 }
 
 /// What cannot be removed now is removed when the spool is opened the next time.
@@ -342,7 +305,7 @@ base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sea
     discard(sequence);
     return tl::unexpected(written.error());
   }
-  wait(sequence, *written, sealing);
+  waiting.add(sequence, *written, sealing);
   ++status.sealed;
   keep_limits();
   return {};
@@ -362,18 +325,7 @@ void Spool::lose(const Sealing& sealing, const base::Error& why) {
   static_cast<void>(state.lose_windows(sealing, {}));
 }
 
-std::optional<std::uint64_t> Spool::State::claim(
-    const std::function<bool(std::uint64_t)>& is_wanted) {
-  const std::scoped_lock held(mutex);
-  for (auto& [sequence, entry] : waiting) {
-    if (entry.is_taken || !is_wanted(sequence)) continue;
-    entry.is_taken = true;
-    return sequence;
-  }
-  return std::nullopt;
-}
-
-/// Of a claimed segment, without the mutex: it may be large. Nothing: it is damaged, and set aside,
+/// Of a taken segment, without the mutex: it may be large. Nothing: it is damaged, and set aside,
 /// or gone.
 base::Expected<std::optional<Segment>> Spool::State::read(std::uint64_t sequence) {
   auto segment = files.read(sequence);
@@ -386,12 +338,16 @@ base::Expected<std::optional<Segment>> Spool::State::read(std::uint64_t sequence
   } else {
     miss(sequence, *what);
   }
-  forget(sequence);
+  waiting.remove(sequence);
   return std::nullopt;
 }
 
 tl::expected<Segment, NotTaken> Spool::take(const std::function<bool(std::uint64_t)>& is_wanted) {
-  while (const auto sequence = state_->claim(is_wanted)) {
+  const auto next = [&] {
+    const std::scoped_lock held(state_->mutex);
+    return state_->waiting.take(is_wanted);
+  };
+  while (const auto sequence = next()) {
     auto segment = state_->read(*sequence);
     if (!segment) return tl::unexpected(NotTaken{sequence, std::move(segment.error())});
     if (*segment) return std::move(**segment);
@@ -401,22 +357,21 @@ tl::expected<Segment, NotTaken> Spool::take(const std::function<bool(std::uint64
 
 bool Spool::has(std::uint64_t sequence) const {
   const std::scoped_lock lock(state_->mutex);
-  return state_->waiting.contains(sequence);
+  return state_->waiting.has(sequence);
 }
 
 void Spool::give_back(std::uint64_t sequence) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);
-  const auto place = state.waiting.find(sequence);
-  if (place != state.waiting.end()) place->second.is_taken = false;
+  state.waiting.give_back(sequence);
 }
 
 void Spool::free(std::uint64_t sequence) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);
-  if (!state.waiting.contains(sequence)) return;
+  if (!state.waiting.has(sequence)) return;
   ++state.status.delivered;
-  state.forget(sequence);
+  state.waiting.remove(sequence);
   // Where it comes back after a crash, it is offered again, and is found to be there.
   state.discard(sequence);
 }
@@ -436,7 +391,9 @@ void Spool::forget_lost(const Coverage& coverage) {
 SpoolStatus Spool::status() const {
   const std::scoped_lock lock(state_->mutex);
   SpoolStatus status = state_->status;
-  if (!state_->waiting.empty()) status.waiting_since = state_->waiting.begin()->second.since;
+  status.waiting = state_->waiting.count();
+  status.waiting_bytes = state_->waiting.bytes();
+  status.waiting_since = state_->waiting.since();
   return status;
 }
 
