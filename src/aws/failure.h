@@ -17,6 +17,7 @@ struct Failure {
     unreachable,  ///< no answer, or half of one: it may come right by itself
     cancelled,    ///< asked to stop
     local,        ///< never sent: credentials, settings, certificates
+    unreadable,   ///< what was to be sent cannot be read
   };
   Kind kind = Kind::local;
   int status = 0;       ///< HTTP's; 0 without an answer

@@ -12,13 +12,19 @@ namespace {
 
 constexpr std::uint64_t kMostParts = 10'000;
 
+tl::unexpected<Failure> unreadable(base::Error error) {
+  auto failure = cannot(std::move(error));
+  failure.value().kind = Failure::Kind::unreadable;
+  return failure;
+}
+
 /// The next `count` bytes of a file.
-base::Expected<std::vector<std::uint8_t>> read_next(std::ifstream& file, std::uint64_t count,
-                                                    const std::string& path) {
+Result<std::vector<std::uint8_t>> read_next(std::ifstream& file, std::uint64_t count,
+                                            const std::string& path) {
   std::vector<std::uint8_t> bytes(count);
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(count));
   if (static_cast<std::uint64_t>(file.gcount()) != count) {
-    return base::fail(path, "cannot be read to its end", "it was whole when it was written");
+    return unreadable({path, "cannot be read to its end", "it was whole when it was written"});
   }
   return bytes;
 }
@@ -85,10 +91,10 @@ Result<std::string> S3::finish_parts(const ObjectName& name, const std::string& 
 Result<std::string> S3::put_file(const ObjectName& name, const std::string& path,
                                  std::uint64_t size, const PutOptions& options) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return cannot({path, "cannot be opened for delivery", ""});
+  if (!file) return unreadable({path, "cannot be opened for delivery", ""});
   if (size <= kPartBytes) {
     auto bytes = read_next(file, size, path);
-    if (!bytes) return cannot(bytes.error());
+    if (!bytes) return tl::unexpected(std::move(bytes.error()));
     return put(name, *bytes, options);
   }
   auto upload = begin_parts(name, options);
@@ -102,7 +108,7 @@ Result<std::string> S3::put_file(const ObjectName& name, const std::string& path
   };
   for (std::uint64_t at = 0; at < size; at += part_bytes) {
     auto bytes = read_next(file, std::min(part_bytes, size - at), path);
-    if (!bytes) return withdrawn(cannot(bytes.error()).value());
+    if (!bytes) return withdrawn(std::move(bytes.error()));
     auto etag = put_part(name, *upload, static_cast<int>(etags.size()) + 1, *bytes);
     if (!etag) return withdrawn(std::move(etag.error()));
     etags.push_back(std::move(*etag));

@@ -48,7 +48,8 @@ std::string to_string(const Undelivered& why);
 using Delivered = tl::expected<void, Undelivered>;
 
 /// What a failed call means for delivery: throttled is `rate_limited`; 403, 404 and missing
-/// credentials are `access_error`; the rest is `unknown_error`.
+/// credentials are `access_error`; the rest, such as a file that cannot be read, is
+/// `unknown_error`.
 Undelivered undelivered(aws::Failure failure);
 
 /// Called by the threads of one Delivery, which may wait for the network as long as they like.

@@ -128,7 +128,8 @@ Delivered S3Destination::prepare() {
 Delivered S3Destination::deliver(const Segment& segment) {
   auto uploaded = upload(*s3_, place_, segment.key, segment.file, segment.bytes);
   if (uploaded) return {};
-  const bool is_of_segment = uploaded.error().status == kPreconditionFailed;
+  const bool is_of_segment = uploaded.error().status == kPreconditionFailed ||
+                             uploaded.error().kind == aws::Failure::Kind::unreadable;
   Undelivered why = undelivered(std::move(uploaded.error()));
   why.is_of_segment = is_of_segment;
   return tl::unexpected(std::move(why));

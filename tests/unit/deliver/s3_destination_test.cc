@@ -90,6 +90,15 @@ TEST_F(ToBucket, AStrangersObjectUnderTheKeyHoldsUpThisSegmentOnly) {
   EXPECT_THAT(delivered.error().error.message(), HasSubstr("is another object"));
 }
 
+TEST_F(ToBucket, WhatCannotBeReadToBeSentHoldsUpThisSegmentOnly) {
+  fs::remove(segment_.file);
+  const auto delivered = deliver();
+  ASSERT_FALSE(delivered);
+  EXPECT_TRUE(delivered.error().is_of_segment);
+  EXPECT_EQ(delivered.error().kind, DeliverLogsError::unknown_error);
+  EXPECT_THAT(transport_.asked, SizeIs(0));
+}
+
 TEST_F(ToBucket, AProbePutsAnEmptyObjectAndRemovesIt) {
   transport_.answer(200);
   transport_.answer(403);
