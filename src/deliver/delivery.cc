@@ -34,6 +34,8 @@ struct Delivery::State {
   void deliver_next(std::unique_lock<std::mutex>& lock);
   void gives_back(std::uint64_t sequence);
   void found_nothing(std::uint64_t news_known, Clock::time_point asked);
+  /// Segments that wait and are kept waiting at that time still, as far as is known now.
+  [[nodiscard]] std::uint64_t stuck_at(Clock::time_point time) const;
   void succeeded();
   void failed(Undelivered failure, const Segment* segment);
   [[nodiscard]] std::chrono::milliseconds next_pause(const Undelivered& failure);
@@ -163,6 +165,12 @@ void Delivery::State::found_nothing(std::uint64_t news_known, Clock::time_point 
   }
 }
 
+std::uint64_t Delivery::State::stuck_at(Clock::time_point time) const {
+  return static_cast<std::uint64_t>(
+      std::count_if(stuck.begin(), stuck.end(),
+                    [&](const auto& each) { return each.second > time && spool.has(each.first); }));
+}
+
 void Delivery::State::succeeded() {
   failures_in_a_row = 0;
   status.error.reset();
@@ -230,18 +238,17 @@ bool Delivery::drain(std::chrono::milliseconds longest) {
   if (state.status.error) return false;
   const auto is_settled = [&] {
     return state.status.failures != failures ||
-           (state.under_way == 0 && state.spool.status().waiting == 0);
+           (state.under_way == 0 && state.spool.status().waiting == state.stuck_at(until));
   };
-  const bool is_in_time = state.changed.wait_until(lock, until, is_settled);
-  return is_in_time && state.status.failures == failures;
+  state.changed.wait_until(lock, until, is_settled);
+  return state.status.failures == failures && state.under_way == 0 &&
+         state.spool.status().waiting == 0;
 }
 
 DeliveryStatus Delivery::status() const {
   const std::scoped_lock lock(state_->mutex);
   DeliveryStatus status = state_->status;
-  const auto waits = [this](const auto& each) { return state_->spool.has(each.first); };
-  status.stuck =
-      static_cast<std::uint64_t>(std::count_if(state_->stuck.begin(), state_->stuck.end(), waits));
+  status.stuck = state_->stuck_at(Clock::time_point::min());
   return status;
 }
 

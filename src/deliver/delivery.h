@@ -43,7 +43,8 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  /// Waits until nothing waits any more. False: an attempt has failed, or the time is over.
+  /// Waits until nothing waits any more. False: an attempt has failed, all that waits is stuck for
+  /// longer than that, or the time is over.
   bool drain(std::chrono::milliseconds longest);
 
   [[nodiscard]] DeliveryStatus status() const;

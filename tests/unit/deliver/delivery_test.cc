@@ -228,10 +228,24 @@ TEST_F(Delivering, WhatIsKeptWaitingAndGivesWayIsStuckNoMore) {
   ASSERT_TRUE(seal(spool, "a", 1, 200));
   const auto delivery = deliver(spool, 1, {kShort.first, std::chrono::hours(1)});
   EXPECT_FALSE(delivery->drain(kLong));
-  EXPECT_EQ(delivery->status().stuck, 1U);
+  EXPECT_EQ(delivery->status().stuck, 1U) << "whether it failed before or meanwhile";
   ASSERT_TRUE(seal(spool, "b", 2, 400));
   EXPECT_EQ(spool.status().given_up, 1U);
   EXPECT_EQ(delivery->status().stuck, 0U);
+}
+
+TEST_F(Delivering, NobodyWaitsForWhatWasStuckBefore) {
+  Spool spool = open();
+  orders_.poisoned["a"] = 1;
+  ASSERT_TRUE(seal(spool, "a", 1));
+  const auto delivery = deliver(spool, 1, {kShort.first, std::chrono::hours(1)});
+  orders_.wait_for([&] { return orders_.offered.size() == 1; });
+  ASSERT_TRUE(seal(spool, "b", 2));
+  orders_.wait_for([&] { return orders_.taken.size() == 1; });
+  const auto asked = std::chrono::steady_clock::now();
+  EXPECT_FALSE(delivery->drain(kLong));
+  EXPECT_LT(std::chrono::steady_clock::now() - asked, kLong / 2);
+  EXPECT_EQ(delivery->status().stuck, 1U);
 }
 
 /// Reads nothing as often as it is told.
