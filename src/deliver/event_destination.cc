@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "deliver/firehose_destination.h"
@@ -36,7 +37,7 @@ EventTally& EventTally::operator+=(const EventTally& other) {
 }
 
 base::Expected<EventDestination::Rest> EventDestination::rest_of(const Segment& segment) {
-  auto begun = begun_.extract(segment.sequence);
+  auto begun = begun_.extract(segment.file);
   if (!begun.empty()) return std::move(begun.mapped());
   auto events = read_events(segment.file, segment.bytes);
   if (!events) return tl::unexpected(events.error());
@@ -58,8 +59,13 @@ Delivered EventDestination::deliver(const Segment& segment) {
     tally_ += tally;
   }
   if (sent) return {};
+  // What was given up meanwhile does not come again.
+  std::erase_if(begun_, [](const auto& each) {
+    std::error_code error;
+    return !std::filesystem::exists(each.first, error) && !error;
+  });
   if (rest->events.size() != segment.records || rest->maybe_taken != 0) {
-    begun_[segment.sequence] = std::move(*rest);
+    begun_[segment.file] = std::move(*rest);
   }
   return tl::unexpected(undelivered_events(std::move(sent.error())));
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -61,8 +62,8 @@ class EventDestination : public Destination {
   base::Expected<Rest> rest_of(const Segment& segment);
 
   std::function<void()> cancel_;
-  /// By sequence, which no other segment of a spool ever has: those of which a part is settled.
-  std::map<std::uint64_t, Rest> begun_;
+  /// By file, whose name no other segment of a spool ever has: those of which a part is settled.
+  std::map<std::filesystem::path, Rest> begun_;
   mutable std::mutex mutex_;
   EventTally tally_;
 };

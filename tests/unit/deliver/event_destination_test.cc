@@ -285,6 +285,23 @@ TEST_F(DeliveringEvents, RecordsThatFirehoseKeepsRefusingAreRateLimitedAndRememb
   EXPECT_EQ(firehose_.tally().taken, 3U);
 }
 
+TEST_F(DeliveringEvents, WhatIsKnownOfASegmentThatWasGivenUpGoesWithIt) {
+  const auto fails_after_two = [this](std::uint64_t sequence) {
+    answer_refusing(3, {2});
+    answer_refusing(1, {0});
+    EXPECT_FALSE(firehose_.deliver(segment(events(3), sequence)));
+  };
+  fails_after_two(1);
+  fs::remove(root_ / "1");
+  fails_after_two(2);
+  answer_refusing(1, {});
+  EXPECT_TRUE(firehose_.deliver(segment(events(3), 2)));
+  EXPECT_EQ(record_count(4), 1U);
+  answer_refusing(3, {});
+  EXPECT_TRUE(firehose_.deliver(segment(events(3), 1))) << "a name that no spool gives again";
+  EXPECT_EQ(record_count(5), 3U);
+}
+
 TEST_F(DeliveringEvents, AnInternalFailureIsAnUnknownError) {
   answer_refusing(1, {0}, "InternalFailure");
   answer_refusing(1, {0}, "InternalFailure");
