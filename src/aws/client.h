@@ -28,10 +28,10 @@ struct Clock {
   static Clock of_host(const std::atomic<bool>* is_cancelled = nullptr);
 };
 
-/// What has gone over the wire, attempts that failed too.
+/// What has gone over the wire.
 struct Traffic {
-  std::atomic<std::uint64_t> requests = 0;
-  std::atomic<std::uint64_t> bytes_received = 0;  ///< of bodies
+  std::atomic<std::uint64_t> requests = 0;        ///< attempts that failed too
+  std::atomic<std::uint64_t> bytes_received = 0;  ///< of bodies that came whole, refusals' too
 };
 
 struct Retries {
