@@ -18,6 +18,7 @@ struct Failure {
     cancelled,    ///< asked to stop
     local,        ///< never sent: credentials, settings, certificates
     unreadable,   ///< what was to be sent cannot be read
+    unusable,     ///< an answer, but not of what was asked for: too long, damaged, other bytes
   };
   Kind kind = Kind::local;
   int status = 0;       ///< HTTP's; 0 without an answer

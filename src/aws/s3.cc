@@ -100,6 +100,24 @@ bool is_of_range(const Response& response, const ByteRange& range) {
          response.header("content-range").starts_with(fmt::format("bytes {}-", range.first));
 }
 
+/// Why it is not what was asked for; nothing: it is.
+std::optional<base::Error> complaint(const Response& response, const GetOptions& options) {
+  if (options.range && !is_of_range(response, *options.range)) {
+    return base::Error{"", "other bytes arrive than were asked for",
+                       "if it is so with all objects, the server knows no ranges: copy them, and "
+                       "read the copies"};
+  }
+  if (options.most_bytes != 0 && response.body.size() > options.most_bytes) {
+    return base::Error{"", "more bytes arrive than were asked for",
+                       "if it was replaced meanwhile, ask again"};
+  }
+  if (!options.range && !is_whole(response)) {
+    return base::Error{"", "what arrives is not what the object's checksum says",
+                       "read it by another way: it is damaged where it is stored, or on its way"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool is_s3_url(std::string_view text) {
@@ -237,15 +255,11 @@ Result<std::string> S3::get(const ObjectName& name, const GetOptions& options) {
     options.set_on(request);
     auto response = send(name, std::move(request));
     if (!response) return tl::unexpected(std::move(response.error()));
-    if (options.range ? is_of_range(*response, *options.range) : is_whole(*response)) {
-      return std::move(response->body);
-    }
+    auto wrong = complaint(*response, options);
+    if (!wrong) return std::move(response->body);
     if (attempt == kAttempts) {
-      auto failure = cannot({name.url(), "what arrives is not what the object's checksum says",
-                             "read it by another way: it is damaged where it is stored, or on its "
-                             "way"});
-      failure.value().code = "BadDigest";
-      if (options.range) failure.value().error.what = "other bytes arrive than were asked for";
+      auto failure = cannot({name.url(), std::move(wrong->what), std::move(wrong->hint)});
+      failure.value().kind = Failure::Kind::unusable;
       return failure;
     }
   }

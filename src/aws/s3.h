@@ -77,7 +77,7 @@ struct ByteRange {
 struct GetOptions {
   std::optional<ByteRange> range;
   std::string if_match;          ///< an ETag, so that 412 means that the object is another by now
-  std::uint64_t most_bytes = 0;  ///< a longer answer is refused; 0: as the transport has it
+  std::uint64_t most_bytes = 0;  ///< more are refused; 0: as many as the transport takes
 
   void set_on(Request& request) const;
 };
@@ -96,8 +96,8 @@ class S3 {
   /// memory. What had been sent is withdrawn if a part fails.
   Result<std::string> put_file(const ObjectName& name, const std::string& path, std::uint64_t size,
                                const PutOptions& options);
-  /// The bytes, compared with the object's checksum or MD5 where the server tells one of the whole:
-  /// "BadDigest" if they differ. Fewer than the range has only where the object ends.
+  /// The bytes, compared with the object's checksum or MD5 where the server tells one of the whole.
+  /// Fewer than the range has only where the object ends. Others, or more, are `unusable`.
   Result<std::string> get(const ObjectName& name, const GetOptions& options = {});
   Result<ObjectInfo> head(const ObjectName& name);
   Result<void> remove(const ObjectName& name);

@@ -281,8 +281,11 @@ Result<Response> CurlTransport::send(const Request& request) {
   }
   failure.kind = may_come_right(code) ? Failure::Kind::unreachable : Failure::Kind::local;
   failure.error.what = error_text[0] != '\0' ? error_text.data() : curl_easy_strerror(code);
-  if (exchange.is_too_long) failure.error.what = "the answer is longer than can be";
   failure.error.hint = hint_for(code, state_->settings);
+  if (exchange.is_too_long) {
+    failure.kind = Failure::Kind::unusable;
+    failure.error.what = "the answer is longer than what was asked for can be";
+  }
   return tl::unexpected(std::move(failure));
 }
 

@@ -90,7 +90,7 @@ bool is_of_one_object(const aws::Failure& failure) {
       "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
       "InvalidToken",       "TokenRefreshRequired",  "RequestTimeTooSkewed",
       "NoSuchBucket",       "PermanentRedirect",     "AuthorizationHeaderMalformed"};
-  if (failure.is("BadDigest")) return true;
+  if (failure.kind == aws::Failure::Kind::unusable) return true;
   return failure.kind == aws::Failure::Kind::refused &&
          std::find(kOfTheCaller.begin(), kOfTheCaller.end(), failure.code) == kOfTheCaller.end();
 }

@@ -44,7 +44,7 @@ class Server(scripted.Server):
 
     It also lists and hands out what is in `objects`, by ranges too. `faults` says what happens to the next
     GETs of an object ("/bucket/key") or to the next listings of a prefix ("/bucket?prefix"): a status, "cut"
-    (half of the body, and the connection closed), "hang", "reset"."""
+    (half of the body, and the connection closed), "whole" (whatever range was asked for), "hang", "reset"."""
 
     page_size = 1000
 
@@ -112,7 +112,7 @@ class Handler(scripted.Handler):
         return self.answer(200, self.server.policy)
 
     def fail(self, name):
-        """Does what is planned: nothing is left to be done then. Else the step, "ok" or "cut"."""
+        """Does what is planned: nothing is left to be done then. Else the step: "ok", "cut" or "whole"."""
         steps = self.server.faults.get(name, [])
         step = steps.pop(0) if steps else "ok"
         if isinstance(step, int):
@@ -172,7 +172,7 @@ class Handler(scripted.Handler):
         if self.headers.get("If-Match") not in (None, etag):
             return self.refuse(412, "PreconditionFailed")
         status, part, headers = 200, there, {"ETag": etag}
-        if "Range" in self.headers:
+        if "Range" in self.headers and step != "whole":
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             status, part = 206, there[first:last + 1]
             headers["Content-Range"] = f"bytes {first}-{first + len(part) - 1}/{len(there)}"

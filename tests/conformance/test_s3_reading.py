@@ -247,7 +247,7 @@ def test_what_passes_is_tried_again(holding, program, steps):
 
 @pytest.mark.parametrize("steps, said", [
     ([404] * 9, "b.log: NoSuchKey"), ([403] * 9, "b.log: AccessDenied"), ([503] * 9, "b.log: SlowDown"),
-    (["ok", 404], "b.log: NoSuchKey"), (["ok", "ok", 403, 403], "b.log: AccessDenied")], ids=str)
+    (["whole"] * 9, "b.log: the answer is longer than what was asked for"), (["ok", 404], "b.log: NoSuchKey"), (["ok", "ok", 403, 403], "b.log: AccessDenied")], ids=str)
 def test_an_object_that_cannot_be_had_is_told_and_the_others_count(holding, program, steps, said):
     server = holding({"a.log.gz": GOOD, "b.log": LONG}, **{"/logs/b.log": steps})
     done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3, AWS_MAX_ATTEMPTS="2")

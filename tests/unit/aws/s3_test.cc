@@ -141,8 +141,21 @@ TEST_F(Storing, OtherBytesThanWereAskedForAreRefused) {
     S3 store = s3();
     const auto bytes = store.get({"logs", "k"}, {ByteRange{1, 2}, "", 0});
     ASSERT_FALSE(bytes) << range;
-    EXPECT_TRUE(bytes.error().is("BadDigest"));
+    EXPECT_EQ(bytes.error().kind, Failure::Kind::unusable);
+    EXPECT_THAT(bytes.error().error.message(), HasSubstr("the server knows no ranges"));
   }
+}
+
+TEST_F(Storing, MoreThanWasAskedForIsRefusedToTheByte) {
+  S3 store = s3();
+  const GetOptions options{std::nullopt, "", 3};
+  transport_.answer(200, "abc");
+  EXPECT_EQ(store.get({"logs", "k"}, options).value(), "abc");
+  for (int attempt = 0; attempt < 2; ++attempt) transport_.answer(200, "abcd");
+  const auto bytes = store.get({"logs", "k"}, options);
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().kind, Failure::Kind::unusable);
+  EXPECT_EQ(bytes.error().error.where, "s3://logs/k");
 }
 
 TEST_F(Storing, ListingReadsKeysOfAnyCharacters) {

@@ -279,7 +279,7 @@ TEST(Transport, AnAnswerWithoutEndIsCutOff) {
   CurlTransport transport(settings);
   const auto response = transport.send(server.request());
   ASSERT_FALSE(response);
-  EXPECT_EQ(response.error().kind, Failure::Kind::local) << "it would not help to ask again";
+  EXPECT_EQ(response.error().kind, Failure::Kind::unusable) << "it would not help to ask again";
 }
 
 TEST(Transport, ACertificateFileThatIsNotThereIsNamedByWhoGaveIt) {
