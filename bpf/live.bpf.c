@@ -76,7 +76,6 @@ struct {
 /* A packet at this point: all that the steps below pass on. */
 struct weir_sighting {
   struct weir_packet packet;
-  struct weir_connection_key key;
   weir_u64 hash; /* of the connection's key, so that both directions have the same */
   weir_u64 addresses;
   weir_u64 id;
@@ -191,15 +190,17 @@ WEIR_INLINE weir_u32 weir_shape_of(const struct weir_connection* connection) {
 
 /* The verdict, and what it does to the connection: policy::Judge::judge, with a table that all
  * processors share. */
-WEIR_INLINE void weir_consult(const struct weir_sighting* at, const struct weir_opinion* opinion,
-                              struct weir_counts* count, struct weir_judgement* judgement) {
+WEIR_APART int weir_consult(const struct weir_sighting* at, const struct weir_opinion* opinion,
+                            struct weir_counts* count, struct weir_judgement* judgement) {
+  if (!at || !opinion || !count || !judgement) return 0;
   const struct weir_packet* packet = &at->packet;
   const int direction = (int)settings.direction;
+  const struct weir_connection_key key = weir_key_of(settings.owner, packet, direction);
   const weir_u64 now = (weir_u64)at->beat * settings.beat_micros;
   weir_u32* changes = &shared.changes[at->hash & (WEIR_CHANGES - 1)];
   weir_u32 index = (weir_u32)(at->hash >> 16) & settings.set_mask;
   struct weir_connection_set* set = bpf_map_lookup_elem(&connections, &index);
-  if (!set) return;
+  if (!set) return 0;
 
   enum weir_tracking tracking = WEIR_UNKNOWN_CONNECTION;
   weir_u32 opening_rule = WEIR_RULE_NONE;
@@ -209,12 +210,12 @@ WEIR_INLINE void weir_consult(const struct weir_sighting* at, const struct weir_
   /* Before the look: what changes from here on makes the flow look again. */
   judgement->changes = *(volatile weir_u32*)changes;
   bpf_spin_lock(&set->lock);
-  weir_u32 place = weir_find_connection(set, &at->key, weir_tag_of(at->hash));
+  weir_u32 place = weir_find_connection(set, &key, weir_tag_of(at->hash));
   if (place < WEIR_SET_CONNECTIONS) {
     const struct weir_connection* connection = &set->entries[place].connection;
-    tracking = weir_track(&at->key, connection, packet, direction, now);
+    tracking = weir_track(&key, connection, packet, direction, now);
     opening_rule = connection->opening_rule;
-    judgement->is_connected = !weir_is_forgotten(&at->key, connection, now);
+    judgement->is_connected = !weir_is_forgotten(&key, connection, now);
   }
   judgement->verdict = weir_decide(opinion, direction, tracking, opening_rule);
   if (judgement->verdict.accept) {
@@ -227,7 +228,7 @@ WEIR_INLINE void weir_consult(const struct weir_sighting* at, const struct weir_
         weir_set_until(set, place);
       }
     } else if (!opinion->untracked && weir_is_trackable(packet)) {
-      is_changed = weir_remember(set, &at->key, weir_tag_of(at->hash), place,
+      is_changed = weir_remember(set, &key, weir_tag_of(at->hash), place,
                                  judgement->verdict.group_rule, packet, now, &forgotten_closed);
       judgement->is_connected |= is_changed;
       is_lost = !is_changed;
@@ -244,6 +245,7 @@ WEIR_INLINE void weir_consult(const struct weir_sighting* at, const struct weir_
   int is_refused_syn =
       judgement->is_connected && !judgement->verdict.accept && weir_is_turning_point(packet);
   judgement->holds = packet->fragment == WEIR_WHOLE && !is_lost && !is_refused_syn;
+  return 1;
 }
 
 /* Later fragments are let through the groups if their first one was: it leaves a note. */
@@ -270,19 +272,29 @@ WEIR_APART int weir_remember_datagram(const struct weir_sighting* at, weir_u32 r
   return is_known;
 }
 
-/* Asks the rules and the tracking table. False as long as no policy was published. */
-WEIR_APART int weir_judge(const struct weir_sighting* at, struct weir_counts* count,
-                          struct weir_judgement* judgement) {
-  if (!at || !count || !judgement) return 0;
+/* What the rules say. False as long as no policy was published. */
+WEIR_APART int weir_ask(const struct weir_sighting* at, struct weir_opinion* opinion,
+                        weir_u32* generation) {
+  if (!at || !opinion || !generation) return 0;
   weir_u32 zero = 0;
   void* published = bpf_map_lookup_elem(&policies, &zero);
   if (!published) return 0;
   const struct weir_live_policy* policy = bpf_map_lookup_elem(published, &zero);
   if (!policy) return 0;
-  const struct weir_opinion opinion =
+  *opinion =
       weir_ask_rules(&policy->arena, &policy->interfaces[settings.port & (WEIR_MAX_PORTS - 1)],
                      &at->packet, (int)settings.direction);
-  judgement->generation = (weir_u32)policy->generation;
+  *generation = (weir_u32)policy->generation;
+  return 1;
+}
+
+/* Asks the rules and the tracking table. False as long as no policy was published. One after the
+ * other, not one from within the other: all that are called from each other have 512 bytes of
+ * stack together, and kernels before 6.6 count each as a multiple of 32. */
+WEIR_INLINE int weir_judge(const struct weir_sighting* at, struct weir_counts* count,
+                           struct weir_judgement* judgement) {
+  struct weir_opinion opinion = {};
+  if (!weir_ask(at, &opinion, &judgement->generation)) return 0;
   if (opinion.exempt) {
     judgement->verdict = weir_decide(&opinion, (int)settings.direction, WEIR_UNKNOWN_CONNECTION, 0);
     judgement->changes = shared.changes[at->hash & (WEIR_CHANGES - 1)];
@@ -463,8 +475,9 @@ WEIR_INLINE void weir_measure(const struct __sk_buff* skb, struct weir_sighting*
 }
 
 WEIR_INLINE void weir_identify(struct weir_sighting* at) {
-  at->key = weir_key_of(settings.owner, &at->packet, (int)settings.direction);
-  at->hash = weir_hash_key(&at->key);
+  const struct weir_connection_key key =
+      weir_key_of(settings.owner, &at->packet, (int)settings.direction);
+  at->hash = weir_hash_key(&key);
   at->id = weir_slot_id(settings.port * 2 + settings.direction, &at->packet);
   at->addresses = at->packet.family == WEIR_IPV6
                       ? at->hash

@@ -56,6 +56,23 @@ void load_only(const Object& object, std::string_view name) {
   }
 }
 
+/// Why it does not take the program, which was not loaded yet; nothing, if it is not the verifier
+/// that refuses it.
+std::string verifier_says(const Object& object, const char* name) {
+  constexpr std::size_t kLongEnough = std::size_t{16}
+                                      << 20U;  // the end of what it says is the reason
+  std::string log(kLongEnough, '\0');
+  bpf_program* program = find_program(object, name);
+  if (program == nullptr) return "";
+  bpf_program__set_log_level(program, 1);
+  bpf_program__set_log_buf(program, log.data(), log.size());
+  if (bpf_object__load(object.get()) == 0) return "";
+  log.resize(log.find('\0'));
+  // The last line counts what was looked at: the reason is the one before.
+  if (const auto last = log.rfind("\nprocessed "); last != std::string::npos) log.resize(last);
+  return log.substr(log.rfind('\n') + 1);
+}
+
 /// How many jiffies a second has; the kernel does not say, so it is measured.
 unsigned ticks_a_second(const weir_clock& before, const weir_clock& after) {
   constexpr std::array kKnown{100U, 250U, 300U, 1000U};
@@ -79,6 +96,8 @@ struct Datapath::State {
   base::Expected<void> read_clock(weir_clock& clock) const;
   base::Expected<void> measure_clock();
   base::Expected<void> load_programs(Port port, Mode mode, bool has_link_header);
+  base::Expected<Object> prepare_program(Port port, vpc::Direction direction, Mode mode,
+                                         bool has_link_header) const;
   base::Expected<base::Descriptor> load_program(Port port, vpc::Direction direction, Mode mode,
                                                 bool has_link_header) const;
   base::Expected<void> publish(const weir_live_policy& policy) const;
@@ -189,9 +208,8 @@ base::Expected<void> Datapath::State::measure_clock() {
   return {};
 }
 
-base::Expected<base::Descriptor> Datapath::State::load_program(Port port, vpc::Direction direction,
-                                                               Mode mode,
-                                                               bool has_link_header) const {
+base::Expected<Object> Datapath::State::prepare_program(Port port, vpc::Direction direction,
+                                                        Mode mode, bool has_link_header) const {
   auto object = open_object(variant.object);
   if (!object) return tl::unexpected(object.error());
   for (const char* name : kSharedMaps) {
@@ -210,8 +228,22 @@ base::Expected<base::Descriptor> Datapath::State::load_program(Port port, vpc::D
   const int set = bpf_map__set_initial_value(constants, &own, sizeof(own));
   if (set != 0) return refused("the kernel program's constants", -set);
   load_only(*object, variant.program);
-  const int error = bpf_object__load(object->get());
-  if (error != 0) return refused("loading the kernel program", -error);
+  return object;
+}
+
+base::Expected<base::Descriptor> Datapath::State::load_program(Port port, vpc::Direction direction,
+                                                               Mode mode,
+                                                               bool has_link_header) const {
+  auto object = prepare_program(port, direction, mode, has_link_header);
+  if (!object) return tl::unexpected(object.error());
+  if (const int error = bpf_object__load(object->get()); error != 0) {
+    // Once more, for what the verifier says; it is not asked the first time, since it writes much.
+    object = prepare_program(port, direction, mode, has_link_header);
+    const std::string said = object ? verifier_says(*object, variant.program) : "";
+    if (said.empty()) return refused("loading the kernel program", -error);
+    return base::fail("the kernel program", "this kernel's verifier does not take it: " + said,
+                      "please report it, with what weir doctor says");
+  }
   // Its own reference: the object closes.
   base::Descriptor program(dup(bpf_program__fd(find_program(*object, variant.program))));
   if (!program.is_open()) return refused("the kernel program", errno);
@@ -234,7 +266,8 @@ base::Expected<Port> Datapath::add_port(Mode mode, bool has_link_header) {
   const auto free =
       std::find_if(ports.begin(), ports.end(), [](const auto& port) { return port.owner == 0; });
   const auto port = static_cast<Port>(free - ports.begin());
-  if (free == ports.end()) {
+  const bool is_new = free == ports.end();
+  if (is_new) {
     if (ports.size() >= state_->size.ports) {
       return base::fail("", "more than " + std::to_string(state_->size.ports) + " interfaces");
     }
@@ -243,6 +276,7 @@ base::Expected<Port> Datapath::add_port(Mode mode, bool has_link_header) {
   ports[static_cast<std::size_t>(port)].owner = ++state_->owners;
   if (auto loaded = state_->load_programs(port, mode, has_link_header); !loaded) {
     remove_port(port);
+    if (is_new) ports.pop_back();
     return tl::unexpected(loaded.error());
   }
   return port;

@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
+#include <iterator>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "live/datapath.h"
@@ -170,6 +174,22 @@ TEST_F(Program, AFullTrackingTableIsCountedAndForgetsNoLiveConnection) {
     send(port, property::frame_of(packet, {}));
   }
   EXPECT_EQ(drain().counts.of[WEIR_NOT_TRACKED], 1000U - 256);
+}
+
+TEST_F(Program, WhatTheVerifierDoesNotTakeIsToldAndLeavesNoPort) {
+  std::ifstream file(WEIR_REFUSED_OBJECT, std::ios::binary);
+  const std::string object{std::istreambuf_iterator<char>(file), {}};
+  auto loaded =
+      Datapath::load({.flows = 512, .ipv6_flows = 256, .connections = 256},
+                     {.object = std::as_bytes(std::span(object)), .program = "weir_refused"});
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  const auto port = loaded->add_port(Mode::observe, true);
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().message().find("verifier does not take it: R1 "), std::string::npos)
+      << port.error().message();
+  const auto points = loaded->drain(base::UnixMicros{}, [](const DrainedFlow&) {});
+  ASSERT_TRUE(points) << points.error().message();
+  EXPECT_TRUE(points->empty());
 }
 
 TEST_F(Program, RulesThatDoNotFitAreRefused) {
