@@ -7,6 +7,7 @@
 #include <set>
 
 #include "deliver/segment_folder.h"
+#include "deliver/shared_sync.h"
 #include "deliver/spool_state.h"
 #include "deliver/waiting_segments.h"
 
@@ -48,6 +49,7 @@ struct Spool::State {
   SegmentFolder files;
   SpoolLimits limits;
   Log log;
+  SharedSync freeing;
 
   mutable std::mutex mutex;  // of what follows
   WaitingSegments waiting;
@@ -368,12 +370,17 @@ void Spool::give_back(std::uint64_t sequence) {
 
 void Spool::free(std::uint64_t sequence) {
   State& state = *state_;
-  const std::scoped_lock lock(state.mutex);
-  if (!state.waiting.has(sequence)) return;
-  ++state.status.delivered;
-  state.waiting.remove(sequence);
+  base::Expected<void> gone;
+  {
+    const std::scoped_lock lock(state.mutex);
+    if (!state.waiting.has(sequence)) return;
+    ++state.status.delivered;
+    state.waiting.remove(sequence);
+    gone = state.files.disk().remove(state.files.path_of(sequence));
+  }
   // Where it comes back after a crash, it is offered again, and is found to be there.
-  state.discard(sequence);
+  if (gone) gone = state.freeing.sync(state.files.disk(), state.files.path());
+  if (!gone) state.log(gone.error().message());
 }
 
 Coverage Spool::lost() const {
