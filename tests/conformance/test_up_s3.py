@@ -19,7 +19,7 @@ import pytest
 
 import network
 import scripted_s3
-from lab import add_namespaces, ask, run, samples, wait_until_recording
+from lab import add_namespaces, ask, in_namespace, run, samples, wait_until_recording
 from scripted import CLEAN
 from waiting import until
 
@@ -95,6 +95,7 @@ class Up:
     def __init__(self, program, host, folder, environment, *more, spool=""):
         self.program, self.folder, self.environment = program, folder, environment
         self.process, self.log = None, folder / "up.log"
+        self.inside = []  # what runs it elsewhere
         described = network.description(ADDRESS, "10.99.0.0/16")
         described["NetworkInterfaces"][0]["TagSet"] = [
             {"Key": "weir:device", "Value": "eth0"}, {"Key": "weir:netns", "Value": host.name}]
@@ -111,7 +112,7 @@ class Up:
     def start(self):
         before = self.said().count(" is recorded at ")
         self.process = subprocess.Popen(
-            [self.program, "up", "--config", self.folder / "weir.toml"], stdin=subprocess.DEVNULL,
+            [*self.inside, self.program, "up", "--config", self.folder / "weir.toml"], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=self.log.open("ab"),
             env={**CLEAN, **self.environment, "AWS_MAX_ATTEMPTS": "1"})
         wait_until_recording(self.process, self.said,
@@ -347,6 +348,42 @@ def test_a_destination_that_hangs_holds_up_neither_another_nor_the_recording(hos
     server.hangs.set()
     until(lambda: weir.waiting() == 0)
     weir.end()
+    assert recorded(server.objects) == recorded(written())
+
+
+@pytest.fixture
+def slow_link():
+    """A network namespace whose loopback brings 50 kbit/s."""
+    name = f"weir-slow-{os.getpid()}"
+    add_namespaces(name)
+    for step in (f"ip -n {name} link set lo up",
+                 f"tc -n {name} qdisc add dev lo root tbf rate 50kbit burst 4kb latency 400ms"):
+        status, said = run(*step.split())
+        assert status == 0, f"{step}: {said}"
+    yield name
+    run("ip", "netns", "del", name)
+
+
+def test_a_slow_link_holds_up_neither_another_destination_nor_the_recording(host, up, serve, slow_link, tmp_path):
+    server = in_namespace(slow_link, serve)
+    weir = up(server.environment(), "logs")
+    weir.inside = ["nsenter", f"--net=/run/netns/{slow_link}"]
+    weir.start()
+    end = 8_000  # their records, packed, take the link more than ten seconds
+    host.send(0, end)
+    folder = tmp_path / "logs"
+
+    def written():
+        return {path: path.read_bytes() for path in folder.rglob("*.log.gz")}
+
+    until(lambda: sum(recorded(written()).values()) >= end, seconds=8)
+    assert sum(recorded(dict(server.objects)).values()) < end
+    assert weir.waiting() > 0
+    status, said = run("tc", "-n", slow_link, "qdisc", "del", "dev", "lo", "root")
+    assert status == 0, said
+    until(lambda: weir.waiting() == 0)
+    weir.end()
+    assert recorded(written()) == {number: 1 for number in range(end)}
     assert recorded(server.objects) == recorded(written())
 
 
