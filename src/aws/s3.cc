@@ -43,6 +43,11 @@ std::string unquoted(std::string_view etag) {
   return std::string(etag);
 }
 
+/// "2009-10-12T17:50:30.000Z"; 1970 for what is no time.
+base::UnixSeconds modified_of(std::string_view text) {
+  return base::parse_time(text.substr(0, text.find('.')), {}).value_or(base::UnixSeconds());
+}
+
 /// A key of a listing with encoding-type=url, which also writes a space as "+".
 std::string decoded(std::string_view text) {
   const auto digit = [](char c) {
@@ -305,7 +310,8 @@ Result<ListPage> S3::list(const std::string& bucket, const ListRequest& asked) {
   ListPage page;
   for (const pugi::xml_node each : result.children("Contents")) {
     page.objects.push_back({key_of(each.child_value("Key")), each.child("Size").text().as_ullong(),
-                            unquoted(each.child_value("ETag"))});
+                            unquoted(each.child_value("ETag")),
+                            modified_of(each.child_value("LastModified"))});
   }
   for (const pugi::xml_node each : result.children("CommonPrefixes")) {
     page.prefixes.push_back(key_of(each.child_value("Prefix")));

@@ -52,7 +52,8 @@ struct PutOptions {
 struct ObjectInfo {
   std::string key;
   std::uint64_t bytes = 0;
-  std::string etag;  ///< without quotes
+  std::string etag;                 ///< without quotes
+  base::UnixSeconds modified = {};  ///< of listings; 1970 where the server does not tell
 };
 
 struct ListRequest {

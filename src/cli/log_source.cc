@@ -25,8 +25,7 @@
 #include "cli/interruption.h"
 #include "cli/options.h"
 #include "cli/s3_options.h"
-#include "logs/s3_folder.h"
-#include "logs/s3_reader.h"
+#include "cli/s3_source.h"
 #include "query/duck.h"
 #include "record/log_format.h"
 
@@ -98,12 +97,9 @@ base::Expected<query::NamedTable> table_of(const std::string& text) {
 /// What the options say, but for the objects. Error: an option has a value that it does not take.
 base::Expected<query::Settings> settings_of(const LogSource& source) {
   query::Settings settings;
-  for (const std::string& from : source.from) {
-    if (!aws::is_s3_url(from)) continue;
-    const auto name = aws::parse_s3_url(from, "--from");
-    if (!name) return tl::unexpected(name.error());
-    settings.folders.push_back(logs::named_s3_folder(name->bucket, name->key));
-  }
+  auto folders = s3_folders_of(source.from);
+  if (!folders) return tl::unexpected(folders.error());
+  settings.folders = std::move(*folders);
   auto since = time_of("--since", source.since);
   if (!since) return tl::unexpected(since.error());
   auto until = time_of("--until", source.until);
@@ -121,22 +117,6 @@ base::Expected<query::Settings> settings_of(const LogSource& source) {
   if (!without_header) return tl::unexpected(without_header.error());
   settings.without_header = std::move(*without_header);
   return settings;
-}
-
-/// A session with S3, and who reads there.
-struct S3Connection {
-  std::atomic<bool> is_cancelled = false;
-  std::unique_ptr<aws::Session> session;
-  std::optional<logs::S3Reader> reader;
-};
-
-base::Expected<std::shared_ptr<logs::S3Reader>> connect_s3(const aws::Options& options) {
-  auto connection = std::make_shared<S3Connection>();
-  auto session = open_session(options, &connection->is_cancelled);
-  if (!session) return tl::unexpected(session.error());
-  connection->session = std::move(*session);
-  connection->reader.emplace(connection->session->s3(), connection->is_cancelled);
-  return std::shared_ptr<logs::S3Reader>(connection, &*connection->reader);
 }
 
 }  // namespace

@@ -1,35 +1,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "aws/s3.h"
 #include "base/address.h"
 #include "cli/flow_feed.h"
 #include "cli/interruption.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/record_words.h"
+#include "cli/s3_options.h"
+#include "cli/s3_source.h"
 #include "cli/service_source.h"
 #include "cli/tail_printer.h"
+#include "cli/tail_sink.h"
 #include "logs/follow.h"
+#include "logs/follow_s3.h"
 #include "vpc/read.h"
 
 namespace weir::cli {
 namespace {
 
-using record::FieldId;
-
 constexpr std::size_t kMostLines = 1'000'000'000;
 constexpr int kLastPort = 65'535;
+constexpr int kLongestInterval = 3600;
 
 struct Asked {
   std::vector<std::string> from;
@@ -43,115 +43,15 @@ struct Asked {
   std::string form = "sentence";
   std::size_t lines = 10;
   bool does_not_follow = false;
-};
-
-/// Which records are wanted. What has no flow (NODATA, SKIPDATA) has no action, port or address.
-struct Filter {
-  std::string action;
-  std::optional<std::uint16_t> port;
-  std::optional<base::Prefix> address;
-  std::string interface;
-
-  [[nodiscard]] bool wants(const LoggedRecord& record) const {
-    if (!action.empty() && record.text(FieldId::action) != action) return false;
-    if (!interface.empty() && record.text(FieldId::interface_id) != interface) return false;
-    if (port && record.number(FieldId::srcport) != *port &&
-        record.number(FieldId::dstport) != *port) {
-      return false;
-    }
-    if (!address) return true;
-    constexpr std::array kAddresses = {FieldId::srcaddr, FieldId::dstaddr, FieldId::pkt_srcaddr,
-                                       FieldId::pkt_dstaddr};
-    return std::any_of(kAddresses.begin(), kAddresses.end(), [&](FieldId field) {
-      const auto held = base::Address::parse(record.text(field));
-      return held && address->contains(*held);
-    });
-  }
-};
-
-/// Prints what is wanted of what comes; first keeps the last of what was there.
-class Tail : public logs::LineSink {
- public:
-  Tail(const Filter& filter, TailPrinter& printer) : filter_(filter), printer_(printer) {}
-
-  /// Reads what was there, the newest first, until it has the last `count` records; prints them.
-  void print_last(std::size_t count, logs::Follower& follower) {
-    most_kept_ = count;
-    while (kept_.size() < count && !was_interrupted() && follower.read_earlier(*this)) ++age_;
-    most_kept_.reset();
-    if (was_interrupted()) return;
-    for (const auto& [place, record] : kept_) printer_.print(record);
-    kept_.clear();
-    std::cout.flush();
-  }
-
-  bool lines(const logs::LineReader::Columns& columns, const logs::Lines& lines,
-             std::size_t first) override {
-    if (format_ == nullptr || format_->columns() != columns) {
-      format_ = std::make_shared<RecordFormat>(columns);
-    }
-    std::vector<std::string_view> values(columns.size());
-    for (std::size_t line = first; line < lines.size(); ++line) {
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = lines.field(line, i);
-      const LoggedRecord record(format_, values);
-      if (!filter_.wants(record)) continue;
-      if (most_kept_) {
-        keep(record);
-      } else {
-        printer_.print(record);
-      }
-    }
-    std::cout.flush();
-    return !was_interrupted() && std::cout.good();
-  }
-
-  void problems(const logs::Problems& problems) override {
-    for (const std::string& problem : problems.first()) fmt::print(stderr, "weir: {}\n", problem);
-    const std::uint64_t more = problems.bad_lines() > logs::Problems::kKept
-                                   ? problems.bad_lines() - logs::Problems::kKept
-                                   : 0;
-    if (more != 0) {
-      fmt::print(stderr, "weir: warning: {} did not fit\n", count_of(more, "more line"));
-    }
-    has_damage_ |= problems.damaged_objects() != 0;
-  }
-
-  [[nodiscard]] bool has_damage() const { return has_damage_; }
-
- private:
-  /// By when it ended; where that is the same, by the order of objects and of lines.
-  struct Place {
-    std::int64_t end = 0;
-    std::int64_t age = 0;
-    std::uint64_t number = 0;
-    auto operator<=>(const Place&) const = default;
-  };
-
-  void keep(const LoggedRecord& record) {
-    auto end = record.number(FieldId::end);
-    if (!end) end = record.number(FieldId::start);
-    const Place place{end.value_or(0), -age_, ++number_};
-    if (kept_.size() == *most_kept_) {
-      if (kept_.empty() || place < kept_.begin()->first) return;
-      kept_.erase(kept_.begin());
-    }
-    kept_.emplace(place, record.kept());
-  }
-
-  const Filter& filter_;
-  TailPrinter& printer_;
-  std::shared_ptr<const RecordFormat> format_;
-  std::optional<std::size_t> most_kept_;
-  std::map<Place, LoggedRecord> kept_;
-  std::int64_t age_ = 0;
-  std::uint64_t number_ = 0;
-  bool has_damage_ = false;
+  int interval = 30;
+  aws::Options s3;
 };
 
 /// Prints what is wanted of what a running service drains.
 class ServiceTail : public FlowSink {
  public:
-  ServiceTail(const Filter& filter, TailPrinter& printer) : filter_(filter), printer_(printer) {}
+  ServiceTail(const TailFilter& filter, TailPrinter& printer)
+      : filter_(filter), printer_(printer) {}
 
   void flow(const LoggedRecord& record) override {
     if (filter_.wants(record)) printer_.print(record);
@@ -170,12 +70,12 @@ class ServiceTail : public FlowSink {
   }
 
  private:
-  const Filter& filter_;
+  const TailFilter& filter_;
   TailPrinter& printer_;
 };
 
-base::Expected<Filter> filter_of(const Asked& asked) {
-  Filter filter{asked.action, asked.port, std::nullopt, asked.interface};
+base::Expected<TailFilter> filter_of(const Asked& asked) {
+  TailFilter filter{asked.action, asked.port, std::nullopt, asked.interface};
   if (asked.address.empty()) return filter;
   filter.address = base::Prefix::parse(asked.address);
   if (const auto single = base::Address::parse(asked.address)) {
@@ -241,16 +141,86 @@ int run_on_service(const Asked& asked) {
   return kDone;
 }
 
+/// What is followed, and what that needs.
+struct Followed {
+  std::shared_ptr<logs::S3Reader> s3;
+  std::unique_ptr<EndsWithInterruption> ends;
+  std::unique_ptr<logs::Following> following;
+};
+
+base::Expected<void> open_s3(const Asked& asked, logs::S3Follower::Settings settings,
+                             logs::LineSink& sink, Followed& followed) {
+  settings.interval = std::chrono::seconds(asked.interval);
+  settings.now = [] {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  };
+  auto reader = connect_s3(asked.s3);
+  if (!reader) return tl::unexpected(reader.error());
+  followed.s3 = std::move(*reader);
+  followed.ends = std::make_unique<EndsWithInterruption>(*followed.s3);
+  auto opened = logs::S3Follower::open(*followed.s3, std::move(settings), sink);
+  if (!opened) return tl::unexpected(opened.error());
+  followed.following = std::move(*opened);
+  return {};
+}
+
+base::Expected<void> open_folders(const Asked& asked, logs::LineReader::Columns columns,
+                                  Followed& followed) {
+  const auto mode =
+      asked.does_not_follow ? logs::Follower::Mode::once : logs::Follower::Mode::follow;
+  auto opened = logs::Follower::open(asked.from, std::move(columns), mode);
+  if (!opened) return tl::unexpected(opened.error());
+  followed.following = std::move(*opened);
+  return {};
+}
+
+int interrupted(const Asked& asked) {
+  return asked.does_not_follow ? failed({"", "interrupted", ""}, kInterrupted) : kDone;
+}
+
+/// Says what is not shown of what was there. False: there is nothing, and nothing will come.
+bool tell_start(const Asked& asked, const Followed& followed) {
+  if (const std::size_t count = followed.following->parquet_objects(); count != 0) {
+    fmt::print(stderr, "weir: {} left out; ask them with weir query\n",
+               count_of(count, "Parquet object"));
+  }
+  if (followed.following->text_objects() != 0) return true;
+  base::Error error{asked.from.front(), "has no flow-log object in text",
+                    "objects are named *.log or *.log.gz"};
+  if (followed.s3 != nullptr) {
+    error.hint += "; of AWS's days only yesterday (UTC) and today are looked at";
+  }
+  if (followed.s3 != nullptr || asked.does_not_follow) failed(error);
+  return !asked.does_not_follow;
+}
+
+int run_on_logs(const Asked& asked, TailSink& tail, const Followed& followed) {
+  if (!tell_start(asked, followed)) return kFailed;
+  tail.print_last(asked.lines, *followed.following);
+  base::Expected<void> done;
+  if (!asked.does_not_follow && !was_interrupted()) {
+    done = followed.following->follow(interruption_descriptor(), tail);
+  }
+  std::cout.flush();
+  for (const base::Error& error : followed.following->unfinished()) {
+    fmt::print(stderr, "weir: {}\n", error.message());
+  }
+  if (!done) return failed(done.error());
+  if (was_interrupted()) return interrupted(asked);
+  return asked.does_not_follow && tail.has_damage() ? kDamaged : kDone;
+}
+
 int run(const Asked& asked) {
   if (asked.from.empty()) return run_on_service(asked);
   if (std::find(asked.from.begin(), asked.from.end(), "-") != asked.from.end()) {
     return failed({"--from -", "cannot be followed", "ask it with weir query"}, kUsage);
   }
-  if (const auto in_s3 = std::find_if(asked.from.begin(), asked.from.end(), aws::is_s3_url);
-      in_s3 != asked.from.end()) {
-    return failed({"--from " + *in_s3, "cannot be followed: S3 does not tell of new objects",
-                   "ask it with weir query and --since"},
-                  kUsage);
+  auto folders = s3_folders_of(asked.from);
+  if (!folders) return failed(folders.error(), kUsage);
+  if (!folders->empty() && folders->size() != asked.from.size()) {
+    return failed(
+        {"--from", "names places in S3 and others", "follow each by a weir tail of its own"},
+        kUsage);
   }
   const auto filter = filter_of(asked);
   if (!filter) return failed(filter.error(), kUsage);
@@ -259,33 +229,14 @@ int run(const Asked& asked) {
   Words words;
   if (auto begun = words.begin(asked.vpc, asked.form); !begun) return failed(begun.error());
   watch_interruption();
-  const auto mode =
-      asked.does_not_follow ? logs::Follower::Mode::once : logs::Follower::Mode::follow;
-  auto follower = logs::Follower::open(asked.from, std::move(*columns), mode);
-  if (!follower) return failed(follower.error());
-  if ((*follower)->parquet_objects() != 0) {
-    fmt::print(stderr, "weir: {} left out; ask them with weir query\n",
-               count_of((*follower)->parquet_objects(), "Parquet object"));
-  }
-  if (asked.does_not_follow && (*follower)->text_objects() == 0) {
-    return failed({asked.from.front(), "has no flow-log object in text",
-                   "objects are named *.log or *.log.gz"});
-  }
-  Tail tail(*filter, *words.printer);
-  tail.print_last(asked.lines, **follower);
-  base::Expected<void> done;
-  if (!asked.does_not_follow && !was_interrupted()) {
-    done = (*follower)->follow(interruption_descriptor(), tail);
-  }
-  std::cout.flush();
-  for (const base::Error& error : (*follower)->unfinished()) {
-    fmt::print(stderr, "weir: {}\n", error.message());
-  }
-  if (!done) return failed(done.error());
-  if (asked.does_not_follow && was_interrupted()) {
-    return failed({"", "interrupted", ""}, kInterrupted);
-  }
-  return asked.does_not_follow && tail.has_damage() ? kDamaged : kDone;
+  TailSink tail(*filter, *words.printer);
+  Followed followed;
+  const auto opened =
+      folders->empty()
+          ? open_folders(asked, std::move(*columns), followed)
+          : open_s3(asked, {std::move(*folders), std::move(*columns), {}, {}}, tail, followed);
+  if (!opened) return was_interrupted() ? interrupted(asked) : failed(opened.error());
+  return run_on_logs(asked, tail, followed);
 }
 
 }  // namespace
@@ -295,7 +246,9 @@ void add_tail_command(Command& weir, int& exit_code) {
       weir.add_subcommand("tail", "Follow flow logs, or a running weir up, each record in words");
   auto asked = std::make_shared<Asked>();
   const Option* from =
-      command->add_option("--from", asked->from, "Folders, files or globs with flow logs")
+      command
+          ->add_option("--from", asked->from,
+                       "Folders, files, globs or s3://bucket/prefix with flow logs")
           ->type_name("PATH");
   add_service_options(*command, asked->service, from);
   command->add_option("--lines", asked->lines, "So many of the last records first (10)")
@@ -303,6 +256,10 @@ void add_tail_command(Command& weir, int& exit_code) {
       ->range(0, kMostLines)
       ->type_name("N");
   command->add_flag("--no-follow", asked->does_not_follow, "End after them")->needs(*from);
+  command->add_option("--interval", asked->interval, "Of S3: seconds between listings (30)")
+      ->needs(*from)
+      ->range(1, kLongestInterval)
+      ->type_name("SECONDS");
   command->add_option("--action", asked->action, "Only ACCEPT or only REJECT")
       ->one_of({"ACCEPT", "REJECT"})
       ->type_name("ACTION");
@@ -322,6 +279,9 @@ void add_tail_command(Command& weir, int& exit_code) {
   command->add_option("--output", asked->form, "How to print: sentence, table, json or csv")
       ->one_of({"sentence", "table", "json", "csv"})
       ->type_name("FORM");
+  command->add_option("--region", asked->s3.region, "Of S3's first request; or AWS_REGION")
+      ->type_name("REGION");
+  add_s3_options(*command, asked->s3);
   command->callback([asked, &exit_code] { exit_code = run(*asked); });
 }
 

@@ -38,7 +38,9 @@ struct Object {
   std::uint64_t bytes = 0;
   ObjectKind kind = ObjectKind::text;
   Key key;
-  std::string etag = {};  ///< of an object in S3, whose path is "s3://bucket/key"
+  /// Of an object in S3, whose path is "s3://bucket/key".
+  std::string etag = {};
+  base::UnixSeconds modified = {};  ///< 1970 where S3 does not tell
 };
 
 /// *.log, *.gz, *.zst, *.txt and *.parquet unless hidden, and names that end in a time and a UUID,

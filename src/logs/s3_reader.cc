@@ -19,6 +19,7 @@ std::optional<Object> object_of(const S3Folder& folder, const aws::ObjectInfo& i
   object.kind = kind_by_name(info.key);
   object.key = read_key(info.key);
   object.etag = info.etag;
+  object.modified = info.modified;
   return object;
 }
 

@@ -22,9 +22,9 @@ SECONDS = 60  # before a test gives up
 class Tail:
     """A running `weir tail`; its lines as they come."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, environment=None):
         self.process = subprocess.Popen([program, "tail", *map(str, arguments)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, text=True, env=environment)
         self.lines, self.errors = queue.Queue(), queue.Queue()
         self.readers = [threading.Thread(target=self.read, args=pair, daemon=True) for pair in (
             (self.process.stdout, self.lines), (self.process.stderr, self.errors))]
@@ -56,8 +56,8 @@ def tail(program):
     """Starts `weir tail --output json`; what still runs at the end is ended."""
     running = []
 
-    def start(*arguments, output="json"):
-        running.append(Tail(program, *arguments, "--output", output))
+    def start(*arguments, output="json", environment=None):
+        running.append(Tail(program, *arguments, "--output", output, environment=environment))
         return running[-1]
     yield start
     for one in running:

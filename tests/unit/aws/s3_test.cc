@@ -165,6 +165,7 @@ TEST_F(Storing, ListingReadsKeysOfAnyCharacters) {
       "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
       "<NextContinuationToken>t+/=</NextContinuationToken>"
       "<Contents><Key>a+b%2Bc%0A%E6%BC%A2</Key><Size>5000000000</Size><ETag>&quot;e&quot;</ETag>"
+      "<LastModified>2009-10-12T17:50:30.000Z</LastModified>"
       "</Contents><CommonPrefixes><Prefix>AWSLogs/</Prefix></CommonPrefixes></ListBucketResult>");
   transport_.answer(200, "<ListBucketResult/>");
   S3 store = s3();
@@ -177,6 +178,7 @@ TEST_F(Storing, ListingReadsKeysOfAnyCharacters) {
   EXPECT_EQ(page->objects[0].key, "a b+c\n\xe6\xbc\xa2");
   EXPECT_EQ(page->objects[0].bytes, 5'000'000'000U);
   EXPECT_EQ(page->objects[0].etag, "e");
+  EXPECT_EQ(page->objects[0].modified, base::parse_time("2009-10-12 17:50:30", {}));
   EXPECT_THAT(page->prefixes, ElementsAre("AWSLogs/"));
   request.continuation = page->continuation;
   EXPECT_EQ(store.list("logs", request).value().continuation, "");

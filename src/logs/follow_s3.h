@@ -1,0 +1,87 @@
+// Prefixes of S3, as objects appear there.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "aws/failure.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "logs/follow.h"
+#include "logs/objects.h"
+#include "logs/s3_folder.h"
+#include "logs/s3_reader.h"
+
+namespace weir::logs {
+
+/// What may have new objects is listed again and again: of AWS's days yesterday's (UTC) and all
+/// from then on. An object that AWS named is known by its key, which has a hash of its content,
+/// another by its ETag too: what is replaced is read again. While S3 cannot be asked, the sink is
+/// told so once, and what came meanwhile is read afterwards.
+class S3Follower : public Following {
+ public:
+  struct Settings {
+    std::vector<S3Folder> folders;
+    LineReader::Columns without_header;
+    std::chrono::seconds interval{30};  ///< between listings
+    std::function<base::UnixSeconds()> now;
+  };
+
+  /// Lists what is there. `s3` outlives it. Error: a place that was named cannot be listed.
+  static base::Expected<std::unique_ptr<S3Follower>> open(S3Reader& s3, Settings settings,
+                                                          LineSink& sink);
+
+  bool read_earlier(LineSink& sink) override;
+  /// What `s3` has under way when `stop` is there to be read has to be cancelled by others.
+  base::Expected<void> follow(int stop, LineSink& sink) override;
+  [[nodiscard]] std::size_t text_objects() const override { return text_objects_; }
+  [[nodiscard]] std::size_t parquet_objects() const override { return parquet_objects_; }
+  [[nodiscard]] std::vector<base::Error> unfinished() const override { return {}; }
+
+ private:
+  /// An object, by its path.
+  struct Known {
+    std::string etag;
+    std::uint64_t listing = 0;  ///< the last one that had it
+    std::uint64_t lines = 0;    ///< handed out
+    bool is_done = false;
+  };
+  enum class Reading : std::uint8_t {
+    done,
+    later,   ///< of this object the rest
+    out,     ///< S3 cannot be asked
+    enough,  ///< the sink wants no more, or all is cancelled
+  };
+
+  S3Follower(S3Reader& s3, Settings settings);
+
+  aws::Result<std::vector<Object>> list(Problems& problems);
+  aws::Result<std::vector<S3Folder>> list(const std::vector<S3Folder>& folders, bool is_named,
+                                          std::vector<Object>& objects, Problems& problems);
+  std::vector<Object> not_done(std::vector<Object> objects);
+  Reading read_new(LineSink& sink);
+  Reading read(const Object& object, LineSink& sink);
+  Reading fail(const Object& object, const aws::Failure& failure, Problems& problems,
+               LineSink& sink);
+  void tell_outage(const aws::Failure& failure, LineSink& sink);
+
+  S3Reader& s3_;
+  Settings settings_;
+  std::chrono::sys_days first_day_;  ///< of those that are listed
+  std::uint64_t listing_ = 0;
+  std::map<std::string, Known> known_;
+  std::set<std::string> unlisted_;  ///< folders that could not be, and were told
+  std::vector<Object> earlier_;     ///< the newest last
+  std::size_t text_objects_ = 0;
+  std::size_t parquet_objects_ = 0;
+  bool is_out_ = false;  ///< S3 could not be asked, and that was told
+};
+
+}  // namespace weir::logs

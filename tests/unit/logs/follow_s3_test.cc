@@ -1,0 +1,223 @@
+// What is listed when, and that each line is handed out once, whatever the clock does.
+#include "logs/follow_s3.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <functional>
+#include <mutex>
+#include <set>
+
+#include "aws/s3.h"
+#include "base/descriptor.h"
+
+namespace weir::logs {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr const char* kRegion = "AWSLogs/123456789012/vpcflowlogs/us-east-1/";
+
+/// A bucket, in memory.
+class Store : public aws::Transport {
+ public:
+  struct Stored {
+    std::string text;
+    std::string modified;
+    int failures = 0;  ///< that come first
+  };
+
+  aws::Result<aws::Response> send(const aws::Request& request) override {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [name, value] : request.query) {
+      if (name == "prefix") return is_out ? unreachable() : listing(value);
+    }
+    Stored& object = objects.at(request.path.substr(std::string("/logs/").size()));
+    if (object.failures-- > 0) return aws::Response{500, {}, "", false};
+    return aws::Response{200, {}, object.text, false};
+  }
+
+  std::map<std::string, Stored> objects;
+  std::set<std::string> listed;
+  bool is_out = false;
+
+ private:
+  static aws::Result<aws::Response> unreachable() {
+    aws::Failure failure;
+    failure.kind = aws::Failure::Kind::unreachable;
+    failure.error.what = "Connection refused";
+    return tl::unexpected(failure);
+  }
+
+  aws::Response listing(const std::string& prefix) {
+    listed.insert(prefix);
+    std::set<std::string> below;
+    std::string xml;
+    for (const auto& [key, object] : objects) {
+      if (!key.starts_with(prefix)) continue;
+      const std::size_t slash = key.find('/', prefix.size());
+      const bool is_day = prefix.find("/2026/") != std::string::npos && prefix.size() > 60;
+      if (slash != std::string::npos && !is_day) {
+        below.insert(key.substr(0, slash + 1));
+        continue;
+      }
+      xml += "<Contents><Key>" + key + "</Key><Size>" + std::to_string(object.text.size()) +
+             "</Size><ETag>" + std::to_string(std::hash<std::string>()(object.text)) +
+             "</ETag><LastModified>" + object.modified + "</LastModified></Contents>";
+    }
+    for (const std::string& folder : below) {
+      xml += "<CommonPrefixes><Prefix>" + folder + "</Prefix></CommonPrefixes>";
+    }
+    return {200, {}, "<ListBucketResult>" + xml + "</ListBucketResult>", false};
+  }
+
+  std::mutex mutex_;
+};
+
+class Sink : public LineSink {
+ public:
+  bool lines(const LineReader::Columns&, const Lines& lines, std::size_t first) override {
+    for (std::size_t i = first; i < lines.size(); ++i) got.emplace_back(lines.field(i, 0));
+    return true;
+  }
+  void problems(const Problems& problems) override {
+    for (const std::string& problem : problems.first()) told.push_back(problem);
+  }
+
+  std::vector<std::string> got;
+  std::vector<std::string> told;
+};
+
+class S3FollowerTest : public testing::Test {
+ public:
+  S3FollowerTest(const S3FollowerTest&) = delete;
+  S3FollowerTest& operator=(const S3FollowerTest&) = delete;
+
+ protected:
+  S3FollowerTest() = default;
+
+  void put(const std::string& key, const std::string& text, const std::string& modified = "") {
+    store_.objects[key] = {"srcaddr bytes\n" + text, modified};
+  }
+  /// A day's object, with one line.
+  void put_on(const std::string& day, const std::string& text) {
+    std::string stamp = day;
+    std::erase(stamp, '/');
+    put(kRegion + day + "/123456789012_vpcflowlogs_us-east-1_fl-1_" + stamp + "T1200Z_" + text +
+            ".log",
+        text + " 1\n");
+  }
+  void at(const std::string& time) { now_ = base::parse_time(time, {}).value(); }
+
+  void open() {
+    S3Follower::Settings settings;
+    settings.folders = {named_s3_folder("logs", "")};
+    settings.without_header = {"srcaddr", "bytes"};
+    settings.interval = std::chrono::seconds(0);
+    settings.now = [this] {
+      if (next_step_ < steps_.size()) steps_[next_step_++]();
+      return now_;
+    };
+    follower_ = S3Follower::open(reader_, std::move(settings), sink_).value();
+  }
+  /// Before each further listing one of the steps is done; after the last one it ends.
+  void follow(std::vector<std::function<void()>> steps) {
+    const base::Descriptor stop(eventfd(0, 0));
+    steps.emplace_back([&] { eventfd_write(stop.get(), 1); });
+    steps_ = std::move(steps);
+    next_step_ = 0;
+    ASSERT_TRUE(follower_->follow(stop.get(), sink_));
+  }
+  std::vector<std::string> handed_out() { return std::exchange(sink_.got, {}); }
+
+  Store store_;
+  aws::Client client_{
+      store_, nullptr,
+      aws::Clock{[this] { return now_; }, [](auto) { return true; }, [] { return 0.0; }},
+      aws::Retries{1, {}, {}}};
+  aws::S3 s3_{client_, {aws::parse_endpoint("http://127.0.0.1:1", "").value(), "us-east-1", {}}};
+  std::atomic<bool> is_cancelled_ = false;
+  S3Reader reader_{s3_, is_cancelled_};
+  base::UnixSeconds now_;
+  std::vector<std::function<void()>> steps_;
+  std::size_t next_step_ = 0;
+  Sink sink_;
+  std::unique_ptr<S3Follower> follower_;
+};
+
+TEST_F(S3FollowerTest, DaysPassAndEachLineIsHandedOutOnceThoughTheClockIsSetBack) {
+  at("2026-11-24T23:59");
+  put_on("2026/11/20", "old");
+  put_on("2026/11/23", "a");
+  put_on("2026/11/24", "b");
+  open();
+  EXPECT_EQ(follower_->text_objects(), 2U);
+  follow({[&] { at("2026-11-25T00:01"), put_on("2026/11/25", "c"), put_on("2026/11/24", "late"); },
+          [&] { at("2026-11-26T12:00"), put_on("2026/11/26", "d"); },
+          [&] { at("2026-11-24T12:00"), put_on("2026/11/27", "ahead"); }});
+  EXPECT_THAT(handed_out(), ElementsAre("late", "c", "d", "ahead"));
+  EXPECT_THAT(sink_.told, IsEmpty());
+  EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/20"))));
+  store_.listed.clear();
+  follow({});
+  EXPECT_THAT(store_.listed,
+              AllOf(Contains(HasSubstr("2026/11/25")), Not(Contains(HasSubstr("2026/11/24")))));
+  EXPECT_THAT(handed_out(), IsEmpty());
+}
+
+TEST_F(S3FollowerTest, WhatFailsIsToldOnceAndReadLaterWithoutALineTwice) {
+  at("2026-11-24T12:00");
+  open();
+  follow({[&] { put("a.log", "a 1\n"), put("b.log", "b 1\nno record\n"); },
+          [&] {
+            store_.objects["c.log"] = {"srcaddr bytes\nc 1\n", "", 2};
+            put("d.log", "d 1\n");
+          },
+          [] {}, [] {},
+          [&] {
+            store_.is_out = true;
+            put("e.log", "e 1\n");
+          },
+          [] {}, [&] { store_.is_out = false; }});
+  EXPECT_THAT(handed_out(), ElementsAre("a", "b", "no", "d", "c", "e"));
+  ASSERT_EQ(sink_.told.size(), 2U);
+  EXPECT_THAT(sink_.told[0], AllOf(HasSubstr("c.log"), HasSubstr("asked again")));
+  EXPECT_THAT(sink_.told[1], HasSubstr("refused, and is asked again"));
+}
+
+TEST_F(S3FollowerTest, WhatIsReplacedIsReadAgainUnlessItsNameSaysWhatItHas) {
+  at("2026-11-24T12:00");
+  put("a.log", "a 1\n");
+  put_on("2026/11/24", "b");
+  open();
+  follow({[&] {
+    put("a.log", "x 1\n");
+    for (auto& [key, object] : store_.objects) {
+      if (key != "a.log") object.text += "other 1\n";
+    }
+  }});
+  EXPECT_THAT(handed_out(), ElementsAre("x"));
+}
+
+TEST_F(S3FollowerTest, TheNewestOfWhatWasThereComesFirst) {
+  at("2026-11-24T12:00");
+  put("z.log", "oldest 1\n", "2026-11-01T00:00:00.000Z");
+  put("a.log", "newest 1\n", "2026-11-24T12:00:01.000Z");
+  put_on("2026/11/24", "slot");
+  put_on("2026/11/23", "before");
+  open();
+  while (follower_->read_earlier(sink_)) {
+  }
+  EXPECT_THAT(handed_out(), ElementsAre("newest", "slot", "before", "oldest"));
+  follow({[] {}});
+  EXPECT_THAT(handed_out(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace weir::logs
