@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <utility>
 
 namespace weir::cli {
 namespace {
@@ -28,11 +29,7 @@ void note_interruption(int /*signal*/) {
   [[maybe_unused]] const ssize_t written = ::write(event, &one, sizeof one);
 }
 
-}  // namespace
-
-void watch_interruption() {
-  if (event >= 0) return;
-  event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+void take_signals() {
   struct sigaction action {};
   action.sa_handler = note_interruption;
   action.sa_flags = SA_RESTART;
@@ -44,8 +41,23 @@ void watch_interruption() {
     // nohup says so.
     if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
+}
+
+}  // namespace
+
+void watch_interruption() {
+  if (event >= 0) return;
+  event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  take_signals();
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+}
+
+void watch_next_interruption() {
+  if (!was_interrupted()) return;
+  interrupted = 0;
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t taken = ::read(event, &count, sizeof count);
+  take_signals();
 }
 
 int interruption_descriptor() {
@@ -59,6 +71,21 @@ bool was_interrupted() {
 bool output_is_gone() {
   pollfd output{STDOUT_FILENO, 0, 0};
   return ::poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+OnInterruption::OnInterruption(std::function<void()> call)
+    : end_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this, call = std::move(call)] {
+        std::array<pollfd, 2> waited = {pollfd{interruption_descriptor(), POLLIN, 0},
+                                        pollfd{end_.get(), POLLIN, 0}};
+        while (::poll(waited.data(), waited.size(), -1) < 0 && errno == EINTR) {
+        }
+        if (was_interrupted()) call();
+      }) {}
+
+OnInterruption::~OnInterruption() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(end_.get(), &one, sizeof one);
+  thread_.join();
 }
 
 bool UntilInterrupted::operator()(int descriptor) {

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <thread>
+
+#include "base/descriptor.h"
 
 namespace weir::cli {
 
@@ -17,8 +21,26 @@ void watch_interruption();
 
 [[nodiscard]] bool was_interrupted();
 
+/// What the signal was for is done: the next one is the first again. REQUIRES:
+/// watch_interruption().
+void watch_next_interruption();
+
 /// Has who read standard output left, as `head` does?
 [[nodiscard]] bool output_is_gone();
+
+/// As long as it lives, calls that once the signal came, from a thread of its own. REQUIRES:
+/// watch_interruption().
+class OnInterruption {
+ public:
+  explicit OnInterruption(std::function<void()> call);
+  ~OnInterruption();
+  OnInterruption(const OnInterruption&) = delete;
+  OnInterruption& operator=(const OnInterruption&) = delete;
+
+ private:
+  base::Descriptor end_;
+  std::thread thread_;
+};
 
 /// Ends an input after the signal (base::MayRead): a file at once, a pipe when its writer closes
 /// it. Ctrl-C goes to the writer too, and what it still holds then is part of the input; a writer

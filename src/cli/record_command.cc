@@ -224,6 +224,18 @@ base::Expected<std::unique_ptr<RecordDestination>> open_destination(
   return RecordDestination::open(*destination, flow_log, asked.s3, asked.attaches_policy);
 }
 
+/// Publishes and delivers what there is, whatever was `done`; the first error. `place` may be null.
+base::Expected<void> finish(base::Expected<void> done, RecordOutput& output,
+                            RecordDestination* place) {
+  const bool was_reading_interrupted = was_interrupted();
+  auto written = output.finish();
+  if (done && !written) done = std::move(written);
+  if (place == nullptr) return done;
+  auto delivered = place->finish(was_reading_interrupted);
+  if (done && !delivered) done = std::move(delivered);
+  return done;
+}
+
 int run(const Asked& asked) {
   const auto destination = destination_of(asked);
   if (!destination) return failed(destination.error(), kUsage);
@@ -245,7 +257,7 @@ int run(const Asked& asked) {
   if (!reader) return failed(reader.error());
 
   auto place = open_destination(*destination, settings->flow_log, asked);
-  if (!place) return failed(place.error());
+  if (!place) return failed(place.error(), was_interrupted() ? kInterrupted : kFailed);
   const std::unique_ptr<RecordDestination>& opened = *place;
   deliver::RecordWriter* writer = opened ? &opened->writer() : nullptr;
   std::optional<base::OutputForm> form;
@@ -255,18 +267,14 @@ int run(const Asked& asked) {
   if (!recorder) return failed(recorder.error());
 
   base::Expected<void> done = record_all(**reader, *recorder, output, interruption);
-  auto written = output.finish();
-  if (done && !written) done = std::move(written);
-  if (opened) {
-    auto delivered = opened->finish();
-    if (done && !delivered) done = std::move(delivered);
-  }
+  done = finish(std::move(done), output, opened.get());
   output.print(std::cout);
   std::cout.flush();
   const recorder::Summary summary = recorder->summary();
   print_summary(name, asked.interface_id, summary, !output.has_failed(), (*reader)->interfaces());
   const bool is_delivered = !opened || opened->tell(summary.records);
-  if (!done) return failed(done.error());
+  const bool was_cancelled = opened && opened->was_cancelled();
+  if (!done) return failed(done.error(), was_cancelled ? kInterrupted : kFailed);
   if (summary.accounted() != summary.read) {
     return failed({name,
                    fmt::format("{} packets were read but {} are accounted for", summary.read,

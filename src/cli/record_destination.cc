@@ -9,8 +9,10 @@
 #include <limits>
 
 #include "base/printable.h"
+#include "cli/interruption.h"
 #include "cli/options.h"
 #include "cli/record_summary.h"
+#include "deliver/connection.h"
 #include "deliver/event_writer.h"
 #include "deliver/publisher.h"
 #include "deliver/s3_destination.h"
@@ -85,30 +87,32 @@ base::Expected<void> RecordDestination::open_bucket(const deliver::FlowLog& flow
                                    flow_log.hive_compatible_partitions,
                                    s3.delivery_principal};
   if (auto checked = deliver::check(needs); !checked) return checked;
-  auto session = open_session(s3.options);
-  if (!session) return tl::unexpected(session.error());
+  keep_secrets();
+  auto opened = deliver::Connection::open(s3.options);
+  if (!opened) return tl::unexpected(opened.error());
+  const std::shared_ptr<deliver::Connection>& connection = *opened;
+  const auto cancel = [connection] { connection->cancel(); };
+  aws::S3& bucket = connection->session().s3();
   if (attaches_policy) {
-    auto attached = deliver::attach_as_aws_does((*session)->s3(), *place, needs, note);
+    const OnInterruption ends(cancel);
+    auto attached = deliver::attach_as_aws_does(bucket, *place, needs, note);
     if (!attached) return tl::unexpected(attached.error().error);
   }
-  if (auto opened = open_spool(); !opened) return opened;
+  if (auto spool = open_spool(); !spool) return spool;
   auto publisher = deliver::Publisher::open(*spool_, flow_log);
   if (!publisher) return tl::unexpected(publisher.error());
   writer_ = std::make_unique<deliver::Publisher>(std::move(*publisher));
   name_ = place->url();
-  const std::shared_ptr<aws::Session> shared = std::move(*session);
-  begin(std::make_unique<deliver::S3Destination>(std::shared_ptr<aws::S3>(shared, &shared->s3()),
-                                                 std::move(*place), std::nullopt, note));
+  begin(std::make_unique<deliver::S3Destination>(std::shared_ptr<aws::S3>(connection, &bucket),
+                                                 std::move(*place), std::nullopt, note, cancel));
   return {};
 }
 
 base::Expected<void> RecordDestination::open_events(const deliver::LogDestination& destination,
                                                     const deliver::FlowLog& flow_log,
                                                     const aws::Options& options) {
-  auto session = open_session(options);
-  if (!session) return tl::unexpected(session.error());
-  auto events =
-      deliver::event_destination_of(std::move(*session), destination, flow_log.region, {});
+  keep_secrets();
+  auto events = deliver::open_event_destination(options, destination, flow_log.region);
   if (!events) return tl::unexpected(events.error());
   if (auto opened = open_spool(); !opened) return opened;
   auto writer = deliver::EventWriter::open(*spool_, flow_log);
@@ -134,14 +138,24 @@ base::Expected<void> RecordDestination::open_spool() {
 }
 
 void RecordDestination::begin(std::unique_ptr<deliver::Destination> destination) {
+  destination_ = destination.get();
   delivery_ = std::make_unique<deliver::Delivery>(
       *spool_, std::move(destination), deliver::DeliveryPauses(), [](const std::string&) {});
 }
 
-base::Expected<void> RecordDestination::finish() {
+base::Expected<void> RecordDestination::finish(bool was_reading_interrupted) {
   if (!delivery_) return {};
+  if (was_reading_interrupted) {
+    note("what was read is being delivered; interrupted again, the rest is kept in files");
+    watch_next_interruption();
+  }
   constexpr std::chrono::hours kAsLongAsItTakes{24 * 365};
-  const bool is_delivered = delivery_->drain(kAsLongAsItTakes);
+  bool is_delivered = false;
+  {
+    const OnInterruption ends([this] { destination_->cancel(); });
+    is_delivered = delivery_->drain(kAsLongAsItTakes);
+    was_cancelled_ = was_interrupted();
+  }
   const auto why = delivery_->last_error();
   if (events_ != nullptr) tally_ = events_->tally();
   events_ = nullptr;

@@ -31,9 +31,12 @@ class RecordDestination {
   RecordDestination& operator=(const RecordDestination&) = delete;
 
   [[nodiscard]] deliver::RecordWriter& writer() { return *writer_; }
-  /// Waits until all that was published is where it belongs. Error: why it is not; what is not
-  /// there then is kept in its files.
-  base::Expected<void> finish();
+  /// Waits until all that was published is where it belongs, or the program is interrupted: once
+  /// more, where the reading was already. Error: why it is not; what is not there then is kept in
+  /// its files.
+  base::Expected<void> finish(bool was_reading_interrupted);
+  /// Whether delivering was interrupted.
+  [[nodiscard]] bool was_cancelled() const { return was_cancelled_; }
   /// Tells on stderr what became of the records that were `made`. False: some of those that were
   /// written are not where they belong. REQUIRES: `finish`.
   [[nodiscard]] bool tell(std::uint64_t made);
@@ -55,10 +58,13 @@ class RecordDestination {
   std::filesystem::path folder_;
   std::optional<deliver::Spool> spool_;
   std::unique_ptr<deliver::Delivery> delivery_;
-  deliver::EventDestination* events_ = nullptr;  ///< the delivery's
+  // The delivery's:
+  deliver::Destination* destination_ = nullptr;
+  deliver::EventDestination* events_ = nullptr;
   bool is_of_events_ = false;
   deliver::EventTally tally_;
   std::unique_ptr<deliver::RecordWriter> writer_;
+  bool was_cancelled_ = false;
   std::uint64_t undelivered_ = 0;  ///< segments that are kept as files
   bool is_spool_kept_ = false;     ///< it has what is nowhere else
 };

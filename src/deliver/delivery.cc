@@ -36,6 +36,7 @@ struct Delivery::State {
   void found_nothing(std::uint64_t news_known, Clock::time_point asked);
   /// Segments that wait and are kept waiting at that time still, as far as is known now.
   [[nodiscard]] std::uint64_t stuck_at(Clock::time_point time) const;
+  void tell_refused(const Segment& segment);
   void succeeded();
   void failed(Undelivered failure, const Segment* segment);
   [[nodiscard]] std::chrono::milliseconds next_pause(const Undelivered& failure);
@@ -135,6 +136,7 @@ void Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
     auto delivered = destination->deliver(*segment);
     if (delivered) spool.free(segment->sequence);
     lock.lock();
+    tell_refused(*segment);
     if (delivered) {
       ++status.delivered;
       status.delivered_bytes += segment->bytes;
@@ -169,6 +171,16 @@ std::uint64_t Delivery::State::stuck_at(Clock::time_point time) const {
   return static_cast<std::uint64_t>(
       std::count_if(stuck.begin(), stuck.end(),
                     [&](const auto& each) { return each.second > time && spool.has(each.first); }));
+}
+
+void Delivery::State::tell_refused(const Segment& segment) {
+  const std::uint64_t refused = destination->refused();
+  if (refused == status.refused) return;
+  log(
+      fmt::format("{}: {} of the {} records of {} are lost: the service refuses them for ever, as "
+                  "too old, too new or too large",
+                  destination->name(), refused - status.refused, segment.records, segment.key));
+  status.refused = refused;
 }
 
 void Delivery::State::succeeded() {

@@ -24,6 +24,7 @@ struct DeliveryPauses {
 struct DeliveryStatus {
   std::uint64_t delivered = 0;        ///< segments
   std::uint64_t delivered_bytes = 0;  ///< of their payloads
+  std::uint64_t refused = 0;          ///< records, of segments that were delivered else
   std::uint64_t failures = 0;         ///< of attempts
   std::uint64_t stuck = 0;            ///< segments that are kept waiting (`is_of_segment`)
   /// Why nothing is delivered now; nothing: the last attempt did.

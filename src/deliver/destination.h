@@ -72,6 +72,10 @@ class Destination {
   /// the order of sealing, but for those that are kept waiting (`is_of_segment`).
   [[nodiscard]] virtual unsigned at_once() const { return 1; }
 
+  /// Records that it has refused for ever, such as events that are too old: what came of segments
+  /// that count as delivered, and is not there. From any thread.
+  [[nodiscard]] virtual std::uint64_t refused() const { return 0; }
+
   /// From any thread: the program ends, and calls under way are to return soon, with a failure. For
   /// good.
   virtual void cancel() {}

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "deliver/connection.h"
 #include "deliver/firehose_destination.h"
 #include "deliver/logs_destination.h"
 
@@ -79,21 +80,24 @@ EventTally EventDestination::tally() const {
   return tally_;
 }
 
-base::Expected<std::unique_ptr<EventDestination>> event_destination_of(
-    std::shared_ptr<aws::Session> session, const LogDestination& destination,
-    const std::string& region, std::function<void()> cancel) {
+base::Expected<std::unique_ptr<EventDestination>> open_event_destination(
+    aws::Options options, const LogDestination& destination, const std::string& region) {
+  auto opened = Connection::open(std::move(options));
+  if (!opened) return tl::unexpected(opened.error());
+  const std::shared_ptr<Connection>& connection = *opened;
+  const auto cancel = [connection] { connection->cancel(); };
+  aws::Session& session = connection->session();
   const std::string& there = destination.region.empty() ? region : destination.region;
   if (destination.type == LogDestinationType::cloud_watch_logs) {
-    auto logs = session->logs(there, destination.role_arn);
+    auto logs = session.logs(there, destination.role_arn);
     if (!logs) return tl::unexpected(logs.error());
-    return std::make_unique<LogsDestination>(std::shared_ptr<aws::Logs>(std::move(session), *logs),
-                                             destination.name, std::move(cancel));
+    return std::make_unique<LogsDestination>(std::shared_ptr<aws::Logs>(connection, *logs),
+                                             destination.name, cancel);
   }
-  auto firehose = session->firehose(there, destination.role_arn);
+  auto firehose = session.firehose(there, destination.role_arn);
   if (!firehose) return tl::unexpected(firehose.error());
   return std::make_unique<FirehoseDestination>(
-      std::shared_ptr<aws::Firehose>(std::move(session), *firehose), destination.name,
-      std::move(cancel));
+      std::shared_ptr<aws::Firehose>(connection, *firehose), destination.name, cancel);
 }
 
 }  // namespace weir::deliver

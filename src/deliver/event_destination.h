@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "aws/client.h"
-#include "aws/session.h"
+#include "aws/settings.h"
 #include "deliver/destination.h"
 #include "deliver/event.h"
 #include "deliver/log_destination.h"
@@ -46,6 +46,7 @@ class EventDestination : public Destination {
 
   /// Of all segments, and of those parts of segments that are settled; from any thread.
   [[nodiscard]] EventTally tally() const;
+  [[nodiscard]] std::uint64_t refused() const final { return tally().refused(); }
 
  protected:
   /// What is not settled.
@@ -68,10 +69,9 @@ class EventDestination : public Destination {
   EventTally tally_;
 };
 
-/// In the region of the destination's ARN, or else in `region`. Nothing is sent. REQUIRES: a
-/// destination that takes events. Error: an endpoint that cannot be.
-base::Expected<std::unique_ptr<EventDestination>> event_destination_of(
-    std::shared_ptr<aws::Session> session, const LogDestination& destination,
-    const std::string& region, std::function<void()> cancel);
+/// In the region of the destination's ARN, or else in `region`, with a session of its own. Nothing
+/// is sent. REQUIRES: a destination that takes events. Error: settings that cannot be.
+base::Expected<std::unique_ptr<EventDestination>> open_event_destination(
+    aws::Options options, const LogDestination& destination, const std::string& region);
 
 }  // namespace weir::deliver

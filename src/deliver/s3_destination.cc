@@ -1,9 +1,8 @@
 #include "deliver/s3_destination.h"
 
-#include <atomic>
 #include <utility>
 
-#include "aws/session.h"
+#include "deliver/connection.h"
 #include "deliver/policy_attachment.h"
 
 namespace weir::deliver {
@@ -143,18 +142,11 @@ base::Expected<std::unique_ptr<Destination>> open_s3_destination(aws::Options op
                                                                  S3Place place,
                                                                  std::optional<BucketNeeds> needs,
                                                                  Note note) {
-  struct Connection {
-    std::atomic<bool> is_cancelled = false;
-    std::unique_ptr<aws::Session> session;
-  };
-  auto connection = std::make_shared<Connection>();
-  auto session = aws::Session::open(std::move(options), aws::Environment::of_process(),
-                                    &connection->is_cancelled);
-  if (!session) return tl::unexpected(session.error());
-  connection->session = std::move(*session);
-  const std::shared_ptr<aws::S3> s3(connection, &connection->session->s3());
+  auto connection = Connection::open(std::move(options));
+  if (!connection) return tl::unexpected(connection.error());
+  const std::shared_ptr<aws::S3> s3(*connection, &(*connection)->session().s3());
   return std::make_unique<S3Destination>(s3, std::move(place), std::move(needs), std::move(note),
-                                         [connection] { connection->is_cancelled = true; });
+                                         [connection = *connection] { connection->cancel(); });
 }
 
 }  // namespace weir::deliver

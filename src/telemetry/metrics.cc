@@ -186,6 +186,9 @@ void add_deliveries(const Report& report, Exposition& out) {
   of_each([](const auto& account) { return account.spool.given_up; });
   out.family("weir_segments_delivered_total", "counter", "Segments that their destination has.");
   of_each([](const auto& account) { return account.delivery.delivered; });
+  out.family("weir_records_refused_total", "counter",
+             "Records that the destination has refused for ever: too old, too new, too large.");
+  of_each([](const auto& account) { return account.delivery.refused; });
   out.family("weir_delivery_failures_total", "counter", "Attempts to deliver that failed.");
   of_each([](const auto& account) { return account.delivery.failures; });
 }

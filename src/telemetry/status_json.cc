@@ -61,6 +61,7 @@ Json json_of(const service::DeliveryAccount& account) {
   if (account.spool.waiting_since) out["WaitingSince"] = moment(*account.spool.waiting_since);
   out["GivenUp"] = account.spool.given_up;
   out["Delivered"] = account.delivery.delivered;
+  out["RefusedRecords"] = account.delivery.refused;
   out["Failures"] = account.delivery.failures;
   if (account.last_error) out["LastError"] = to_string(*account.last_error);
   return out;

@@ -6,12 +6,15 @@ import gzip
 import json
 import pathlib
 import random
+import signal
+import socket
 import subprocess
 import time
 
 import pytest
 
 import network
+import scripted
 import scripted_s3
 from scripted import CLEAN
 
@@ -93,9 +96,9 @@ def capture_of_windows(folder, windows):
 HANGING = ["hang"] * 4  # as many objects as are under way at once
 
 
-def record_meanwhile(server, program, folder, meanwhile):
+def record_meanwhile(server, program, folder, meanwhile, is_interrupted=False):
     """Records six objects to a server that hangs at the first four; when all wait, `meanwhile` gets their files, the
-    oldest first, and the server goes on. Returns what the failing program says."""
+    oldest first, and the server goes on, or the program is interrupted. Returns what the failing program says."""
     objects = 6
     options = capture_of_windows(folder, objects)
     recording = subprocess.Popen([program, "record", *options, "--log-destination", "s3://logs",
@@ -106,9 +109,12 @@ def record_meanwhile(server, program, folder, meanwhile):
         assert time.monotonic() < end and recording.poll() is None
         time.sleep(0.01)
     meanwhile(waiting)
-    server.hangs.set()
-    _, said = recording.communicate(timeout=120)
-    assert recording.returncode == 1, said
+    if is_interrupted:
+        recording.send_signal(signal.SIGINT)
+    else:
+        server.hangs.set()
+    _, said = recording.communicate(timeout=10 if is_interrupted else 120)
+    assert recording.returncode == (130 if is_interrupted else 1), said
     return said
 
 
@@ -125,6 +131,30 @@ def test_what_the_disk_damaged_while_it_waited_is_no_success(serve, program, tmp
     assert kept.read_bytes().startswith(b"no gzip") and str(kept.parent) in said
     assert "had 1 file of records that were not delivered; check the disk" in said
     assert "6 records in 6 objects" not in said
+
+
+def test_ctrl_c_ends_an_upload_that_hangs_and_keeps_what_waits(serve, program, tmp_path):
+    server = serve(*HANGING)
+    said = record_meanwhile(server, program, tmp_path, lambda waiting: None, is_interrupted=True)
+    kept = list(tmp_path.glob("weir-*/undelivered/**/*.log.gz"))
+    assert len(kept) == 6 and not server.objects
+    assert "6 objects could not be delivered and are kept: `aws s3 cp " in said
+    assert sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in kept) == 12
+
+
+def test_ctrl_c_ends_it_before_anything_is_recorded_if_the_server_never_answers(program, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        recording = subprocess.Popen(
+            [program, "record", *capture_of_windows(tmp_path, 1), "--log-destination", "s3://logs"], text=True,
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            env={**CLEAN, **scripted.environment(endpoint, "any", "any")})
+        connection, _ = silent.accept()
+        recording.send_signal(signal.SIGINT)
+        _, said = recording.communicate(timeout=10)
+        connection.close()
+    assert recording.returncode == 130
+    assert "the request was cancelled" in said
 
 
 def test_what_somebody_removed_while_it_waited_is_no_success(serve, program, tmp_path):

@@ -32,6 +32,7 @@ struct Orders {
   std::deque<Undelivered> prepare_failures;  ///< of the next preparations
   std::map<std::string, int> poisoned;       ///< by key: how often it is refused for itself
   bool hangs = false;
+  std::uint64_t refused = 0;         ///< records, for ever
   std::vector<std::string> offered;  ///< keys
   std::vector<std::chrono::steady_clock::time_point> offered_at;
   std::vector<std::string> taken;
@@ -84,6 +85,10 @@ class Told : public Destination {
   }
 
   [[nodiscard]] unsigned at_once() const override { return at_once_; }
+  [[nodiscard]] std::uint64_t refused() const override {
+    const std::scoped_lock lock(orders_.mutex);
+    return orders_.refused;
+  }
   void cancel() override {
     const std::scoped_lock lock(orders_.mutex);
     orders_.hangs = false;
@@ -149,6 +154,28 @@ TEST_F(Delivering, WhatFailsIsOfferedAgainAndTroubleIsToldOnce) {
   ASSERT_THAT(log_, SizeIs(2));
   EXPECT_EQ(log_[0], "told: Rate limited: there: as told; nothing is lost: 1 objects wait");
   EXPECT_EQ(log_[1], "told: delivery works again");
+}
+
+TEST_F(Delivering, AnOutageOfAWeekEndsLikeOneOfAMinute) {
+  constexpr int kAttempts = 7 * 24 * 60;  // one a minute
+  constexpr int kSegments = 7 * 24 * 12;  // each five minutes
+  Spool spool = open({.bytes = 200'000, .leave_free = 0});
+  for (int i = 0; i < kAttempts; ++i) {
+    orders_.failures.push_back(failing(DeliverLogsError::unknown_error));
+  }
+  constexpr std::chrono::milliseconds kNone{0};
+  const auto delivery = deliver(spool, 4, {kNone, kNone});
+  for (int i = 0; i < kSegments; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i));
+  orders_.wait_for([this] { return orders_.failures.empty(); });
+  drain(*delivery);
+  const SpoolStatus status = spool.status();
+  EXPECT_EQ(status.sealed, kSegments + 0U);
+  EXPECT_EQ(status.delivered + status.given_up, kSegments + 0U);
+  EXPECT_GT(status.delivered, 0U);
+  EXPECT_GT(status.given_up, 0U) << "the spool has a limit";
+  EXPECT_EQ(delivery->status().failures, kAttempts + 0U);
+  EXPECT_EQ(orders_.taken.size(), status.delivered);
+  EXPECT_THAT(log_, SizeIs(2)) << "that it began, and that it is over";
 }
 
 TEST_F(Delivering, AccessErrorIsShownAndTriedSlowly) {
@@ -232,6 +259,22 @@ TEST_F(Delivering, WhatIsKeptWaitingAndGivesWayIsStuckNoMore) {
   ASSERT_TRUE(seal(spool, "b", 2, 400));
   EXPECT_EQ(spool.status().given_up, 1U);
   EXPECT_EQ(delivery->status().stuck, 0U);
+}
+
+TEST_F(Delivering, WhatIsRefusedForEverIsCountedAndTold) {
+  Spool spool = open();
+  const auto delivery = deliver(spool);
+  for (const std::uint64_t refused : {0U, 2U, 2U, 3U}) {
+    {
+      const std::scoped_lock lock(orders_.mutex);
+      orders_.refused = refused;
+    }
+    ASSERT_TRUE(seal(spool, "a", 1));
+    ASSERT_TRUE(delivery->drain(kLong));
+  }
+  EXPECT_EQ(delivery->status().refused, 3U);
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("told: 2 of the 3 records of a are lost"),
+                                HasSubstr("told: 1 of the 3 records of a are lost")));
 }
 
 TEST_F(Delivering, NobodyWaitsForWhatWasStuckBefore) {

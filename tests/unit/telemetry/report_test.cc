@@ -39,6 +39,7 @@ service::FlowLogReport refused() {
   account.spool.waiting_since = at(1'418'530'020);  // 2014-12-14T04:07:00Z
   account.spool.given_up = 1;
   account.delivery.delivered = 2;
+  account.delivery.refused = 5;
   account.delivery.failures = 7;
   account.last_error = deliver::Undelivered{
       deliver::DeliverLogsError::access_error, false, {"s3://logs", "AccessDenied", ""}};
@@ -56,6 +57,7 @@ TEST(Report, OfARefusedDeliveryTellsWhyAndWhatWaits) {
                   {"WaitingSince", "2014-12-14T04:07:00Z"},
                   {"GivenUp", 1},
                   {"Delivered", 2},
+                  {"RefusedRecords", 5},
                   {"Failures", 7},
                   {"LastError", "Access error: s3://logs: AccessDenied"}}));
 
@@ -68,6 +70,7 @@ TEST(Report, OfARefusedDeliveryTellsWhyAndWhatWaits) {
   EXPECT_THAT(
       text, HasSubstr("\nweir_spool_oldest_timestamp_seconds{flow_log_id=\"fl-1\"} 1418530020\n"));
   EXPECT_THAT(text, HasSubstr("\nweir_segments_delivered_total{flow_log_id=\"fl-1\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_records_refused_total{flow_log_id=\"fl-1\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("\nweir_delivery_failures_total{flow_log_id=\"fl-1\"} 7\n"));
 }
 
