@@ -8,7 +8,6 @@
 #include <system_error>
 #include <utility>
 
-#include "aws/s3.h"
 #include "deliver/s3_destination.h"
 #include "record/log_format.h"
 
@@ -101,8 +100,10 @@ class Keys {
     return node->as_table();
   }
   void fail(const std::string& key, std::string what, std::string hint) {
-    if (!result_) return;
-    result_ = base::fail(where_ + key, std::move(what), std::move(hint));
+    fail({where_ + key, std::move(what), std::move(hint)});
+  }
+  void fail(base::Error error) {
+    if (result_) result_ = tl::unexpected(std::move(error));
   }
 
  private:
@@ -117,30 +118,48 @@ class Keys {
   std::set<std::string> taken_;
 };
 
-/// A folder, or a bucket, whose name is checked and told in one form.
-std::string destination_of(Keys& keys, const fs::path& base) {
-  const std::string key = "log-destination";
-  std::string given = keys.needed_text(key);
-  if (!is_remote(given)) return (base / given).lexically_normal().string();
-  auto place = deliver::parse_s3_place(given, key);
-  if (place) return place->url();
-  keys.fail(key, place.error().what, place.error().hint);
-  return given;
+/// Where a flow log is delivered to, in one form of each.
+void take_destination(Keys& keys, const std::string& where, const fs::path& base,
+                      FlowLogConfig& flow_log) {
+  const deliver::LogDestinationAsked asked{
+      keys.word<std::string>("log-destination-type",
+                             {{"", ""},
+                              {"s3", "s3"},
+                              {"cloud-watch-logs", "cloud-watch-logs"},
+                              {"kinesis-data-firehose", "kinesis-data-firehose"}}),
+      keys.text("log-destination").value_or(""), keys.text("log-group-name").value_or(""),
+      keys.text("deliver-logs-permission-arn").value_or("")};
+  auto found = deliver::log_destination_of(asked, where);
+  if (!found) return keys.fail(std::move(found.error()));
+  deliver::LogDestination& destination = flow_log.destination = std::move(*found);
+  flow_log.remote.deliver_logs_permission_arn = destination.role_arn;
+  std::string& told = flow_log.log_destination;
+  if (destination.takes_events()) {
+    told = asked.log_destination.empty() ? "log group " + destination.name : asked.log_destination;
+  } else if (flow_log.is_remote()) {
+    auto place = deliver::parse_s3_place(destination.name, where + "log-destination");
+    if (!place) return keys.fail(std::move(place.error()));
+    told = destination.name = place->url();
+  } else if (destination.name.empty()) {
+    keys.fail("log-destination", "is missing", "");
+  } else {
+    told = destination.name = (base / destination.name).lexically_normal().string();
+  }
 }
 
-RemoteConfig remote_of(const toml::table& table, const std::string& where, const fs::path& base,
-                       base::Expected<void>& result) {
+void take_remote(const toml::table& table, const std::string& where, const fs::path& base,
+                 FlowLogConfig& flow_log, base::Expected<void>& result) {
   Keys keys(table, where, result);
-  RemoteConfig out;
+  RemoteConfig& out = flow_log.remote;
   out.endpoint_url = keys.text("endpoint-url").value_or("");
   out.profile = keys.text("profile").value_or("");
   if (const auto file = keys.text("ca-bundle")) out.ca_bundle = (base / *file).string();
+  if (flow_log.destination.takes_events()) return;  // what is left is about buckets
   out.encryption =
       keys.word<std::string>("sse", {{"", ""}, {"AES256", "AES256"}, {"aws:kms", "aws:kms"}});
   out.kms_key_id = keys.text("sse-kms-key-id").value_or("");
   out.delivery_principal = keys.text("delivery-principal").value_or("");
   out.attaches_policy = keys.truth("attach-bucket-policy").value_or(true);
-  return out;
 }
 
 SpoolConfig spool_of(const toml::table& table, const std::string& where, const fs::path& base,
@@ -169,12 +188,10 @@ FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, co
                         {"Subnet", ResourceType::subnet},
                         {"NetworkInterface", ResourceType::network_interface}});
   out.resource_ids = keys.texts("resource-ids");
-  out.log_destination = destination_of(keys, base);
+  take_destination(keys, where, base, out);
   if (const toml::table* remote = keys.table("remote")) {
-    out.remote = remote_of(*remote, where + "remote.", base, result);
-    if (!is_remote(out.log_destination)) {
-      keys.fail("remote", "is not about a folder", "log-destination is one");
-    }
+    take_remote(*remote, where + "remote.", base, out, result);
+    if (!out.is_remote()) keys.fail("remote", "is not about a folder", "log-destination is one");
   }
   deliver::FlowLog& settings = out.settings;
   settings.id = keys.text("flow-log-id").value_or("");
@@ -192,6 +209,9 @@ FlowLogConfig flow_log_of(const toml::table& table, const std::string& where, co
     }
   }
   if (const toml::table* options = keys.table("destination-options")) {
+    if (out.destination.takes_events()) {
+      keys.fail("destination-options", "are about objects, and none are written", "leave it away");
+    }
     Keys inner(*options, where + "destination-options.", result);
     settings.file_format = inner.word<FileFormat>(
         "file-format", {{"plain-text", FileFormat::plain_text}, {"parquet", FileFormat::parquet}});
@@ -260,10 +280,6 @@ fs::path default_socket(const fs::path& config) {
   const fs::path name = config.stem().string() + ".sock";
   const bool is_of_the_system = whole.string().starts_with("/etc/");
   return is_of_the_system ? "/run/weir" / name : config.parent_path() / name;
-}
-
-bool is_remote(const std::string& log_destination) {
-  return aws::is_s3_url(log_destination) || log_destination.starts_with("arn:");
 }
 
 base::Expected<Config> read_config(const fs::path& path) {

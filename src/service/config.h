@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "deliver/flow_log.h"
+#include "deliver/log_destination.h"
 #include "live/datapath.h"
 
 namespace weir::service {
@@ -25,6 +26,8 @@ struct RemoteConfig {
   std::string kms_key_id;
   std::string delivery_principal;
   bool attaches_policy = true;
+  // Of events:
+  std::string deliver_logs_permission_arn = {};  ///< the role that delivers
 
   friend bool operator==(const RemoteConfig&, const RemoteConfig&) = default;
 };
@@ -40,10 +43,16 @@ struct SpoolConfig {
 struct FlowLogConfig {
   ResourceType resource_type = ResourceType::vpc;
   std::vector<std::string> resource_ids;
-  std::string log_destination;  ///< a folder, or "s3://bucket/prefix"
-  RemoteConfig remote;          ///< of what is not a folder
+  /// For people: a folder, "s3://bucket/prefix", an ARN, "log group {name}". No two are the same.
+  std::string log_destination;
+  deliver::LogDestination destination;
+  RemoteConfig remote;  ///< of what is not a folder
   /// Account, region and id are empty where the file does not tell them.
   deliver::FlowLog settings;
+
+  [[nodiscard]] bool is_remote() const {
+    return destination.type != deliver::LogDestinationType::folder;
+  }
 };
 
 struct Config {
@@ -67,9 +76,6 @@ std::filesystem::path default_state(const std::filesystem::path& config);
 /// Of a service whose file does not name one: beside the file, `weir.toml` → `weir.sock`; but in
 /// /run/weir if the file lies in /etc.
 std::filesystem::path default_socket(const std::filesystem::path& config);
-
-/// Whether it is a bucket: "s3://…", or an ARN.
-bool is_remote(const std::string& log_destination);
 
 /// Relative paths are relative to the file's folder. Errors name file, key and what it may be;
 /// unknown keys are errors.

@@ -180,8 +180,8 @@ void examine_folders(const Config& config, std::vector<Finding>& findings) {
   bool has_remote = false;
   for (const FlowLogConfig& flow_log : config.flow_logs) {
     const std::string& destination = flow_log.log_destination;
-    has_remote = has_remote || is_remote(destination);
-    if (is_remote(destination) || !seen.insert(destination).second) continue;
+    has_remote = has_remote || flow_log.is_remote();
+    if (flow_log.is_remote() || !seen.insert(destination).second) continue;
     examine_folder("log-destination", destination, wait, findings);
   }
   if (has_remote) {

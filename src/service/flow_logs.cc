@@ -41,11 +41,11 @@ base::Expected<FlowLogs::Fresh> FlowLogs::open(const Plan& plan, std::size_t num
     fresh.objects = std::move(*objects);
     return std::move(fresh);
   };
-  if (!is_remote(config.log_destination)) {
+  if (!config.is_remote()) {
     return opened(Objects::open(config.log_destination, flow_log, since, log_));
   }
   for (const auto& remote : remotes()) {
-    if (remote->flow_log_id() != flow_log.id) continue;
+    if (!remote->is_of(config, flow_log.id)) continue;
     if (!remote->is_for(config)) {
       auto destination = Remote::destination_of(config, flow_log, log_);
       if (!destination) return tl::unexpected(destination.error());

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
+#include "deliver/event_writer.h"
 #include "deliver/file.h"
 #include "deliver/object_key.h"
+#include "deliver/publisher.h"
 
 namespace weir::service {
 namespace {
@@ -28,24 +31,36 @@ base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destin
   auto publisher = deliver::Publisher::open(destination, flow_log);
   if (!publisher) return tl::unexpected(publisher.error());
   return std::unique_ptr<Objects>(
-      new Objects(std::move(*publisher), destination, flow_log.id, since, std::move(log)));
+      new Objects(std::make_unique<deliver::Publisher>(std::move(*publisher)), deliver::kSlot,
+                  destination, flow_log.id, since, std::move(log)));
 }
 
 base::Expected<std::unique_ptr<Objects>> Objects::open(std::shared_ptr<Remote> remote,
                                                        const deliver::FlowLog& flow_log,
                                                        base::UnixSeconds since, Log log) {
   deliver::Spool& spool = remote->spool();
-  auto publisher = deliver::Publisher::open(spool, flow_log, spool.million_numbers());
-  if (!publisher) return tl::unexpected(publisher.error());
-  std::unique_ptr<Objects> out(new Objects(std::move(*publisher), spool.writing_folder().string(),
+  std::unique_ptr<deliver::RecordWriter> writer;
+  std::chrono::seconds slot = deliver::kSlot;
+  if (remote->takes_events()) {
+    auto events = deliver::EventWriter::open(spool, flow_log);
+    if (!events) return tl::unexpected(events.error());
+    writer = std::make_unique<deliver::EventWriter>(std::move(*events));
+    slot = flow_log.max_aggregation_interval;
+  } else {
+    auto publisher = deliver::Publisher::open(spool, flow_log, spool.million_numbers());
+    if (!publisher) return tl::unexpected(publisher.error());
+    writer = std::make_unique<deliver::Publisher>(std::move(*publisher));
+  }
+  std::unique_ptr<Objects> out(new Objects(std::move(writer), slot, spool.writing_folder().string(),
                                            flow_log.id, since, std::move(log)));
   out->remote_ = std::move(remote);
   return out;
 }
 
-Objects::Objects(deliver::Publisher publisher, std::string folder, std::string id,
-                 base::UnixSeconds since, Log log)
-    : publisher_(std::move(publisher)),
+Objects::Objects(std::unique_ptr<deliver::RecordWriter> writer, std::chrono::seconds slot,
+                 std::string folder, std::string id, base::UnixSeconds since, Log log)
+    : writer_(std::move(writer)),
+      slot_(slot),
       folder_(std::move(folder)),
       id_(std::move(id)),
       log_(std::move(log)),
@@ -79,34 +94,39 @@ base::Expected<void> Objects::try_out() const {
 
 base::Expected<void> Objects::add(const record::Record& record) {
   ++records_;
-  const base::UnixSeconds slot = base::aligned(record.end, deliver::kSlot);
+  const base::UnixSeconds slot = base::aligned(record.end, slot_);
   ++held_[slot];
-  const std::size_t published = publisher_.published().size();
-  if (auto added = publisher_.add(record); !added) {
+  if (auto added = writer_->add(record); !added) {
     lose(slot, added.error());
-  } else if (publisher_.published().size() != published) {
+  } else if (take_fresh()) {
     held_[slot] = 0;  // the object was full
   }
   return {};
 }
 
+bool Objects::take_fresh() {
+  auto objects = writer_->take_published();
+  std::move(objects.begin(), objects.end(), std::back_inserter(fresh_));
+  return !objects.empty();
+}
+
 base::Expected<void> Objects::completed(base::UnixSeconds time) {
-  const base::UnixSeconds whole = base::aligned(time, deliver::kSlot);
+  const base::UnixSeconds whole = base::aligned(time, slot_);
   publish(whole);
   if (!loss_) whole_until_ = std::max(whole_until_, whole);
   return {};
 }
 
 void Objects::publish_all(base::UnixSeconds now) {
-  if (!held_.empty()) publish(held_.rbegin()->first + deliver::kSlot);
+  if (!held_.empty()) publish(held_.rbegin()->first + slot_);
   if (!loss_) whole_until_ = std::max(whole_until_, now);
 }
 
 /// Slot by slot, so that it is known which one fails.
 void Objects::publish(base::UnixSeconds before) {
-  while (!held_.empty() && held_.begin()->first + deliver::kSlot <= before) {
+  while (!held_.empty() && held_.begin()->first + slot_ <= before) {
     const base::UnixSeconds slot = held_.begin()->first;
-    if (auto done = publisher_.publish_before(slot + deliver::kSlot); done) {
+    if (auto done = writer_->publish_before(slot + slot_); done) {
       held_.erase(slot);
     } else {
       lose(slot, done.error());
@@ -121,7 +141,7 @@ void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
   has_failed_ = true;
   if (remote_ != nullptr) return;  // the spool knows, and has said it
   lost_records_ += records;
-  adopt({slot, slot + deliver::kSlot});
+  adopt({slot, slot + slot_});
   log_(
       fmt::format("flow log {}: {} records of {:%F %T} UTC and the five minutes since are lost, "
                   "and SKIPDATA will stand for them: {}",
@@ -135,7 +155,8 @@ void Objects::adopt(const Loss& loss) {
 }
 
 std::vector<deliver::PublishedObject> Objects::take_published(base::UnixMicros now) {
-  std::vector<deliver::PublishedObject> objects = publisher_.take_published();
+  take_fresh();
+  std::vector<deliver::PublishedObject> objects = std::exchange(fresh_, {});
   published_ += objects.size();
   if (!objects.empty()) {
     const deliver::PublishedObject& last = objects.back();

@@ -1,8 +1,9 @@
-// The records of one flow log, on their way to objects in a folder, or in the spool of a remote
-// destination; either's disk may be full.
+// The records of one flow log, on their way to objects in a folder, or to objects or events in the
+// spool of a remote destination; either's disk may be full.
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "deliver/publisher.h"
+#include "deliver/record_writer.h"
 #include "recorder/recorder.h"
 #include "service/log.h"
 #include "service/remote.h"
@@ -75,15 +76,18 @@ class Objects : public recorder::RecordSink {
   [[nodiscard]] base::UnixSeconds whole_until() const { return whole_until_; }
 
  private:
-  Objects(deliver::Publisher publisher, std::string folder, std::string id, base::UnixSeconds since,
-          Log log);
+  Objects(std::unique_ptr<deliver::RecordWriter> writer, std::chrono::seconds slot,
+          std::string folder, std::string id, base::UnixSeconds since, Log log);
   void publish(base::UnixSeconds before);
+  /// Whether the writer has published something since it was asked last.
+  bool take_fresh();
   void lose(base::UnixSeconds slot, const base::Error& why);
   [[nodiscard]] base::Expected<void> try_out() const;
 
-  std::shared_ptr<Remote> remote_;  ///< outlives the publisher
-  deliver::Publisher publisher_;
-  std::string folder_;  ///< in which objects are written
+  std::shared_ptr<Remote> remote_;  ///< outlives the writer
+  std::unique_ptr<deliver::RecordWriter> writer_;
+  std::chrono::seconds slot_;  ///< what is published at once: five minutes of objects, or a window
+  std::string folder_;         ///< in which objects are written
   std::string id_;
   Log log_;
   base::UnixSeconds whole_until_;
@@ -93,7 +97,8 @@ class Objects : public recorder::RecordSink {
   std::string complaint_;    ///< why there is no room, as it was last told
   std::uint64_t records_ = 0;
   std::uint64_t lost_records_ = 0;
-  std::uint64_t published_ = 0;  ///< objects
+  std::vector<deliver::PublishedObject> fresh_;  ///< not taken yet
+  std::uint64_t published_ = 0;                  ///< objects
   std::optional<ObjectReport> last_object_;
 };
 

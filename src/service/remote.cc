@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "deliver/event_destination.h"
 #include "deliver/s3_destination.h"
 
 namespace weir::service {
@@ -13,9 +14,16 @@ namespace fs = std::filesystem;
 
 base::Expected<std::unique_ptr<deliver::Destination>> Remote::destination_of(
     const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log) {
-  auto place = deliver::parse_s3_place(config.log_destination, "log-destination");
-  if (!place) return tl::unexpected(place.error());
   const RemoteConfig& remote = config.remote;
+  aws::Options options;
+  options.profile = remote.profile;
+  options.endpoint_url = remote.endpoint_url;
+  options.ca_bundle = remote.ca_bundle;
+  if (config.destination.takes_events()) {
+    return deliver::open_event_destination(std::move(options), config.destination, flow_log.region);
+  }
+  auto place = deliver::parse_s3_place(config.destination.name, "log-destination");
+  if (!place) return tl::unexpected(place.error());
   place->encryption = remote.encryption;
   place->kms_key_id = remote.kms_key_id;
   const deliver::BucketNeeds needs{place->bucket,
@@ -25,10 +33,6 @@ base::Expected<std::unique_ptr<deliver::Destination>> Remote::destination_of(
                                    flow_log.hive_compatible_partitions,
                                    remote.delivery_principal};
   if (auto checked = deliver::check(needs); !checked) return tl::unexpected(checked.error());
-  aws::Options options;
-  options.profile = remote.profile;
-  options.endpoint_url = remote.endpoint_url;
-  options.ca_bundle = remote.ca_bundle;
   return deliver::open_s3_destination(std::move(options), std::move(*place),
                                       remote.attaches_policy ? std::optional(needs) : std::nullopt,
                                       log);
@@ -42,9 +46,12 @@ base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
   if (!destination) return tl::unexpected(destination.error());
   deliver::SpoolLimits limits;
   limits.bytes = spool.bytes;
-  auto opened = deliver::Spool::open(spool.folder / flow_log.id, limits, log);
+  const bool takes_events = config.destination.takes_events();
+  auto opened =
+      deliver::Spool::open(spool.folder / spool_name_of(flow_log.id, takes_events), limits, log);
   if (!opened) return tl::unexpected(opened.error());
-  std::shared_ptr<Remote> remote(new Remote(std::move(*opened), spool, flow_log.id, log));
+  std::shared_ptr<Remote> remote(
+      new Remote(std::move(*opened), spool, flow_log.id, takes_events, log));
   remote->deliver_to(std::move(*destination), config);
   return remote;
 }

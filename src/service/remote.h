@@ -37,6 +37,15 @@ class Remote {
 
   [[nodiscard]] deliver::Spool& spool() { return spool_; }
   [[nodiscard]] const std::string& flow_log_id() const { return flow_log_id_; }
+  /// The folder's name: what waits to be objects is not for who takes events.
+  [[nodiscard]] std::string spool_name() const {
+    return spool_name_of(flow_log_id_, takes_events_);
+  }
+  [[nodiscard]] bool takes_events() const { return takes_events_; }
+  /// Whether what waits may go where that configuration says.
+  [[nodiscard]] bool is_of(const FlowLogConfig& config, const std::string& flow_log_id) const {
+    return flow_log_id_ == flow_log_id && takes_events_ == config.destination.takes_events();
+  }
   [[nodiscard]] bool is_for(const FlowLogConfig& config) const {
     return destination_ == config.log_destination && config_ == config.remote;
   }
@@ -51,15 +60,21 @@ class Remote {
   void drain(std::chrono::milliseconds longest) { static_cast<void>(delivery_->drain(longest)); }
 
  private:
-  Remote(deliver::Spool spool, SpoolConfig limits, std::string flow_log_id, Log log)
+  Remote(deliver::Spool spool, SpoolConfig limits, std::string flow_log_id, bool takes_events,
+         Log log)
       : spool_(std::move(spool)),
         limits_(std::move(limits)),
         flow_log_id_(std::move(flow_log_id)),
+        takes_events_(takes_events),
         log_(std::move(log)) {}
+  static std::string spool_name_of(const std::string& flow_log_id, bool takes_events) {
+    return flow_log_id + (takes_events ? ".events" : "");
+  }
 
   deliver::Spool spool_;
   SpoolConfig limits_;
   std::string flow_log_id_;
+  bool takes_events_ = false;
   Log log_;
   std::string destination_;
   RemoteConfig config_;

@@ -92,7 +92,7 @@ def host():
 class Up:
     """`weir up`, started as often as it takes, with all that it said."""
 
-    def __init__(self, program, host, folder, environment, *more, spool=""):
+    def __init__(self, program, host, folder, environment, *more, spool="", destination="s3://logs/net"):
         self.program, self.folder, self.environment = program, folder, environment
         self.process, self.log = None, folder / "up.log"
         self.inside = []  # what runs it elsewhere
@@ -103,10 +103,10 @@ class Up:
         (folder / "vpc.json").write_text(json.dumps(described))
         vpc = described["Vpcs"][0]["VpcId"]
         text = f'vpc = "vpc.json"\npublish-interval = 1\n[spool]\nfolder = "spool"\n{spool}\n'
-        for destination in ("s3://logs/net", *more):
+        for each in (destination, *more):
             text += (f'[[flow-log]]\nresource-type = "VPC"\nresource-ids = ["{vpc}"]\n'
                      f'max-aggregation-interval = 60\nlog-format = "{FIELDS}"\n'
-                     f'log-destination = "{destination}"\n')
+                     f'log-destination = "{each}"\n')
         (folder / "weir.toml").write_text(text)
 
     def start(self):

@@ -113,6 +113,44 @@ TEST_F(ConfigFile, ABucketHasASpoolAndAWayThere) {
   EXPECT_EQ(flow_log.remote, expected);
 }
 
+TEST_F(ConfigFile, EventsHaveALogGroupOrADeliveryStream) {
+  const std::string begin =
+      "vpc = 'v'\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n";
+  const auto logs = read(begin +
+                         "log-group-name = '/flow'\n"
+                         "deliver-logs-permission-arn = 'arn:aws:iam::1:role/r'\n"
+                         "[flow-log.remote]\nendpoint-url = 'http://h:1'\n");
+  ASSERT_TRUE(logs) << logs.error().message();
+  const FlowLogConfig& group = logs->flow_logs.at(0);
+  EXPECT_EQ(group.destination.type, deliver::LogDestinationType::cloud_watch_logs);
+  EXPECT_EQ(group.log_destination, "log group /flow");
+  EXPECT_EQ(group.remote.deliver_logs_permission_arn, "arn:aws:iam::1:role/r");
+  EXPECT_EQ(group.remote.endpoint_url, "http://h:1");
+  const std::string arn = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/flow";
+  const auto firehose = read(begin + "log-destination = '" + arn + "'\n");
+  ASSERT_TRUE(firehose) << firehose.error().message();
+  const FlowLogConfig& stream = firehose->flow_logs.at(0);
+  EXPECT_EQ(stream.destination.type, deliver::LogDestinationType::kinesis_data_firehose);
+  EXPECT_EQ(stream.destination.region, "eu-west-1");
+  EXPECT_EQ(stream.log_destination, arn);
+}
+
+TEST_F(ConfigFile, WhatIsOfOneKindOfDestinationIsRefusedOfAnother) {
+  const std::string begin =
+      "vpc = 'v'\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n";
+  EXPECT_THAT(error(begin), HasSubstr("flow-log[0].log-destination: is missing"));
+  EXPECT_THAT(error(begin + "log-group-name = '/flow'\n[flow-log.remote]\nsse = 'AES256'\n"),
+              HasSubstr("flow-log[0].remote.sse: is not known"));
+  EXPECT_THAT(error(begin + "log-group-name = '/flow'\n[flow-log.destination-options]\n"
+                            "file-format = 'parquet'\n"),
+              HasSubstr("destination-options: are about objects"));
+  EXPECT_THAT(error(begin + "log-destination = 's3://logs'\n"
+                            "deliver-logs-permission-arn = 'arn:aws:iam::1:role/r'\n"),
+              HasSubstr("flow-log[0].deliver-logs-permission-arn: "));
+  EXPECT_THAT(error(begin + "log-destination-type = 'sqs'\nlog-destination = 'x'\n"),
+              HasSubstr("log-destination-type: is 'sqs'"));
+}
+
 TEST_F(ConfigFile, ABucketsNameIsChecked) {
   const std::string begin =
       "vpc = 'v'\n[[flow-log]]\nresource-type = 'VPC'\nresource-ids = ['vpc-1']\n";

@@ -39,9 +39,11 @@ class Silent {
 
   /// A flow log's settings, to deliver to it.
   [[nodiscard]] std::string as_destination() const {
-    return "log-destination = 's3://bucket'\n[flow-log.remote]\nattach-bucket-policy = false\n"
-           "endpoint-url = 'http://127.0.0.1:" +
-           std::to_string(port_) + "'";
+    return "log-destination = 's3://bucket'\n[flow-log.remote]\nattach-bucket-policy = false\n" +
+           endpoint();
+  }
+  [[nodiscard]] std::string as_log_group() const {
+    return "log-group-name = '/flow'\n[flow-log.remote]\n" + endpoint();
   }
   /// Waits for it.
   [[nodiscard]] bool was_called() const {
@@ -50,6 +52,10 @@ class Silent {
   }
 
  private:
+  [[nodiscard]] std::string endpoint() const {
+    return "endpoint-url = 'http://127.0.0.1:" + std::to_string(port_) + "'";
+  }
+
   base::Descriptor socket_;
   std::uint16_t port_ = 0;
 };
@@ -143,6 +149,26 @@ TEST_F(FlowLogsTest, AllOfThemHaveOneTimeToDeliverInTheEnd) {
   const auto took = std::chrono::steady_clock::now() - before;
   EXPECT_GE(took, seconds(2)) << "they hang";
   EXPECT_LT(took, seconds(4)) << "one after another they would take six seconds";
+}
+
+TEST_F(FlowLogsTest, WhatWaitsToBeObjectsIsNotForWhoTakesEvents) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  add(kStart + seconds(10));
+  turn(kStart + seconds(20), Publishing::everything);
+  begin(make_plan("fl-0123abcd", server.as_log_group()), kStart + seconds(30));
+  add(kStart + seconds(40));
+  turn(kStart + seconds(50), Publishing::everything);
+  const auto segments = [this](const char* spool) {
+    std::size_t count = 0;
+    for (const auto& each :
+         std::filesystem::directory_iterator(folder_ / "weir.state" / "spool" / spool)) {
+      if (each.path().extension() == ".segment") ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(segments("fl-0123abcd"), 1U);
+  EXPECT_EQ(segments("fl-0123abcd.events"), 1U);
 }
 
 }  // namespace

@@ -57,6 +57,30 @@ TEST_F(ObjectsTest, ArePublishedWhenTheirFiveMinutesAreCompleted) {
   EXPECT_EQ(objects_->published(), 2U);
 }
 
+TEST_F(ObjectsTest, OfEventsArePublishedWhenTheirWindowIsCompleted) {
+  FlowLogConfig config;
+  config.destination = {deliver::LogDestinationType::cloud_watch_logs, "/flow", "", ""};
+  config.remote.endpoint_url = "http://127.0.0.1:9";
+  deliver::FlowLog flow_log = plan_->flow_logs.front().flow_log;
+  flow_log.max_aggregation_interval = seconds(60);
+  const SpoolConfig spool{folder_ / "spool"};
+  auto remote = Remote::open(spool, config, flow_log, [](const std::string&) {});
+  ASSERT_TRUE(remote) << remote.error().message();
+  auto opened = Objects::open(*remote, flow_log, kSlot, log());
+  ASSERT_TRUE(opened) << opened.error().message();
+  objects_ = std::move(*opened);
+  add(0);
+  add(60);
+  EXPECT_TRUE(objects_->completed(kSlot + seconds(119)));
+  EXPECT_EQ((*remote)->spool().status().sealed, 1U);
+  EXPECT_EQ(objects_->whole_until(), kSlot + seconds(60));
+  EXPECT_FALSE(objects_->is_published());
+  EXPECT_TRUE(objects_->completed(kSlot + seconds(120)));
+  EXPECT_EQ((*remote)->spool().status().sealed, 2U);
+  EXPECT_TRUE(objects_->is_published());
+  EXPECT_EQ(objects_->take_published(kSlot).size(), 2U);
+}
+
 TEST_F(ObjectsTest, ThatCannotBeWrittenAreCountedAndTheirFiveMinutesAreALoss) {
   add(60);
   break_logs();

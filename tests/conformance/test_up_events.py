@@ -1,0 +1,77 @@
+"""`weir up` delivers to CloudWatch Logs and Data Firehose through its spool: real packets on a device, and a
+server that checks signatures, holds to AWS's limits and fails as it is told."""
+
+import collections
+import json
+
+from test_up_s3 import SOURCE_PORTS, host, send_for, up
+from waiting import until
+
+import scripted_events
+
+__all__ = ["host", "up"]  # fixtures
+
+REGION, ACCOUNT = "us-east-1", "123456789010"
+GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/weir/flow"
+STREAM = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/flow"
+
+
+def in_group(server):
+    return [message for _, _, message in server.events("/weir/flow")] if server.groups else []
+
+
+def in_stream(server):
+    return [json.loads(each)["message"] for call in server.streams.get("flow", []) for each in call]
+
+
+def recorded(lines):
+    """How often each packet was recorded, by its number."""
+    counts = collections.Counter()
+    for line in lines:
+        port, dport, packets, *_, status = line.split()
+        if status == "OK":
+            counts[(int(dport) - 9) * SOURCE_PORTS + int(port) - 1000] += int(packets)
+    return counts
+
+
+def records_kept(spool):
+    """As the segments say that wait."""
+    return sum(json.loads(path.read_bytes().split(b"\n")[-3])["records"] for path in spool.rglob("*.segment"))
+
+
+def test_each_record_becomes_an_event_whatever_the_services_refuse(host, up, serve_events):
+    server = serve_events("throttled", "denied", 503, 500, "reset", "throttled")
+    weir = up(server.environment(), STREAM, destination=GROUP, spool="retry-interval = 1")
+    weir.start()
+    end = send_for(host, 3, 0)
+    until(lambda: not server.plan)
+    weir.end()
+    until(lambda: weir.waiting() == 0, seconds=1)
+    sent = {number: 1 for number in range(end)}
+    assert recorded(in_group(server)) == sent
+    assert recorded(in_stream(server)) == sent
+    assert set(server.groups["/weir/flow"]) == {"eni-1235b8ca123456789-all"}
+    assert not server.refused
+    assert "delivery works again" in weir.said()
+    assert scripted_events.SECRET not in weir.said()
+
+
+def test_what_waits_when_it_is_killed_is_delivered_by_the_next(host, up, serve_events, weir, tmp_path):
+    """At least once: neither service knows an event again."""
+    server = serve_events(*["denied"] * 1000)
+    running = up(server.environment(), destination=GROUP, spool="retry-interval = 1")
+    running.start()
+    end = send_for(host, 2, 0)
+    until(lambda: running.waiting() >= 2)
+    config = tmp_path / "weir.toml"
+    (told,) = json.loads(weir("status", "--config", config, "--output", "json").stdout)["FlowLogs"]
+    assert told["LogDestination"] == GROUP
+    assert told["DeliverLogsErrorMessage"].startswith("Access error: log group /weir/flow")
+    until(lambda: records_kept(tmp_path / "spool") == end)
+    running.kill()
+    assert not in_group(server)
+    server.plan.clear()
+    running.start()
+    until(lambda: running.waiting() == 0)
+    running.end()
+    assert recorded(in_group(server)) == {number: 1 for number in range(end)}
