@@ -413,6 +413,37 @@ def test_what_finds_no_room_becomes_skipdata(host, up, serve):
     print(f"{end} packets: {len(counts)} records there, {given_up} given up and in SKIPDATA")
 
 
+def test_nothing_is_lost_while_the_spools_disk_is_full(host, up, serve, tmp_path):
+    """A disk of its own, which somebody else fills to the last byte, and frees again."""
+    server = serve()
+    spool, filled = tmp_path / "spool", tmp_path / "spool" / "others"
+    spool.mkdir()
+    status, said = run("mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(spool))
+    assert status == 0, said
+    try:
+        weir = up(server.environment(), spool="retry-interval = 1")
+        weir.start()
+        end = send_for(host, 1, 0)
+        until(lambda: server.objects and weir.waiting() == 0)
+        with pytest.raises(OSError), filled.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 20))
+        end = send_for(host, 2, end)
+        until(lambda: "records wait in memory" in weir.said())
+        kept = len(weir.sealed())
+        end = send_for(host, 1, end)
+        weir.goes_on_for(1)
+        assert len(weir.sealed()) == kept
+        filled.unlink()
+        until(lambda: "can be written to again" in weir.said())
+        weir.end()
+        assert weir.waiting() == 0
+    finally:
+        run("umount", "-l", str(spool))
+    assert recorded(server.objects) == {number: 1 for number in range(end)}
+    assert statuses(server.objects) == {"OK"}
+
+
 def packets_sealed(weir):
     return sum(weir.sealed().values())
 
