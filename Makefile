@@ -36,8 +36,9 @@ bench: ## measure recording and querying beside their peers
 
 bench-live: ## what the kernel program costs a packet; as root
 	@tools/setup bench
-	@tools/build bench packet_path
+	@tools/build bench packet_path weir
 	@build/packet_path
+	@bench/veth.py
 
 fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
 	@tools/setup test
