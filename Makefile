@@ -1,7 +1,7 @@
 # Everything a user types. Each target first brings what it needs (tools/setup); with nothing to do
 # that takes a moment. What is built lies in build/ (release) and build-*/ (see CMakePresets.json).
 .NOTPARALLEL:
-.PHONY: weir help setup demo test test-fast bench bench-live fuzz format tidy clean
+.PHONY: weir help setup demo test test-fast bench bench-live bench-s3 fuzz format tidy clean
 
 weir: ## build/weir (the default)
 	@tools/setup build
@@ -39,6 +39,15 @@ bench-live: ## what the kernel program costs a packet; as root
 	@tools/build bench packet_path weir
 	@build/packet_path
 	@bench/veth.py
+
+bench-s3: ## measure delivery to S3 and queries from it beside their peers; as root
+	@tools/setup bench
+	@tools/setup test
+	@tools/setup peers
+	@tools/build bench
+	@bench/deliver.py
+	@bench/s3_read.py
+	@bench/slow_link.py
 
 fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
 	@tools/setup test

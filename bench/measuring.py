@@ -10,10 +10,11 @@ import time
 TREE = pathlib.Path(__file__).resolve().parent.parent
 
 
-def measure(command):
+def measure(command, environment=None):
     """Wall seconds, processor seconds and peak memory in MB of a command that must succeed, and its output."""
     begin = time.monotonic()
-    child = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             env=environment)
     output = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -42,7 +42,7 @@ osd pool default pgp num = 1
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
-memstore device bytes = 1073741824
+memstore device bytes = {memory}
 mon allow pool size one = true
 mon max pg per osd = 1000
 # These two make eleven seconds of starting one and a half.
@@ -85,7 +85,8 @@ def free_ports(count):
 
 
 class Gateway:
-    def __init__(self, folder):
+    def __init__(self, folder, memory=1 << 30):
+        """`memory`: the bytes that its objects may take."""
         missing = [name for name in NEEDED if shutil.which(name) is None]
         if missing:
             raise NotInstalled(f"{', '.join(missing)} not installed: `make setup` installs them")
@@ -98,7 +99,7 @@ class Gateway:
             (self.folder / name).mkdir()
         self.fsid = str(uuid.uuid4())
         self.configuration.write_text(CONFIGURATION.format(
-            fsid=self.fsid, monitor=monitor, port=self.port, folder=self.folder))
+            fsid=self.fsid, monitor=monitor, port=self.port, folder=self.folder, memory=memory))
         try:
             self.start(monitor)
         except BaseException:

@@ -1,0 +1,74 @@
+"""The S3 server that benchmarks talk to, Ceph's gateway of the conformance tests, and what others need to talk to
+it: the clients of bench/requirements.txt, and their settings."""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from measuring import TREE
+
+sys.path.append(str(TREE / "tests" / "conformance"))
+
+import gateway  # noqa: E402
+import scripted  # noqa: E402
+
+PEERS = TREE / ".venv-bench" / "bin"
+BUCKET = "bench"
+MEMORY = 8 << 30  # taken as it is filled
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """A gateway with an empty bucket."""
+
+    def __init__(self, folder):
+        self.gateway = gateway.Gateway(folder, MEMORY)
+        self.gateway.add_user("owner")
+        self.url = self.gateway.url
+        self.environment = {**scripted.CLEAN, **self.gateway.environment("owner"),
+                            # rclone asks in its own words.
+                            "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_SERVER_TYPE": "s3",
+                            "RCLONE_CONFIG_SERVER_PROVIDER": "Ceph", "RCLONE_CONFIG_SERVER_ENV_AUTH": "true",
+                            "RCLONE_CONFIG_SERVER_ENDPOINT": self.url}
+        self.aws("s3", "mb", f"s3://{BUCKET}")
+
+    def aws(self, *arguments):
+        done = subprocess.run([PEERS / "aws", *map(str, arguments)], env=self.environment, text=True,
+                              capture_output=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"aws {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def holds(self):
+        """Bytes of each key."""
+        lines = self.aws("s3api", "list-objects-v2", "--bucket", BUCKET, "--output", "text", "--query",
+                         "Contents[].[Size,Key]").splitlines()
+        return {key: int(size) for size, key in (line.split("\t") for line in lines if line != "None")}
+
+    def cpu(self):
+        """Processor seconds that it has taken."""
+        total = 0
+        for process in self.gateway.processes:
+            with contextlib.suppress(FileNotFoundError):  # one that ended at the start
+                fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        return total / TICKS
+
+
+@contextlib.contextmanager
+def running():
+    if not (PEERS / "aws").exists():
+        sys.exit(f"{PEERS / 'aws'} is not there: `tools/setup peers` brings it")
+    with tempfile.TemporaryDirectory() as folder:
+        server = None
+        try:
+            server = Server(folder)
+            yield server
+        except gateway.NotInstalled as why:
+            sys.exit(str(why))
+        finally:
+            if server is not None:
+                server.gateway.stop()
