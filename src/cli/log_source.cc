@@ -274,7 +274,7 @@ int tell_end(const LogSource& source, const query::Engine& engine,
   if ((!done || !std::cout) && output_is_gone()) return kOutputGone;
   const logs::Problems& problems = engine.problems();
   const query::Statistics statistics = engine.statistics();
-  for (const std::string& problem : problems.first()) fmt::print(stderr, "weir: {}\n", problem);
+  for (const std::string& problem : problems.first()) tell(problem);
   if (const auto lines = problems.bad_lines(); lines != 0) {
     fmt::print(stderr, "weir: {}: {} did not fit{}\n", source.is_strict ? "error" : "warning",
                count_of(lines, "line"),

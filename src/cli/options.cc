@@ -9,8 +9,12 @@
 namespace weir::cli {
 
 int failed(const base::Error& error, ExitCode code) {
-  fmt::print(stderr, "weir: {}\n", base::printable(error.message()));
+  tell(error.message());
   return code;
+}
+
+void tell(const std::string& what) {
+  fmt::print(stderr, "weir: {}\n", base::printable(what));
 }
 
 std::string count_of(std::uint64_t count, std::string_view thing) {

@@ -25,6 +25,9 @@ enum ExitCode : int {
 /// Prints "weir: …" on stderr.
 int failed(const base::Error& error, ExitCode code = kFailed);
 
+/// Prints "weir: …" on stderr, without the control characters that an object's name may have.
+void tell(const std::string& what);
+
 /// "1 packet", "2 packets".
 std::string count_of(std::uint64_t count, std::string_view thing);
 

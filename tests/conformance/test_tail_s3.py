@@ -148,6 +148,14 @@ def test_a_folder_that_cannot_be_listed_is_told_once_and_costs_no_other(holding,
     assert running.stop() == ([], [], 0)
 
 
+def test_no_control_character_of_a_key_reaches_the_terminal(holding, program):
+    server = holding({"a\x1b[31m.log": text(numbered(1, 1), DEFAULT).encode() + b"no record\n"})
+    for command in (["tail", "--no-follow"], ["query", "SELECT count(*) FROM flow_logs"]):
+        done = run(server, program, command[0], "--from", "s3://logs", *command[1:])
+        assert "a.[31m.log:3: has 2 fields" in done.stderr
+        assert "\x1b" not in done.stderr
+
+
 def test_what_cannot_be_followed_is_told_with_a_next_step(holding, program, tmp_path):
     server = holding({key(1, ago=9): b"x"})
     done = run(server, program, "tail", "--from", "s3://logs", "--no-follow", status=1)
