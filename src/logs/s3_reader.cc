@@ -23,6 +23,17 @@ std::optional<Object> object_of(const S3Folder& folder, const aws::ObjectInfo& i
   return object;
 }
 
+/// Whether all that a page tells of lies in the folder, and what is listed in turn deeper: a server
+/// that takes no notice of the prefix would be listed for ever.
+bool is_of_folder(const S3Folder& folder, const aws::ListPage& page) {
+  return std::all_of(
+             page.objects.begin(), page.objects.end(),
+             [&](const aws::ObjectInfo& info) { return info.key.starts_with(folder.prefix); }) &&
+         std::all_of(page.prefixes.begin(), page.prefixes.end(), [&](const std::string& prefix) {
+           return prefix.starts_with(folder.prefix) && prefix != folder.prefix;
+         });
+}
+
 }  // namespace
 
 S3Reader::S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled, ReadAheadLimits limits)
@@ -39,6 +50,10 @@ aws::Result<S3Listing> S3Reader::list(const S3Folder& folder) {
   do {
     auto page = s3_.list(folder.bucket, request);
     if (!page) return tl::unexpected(std::move(page.error()));
+    if (!is_of_folder(folder, *page)) {
+      return aws::cannot({folder.url(), "the listing has what does not lie there",
+                          "check that the endpoint is S3's"});
+    }
     for (const aws::ObjectInfo& info : page->objects) {
       if (auto object = object_of(folder, info)) listing.objects.push_back(std::move(*object));
     }

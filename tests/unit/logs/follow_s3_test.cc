@@ -46,6 +46,7 @@ class Store : public aws::Transport {
   std::map<std::string, Stored> objects;
   std::set<std::string> listed;
   bool is_out = false;
+  std::string outside;  ///< a folder that each listing has, wherever it lies
 
  private:
   static aws::Result<aws::Response> unreachable() {
@@ -71,6 +72,8 @@ class Store : public aws::Transport {
              "</Size><ETag>" + std::to_string(std::hash<std::string>()(object.text)) +
              "</ETag><LastModified>" + object.modified + "</LastModified></Contents>";
     }
+    constexpr int kMostOutside = 100;  // nothing is told for ever
+    if (!outside.empty() && ++told_outside_ < kMostOutside) below.insert(outside);
     for (const std::string& folder : below) {
       xml += "<CommonPrefixes><Prefix>" + folder + "</Prefix></CommonPrefixes>";
     }
@@ -78,6 +81,7 @@ class Store : public aws::Transport {
   }
 
   std::mutex mutex_;
+  int told_outside_ = 0;
 };
 
 class Sink : public LineSink {
@@ -203,6 +207,16 @@ TEST_F(S3FollowerTest, WhatIsReplacedIsReadAgainUnlessItsNameSaysWhatItHas) {
     }
   }});
   EXPECT_THAT(handed_out(), ElementsAre("x"));
+}
+
+TEST_F(S3FollowerTest, AServerThatSpeaksOfOtherFoldersIsListedOnce) {
+  store_.outside = "AWSLogs/";
+  const auto listing = reader_.list(named_s3_folder("logs", "AWSLogs/"));
+  ASSERT_FALSE(listing);
+  EXPECT_THAT(listing.error().error.message(), HasSubstr("does not lie there"));
+  EXPECT_TRUE(reader_.list(named_s3_folder("logs", "AWSL")));
+  store_.outside = "net/";
+  EXPECT_FALSE(reader_.list(named_s3_folder("logs", "AWSLogs/")));
 }
 
 TEST_F(S3FollowerTest, TheNewestOfWhatWasThereComesFirst) {
