@@ -186,6 +186,7 @@ TEST_F(Restart, FiltersOfClsactThatAKilledServiceLeftAreRemoved) {
   EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), HasSubstr("weir_live"));
   start();
   EXPECT_THAT(said, HasSubstr("what a killed weir had left at eth0 was removed"));
+  stop();  // without tcx it has a filter of its own there
   EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), IsEmpty());
   EXPECT_THAT(owner->ask("tc qdisc show dev eth0"), ::testing::Not(HasSubstr("clsact")));
 }
