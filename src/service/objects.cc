@@ -126,7 +126,9 @@ void Objects::publish_all(base::UnixSeconds now) {
 void Objects::publish(base::UnixSeconds before) {
   while (!held_.empty() && held_.begin()->first + slot_ <= before) {
     const base::UnixSeconds slot = held_.begin()->first;
-    if (auto done = writer_->publish_before(slot + slot_); done) {
+    const auto done = writer_->publish_before(slot + slot_);
+    take_fresh();
+    if (done) {
       held_.erase(slot);
     } else {
       lose(slot, done.error());
@@ -155,7 +157,6 @@ void Objects::adopt(const Loss& loss) {
 }
 
 std::vector<deliver::PublishedObject> Objects::take_published(base::UnixMicros now) {
-  take_fresh();
   std::vector<deliver::PublishedObject> objects = std::exchange(fresh_, {});
   published_ += objects.size();
   if (!objects.empty()) {

@@ -79,7 +79,7 @@ class Objects : public recorder::RecordSink {
   Objects(std::unique_ptr<deliver::RecordWriter> writer, std::chrono::seconds slot,
           std::string folder, std::string id, base::UnixSeconds since, Log log);
   void publish(base::UnixSeconds before);
-  /// Whether the writer has published something since it was asked last.
+  /// Whether the writer has published something: asked after each call that may have it do so.
   bool take_fresh();
   void lose(base::UnixSeconds slot, const base::Error& why);
   [[nodiscard]] base::Expected<void> try_out() const;

@@ -101,6 +101,16 @@ TEST_F(ObjectsTest, ThatCannotBeWrittenAreCountedAndTheirFiveMinutesAreALoss) {
   EXPECT_EQ(objects_->whole_until(), kSlot + seconds(600));
 }
 
+TEST_F(ObjectsTest, ThatWereFinishedAndNobodyTookYetMakeNoLossSmaller) {
+  add(0);
+  EXPECT_TRUE(objects_->completed(kSlot + seconds(300)));
+  add(300);
+  break_logs();
+  EXPECT_TRUE(objects_->completed(kSlot + seconds(600)));
+  EXPECT_EQ(objects_->lost_records(), 1U);
+  mend_logs();
+}
+
 TEST_F(ObjectsTest, AreNotWholeUntilATimeThatTheClockIsToReachAgain) {
   objects_->publish_all(kSlot + seconds(900));
   objects_->set_back(kSlot + seconds(30));
