@@ -295,7 +295,11 @@ Result<ListPage> S3::list(const std::string& bucket, const ListRequest& asked) {
   if (!asked.start_after.empty()) query.emplace_back("start-after", asked.start_after);
   if (!asked.continuation.empty()) query.emplace_back("continuation-token", asked.continuation);
   const ObjectName name{bucket, ""};
-  auto response = send(name, request_for("GET", name, std::move(query)));
+  Request request = request_for("GET", name, std::move(query));
+  // A thousand keys of 1,024 bytes, each of three characters, and what stands beside them.
+  constexpr std::uint64_t kLongestPage = std::uint64_t{16} << 20U;
+  request.max_answer_bytes = kLongestPage;
+  auto response = send(name, std::move(request));
   if (!response) return tl::unexpected(std::move(response.error()));
   const auto xml = parse_xml(response->body);
   const pugi::xml_node result = xml ? xml->child("ListBucketResult") : pugi::xml_node();

@@ -230,6 +230,13 @@ def test_pages_of_a_listing_are_followed(holding, program):
         assert count(done) == 57
 
 
+def test_a_page_that_is_longer_than_pages_can_be_is_refused(holding, program):
+    server = holding({f"{'k' * 900}{number}.log": b"" for number in range(17_000)})
+    server.page_size = len(server.objects)
+    done = run(server, program, "query", "--from", "s3://logs", COUNT, status=1)
+    assert "s3://logs: the answer is longer than what was asked for can be" in done.stderr
+
+
 GOOD = gzip.compress(text(records(10, 1), DEFAULT), mtime=0)
 LONG = text(records(60_000, 2), DEFAULT)  # more than one piece
 
