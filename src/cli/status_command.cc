@@ -90,7 +90,8 @@ base::Table flow_logs_of(const json& status) {
                    {"objects", true}, {"last_object"}, {"waiting", true}, {"waiting_bytes", true},
                    {"waiting_since"}, {"destination"}};
   for (const json& flow_log : status.at("FlowLogs")) {
-    std::string delivery = text(flow_log.at("DeliverLogsStatus"));
+    const bool has_ended = flow_log.at("FlowLogStatus") == "ENDED";
+    std::string delivery = (has_ended ? "ended, " : "") + text(flow_log.at("DeliverLogsStatus"));
     if (flow_log.contains("DeliverLogsErrorMessage")) {
       delivery += ": " + text(flow_log.at("DeliverLogsErrorMessage"));
     }

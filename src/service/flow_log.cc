@@ -31,8 +31,14 @@ bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
 }
 
 FlowLogReport FlowLog::report() const {
-  FlowLogReport out{id(),           destination_,          objects_->complaint(),   records(),
-                    lost_records(), objects_->published(), objects_->last_object(), std::nullopt};
+  FlowLogReport out;
+  out.id = id();
+  out.destination = destination_;
+  out.complaint = objects_->complaint();
+  out.records = records();
+  out.lost_records = lost_records();
+  out.objects = objects_->published();
+  out.last_object = objects_->last_object();
   if (const std::shared_ptr<Remote>& remote = objects_->remote()) {
     out.delivery = remote->account();
     const auto& why = out.delivery->delivery.error;

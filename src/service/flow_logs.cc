@@ -10,7 +10,7 @@ namespace weir::service {
 
 base::Expected<std::vector<FlowLogs::Fresh>> FlowLogs::prepare(const Plan& plan,
                                                                const WholeUntil& before,
-                                                               base::UnixMicros now) const {
+                                                               base::UnixMicros now) {
   std::vector<Fresh> out(plan.flow_logs.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool goes_on = std::any_of(at_work_.begin(), at_work_.end(), [&](const auto& flow_log) {
@@ -31,7 +31,7 @@ base::Expected<std::vector<FlowLogs::Fresh>> FlowLogs::prepare(const Plan& plan,
 
 /// A spool is open once: who needs one that is open already goes on with it.
 base::Expected<FlowLogs::Fresh> FlowLogs::open(const Plan& plan, std::size_t number,
-                                               base::UnixSeconds since) const {
+                                               base::UnixSeconds since) {
   const FlowLogConfig& config = plan.config.flow_logs[number];
   const deliver::FlowLog& flow_log = plan.flow_logs[number].flow_log;
   Fresh fresh;
@@ -44,7 +44,7 @@ base::Expected<FlowLogs::Fresh> FlowLogs::open(const Plan& plan, std::size_t num
   if (!config.is_remote()) {
     return opened(Objects::open(config.log_destination, flow_log, since, log_));
   }
-  for (const auto& remote : remotes()) {
+  for (const auto& remote : remotes_) {
     if (!remote->is_of(config, flow_log.id)) continue;
     if (!remote->is_for(config)) {
       auto destination = Remote::destination_of(config, flow_log, log_);
@@ -55,6 +55,7 @@ base::Expected<FlowLogs::Fresh> FlowLogs::open(const Plan& plan, std::size_t num
   }
   auto remote = Remote::open(plan.config.spool, config, flow_log, log_);
   if (!remote) return tl::unexpected(remote.error());
+  remotes_.push_back(*remote);
   return opened(Objects::open(std::move(*remote), flow_log, since, log_));
 }
 
@@ -102,6 +103,16 @@ base::Expected<void> FlowLogs::end(std::unique_ptr<FlowLog> flow_log, base::Unix
 }
 
 base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros now) {
+  for (const auto& [id, whole] : before) {
+    const bool is_there =
+        std::any_of(at_work_.begin(), at_work_.end(),
+                    [&id = id](const auto& flow_log) { return flow_log->id() == id; });
+    if (is_there) continue;
+    log_(
+        fmt::format("flow log {} was whole until {:%F %T} UTC and is not asked for any more: "
+                    "nothing stands for what it may have lost since",
+                    id, whole));
+  }
   for (const auto& flow_log : at_work_) {
     const auto whole = before.find(flow_log->id());
     if (whole == before.end()) continue;
@@ -113,6 +124,12 @@ base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros
     if (auto done = flow_log->missed_all(from, now); !done) return done;
   }
   return pass(now);
+}
+
+void FlowLogs::tell_left_over() const {
+  std::vector<std::string> known;
+  for (const auto& remote : remotes_) known.push_back(remote->spool_name());
+  service::tell_left_over(plan_->config.spool.folder, known, log_);
 }
 
 base::Expected<void> FlowLogs::pass(base::UnixMicros now) {
@@ -163,7 +180,6 @@ base::Expected<void> FlowLogs::settle(base::UnixMicros now) {
     if (auto done = each.flow_log->settle(now); !done) return done;
     tell_published(*each.flow_log, now);
   }
-  const auto before = remotes();
   std::erase_if(ended_, [this](const Ended& each) {
     const FlowLog& flow_log = *each.flow_log;
     const Remote* remote = flow_log.remote().get();
@@ -173,11 +189,12 @@ base::Expected<void> FlowLogs::settle(base::UnixMicros now) {
     count(flow_log, gone_);
     return true;
   });
-  const auto after = remotes();
-  for (const auto& remote : before) {
-    const bool is_there = std::find(after.begin(), after.end(), remote) != after.end();
-    if (!is_there) gone_.lost_records += remote->account().spool.lost_records;
-  }
+  // What was prepared of one that is to begin may have it, too.
+  std::erase_if(remotes_, [this](const std::shared_ptr<Remote>& remote) {
+    if (remote.use_count() != 1) return false;
+    gone_.lost_records += remote->account().spool.lost_records;
+    return true;
+  });
   return {};
 }
 
@@ -199,7 +216,7 @@ void FlowLogs::tell_published(FlowLog& flow_log, base::UnixMicros now) {
 void FlowLogs::drain(std::chrono::milliseconds longest) const {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + longest;
-  for (const auto& remote : remotes()) {
+  for (const auto& remote : remotes_) {
     const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     remote->drain(std::max(rest, std::chrono::milliseconds(0)));
   }
@@ -208,18 +225,6 @@ void FlowLogs::drain(std::chrono::milliseconds longest) const {
 bool FlowLogs::is_at_work(const Remote& remote) const {
   return std::any_of(at_work_.begin(), at_work_.end(),
                      [&](const auto& flow_log) { return flow_log->remote().get() == &remote; });
-}
-
-std::vector<std::shared_ptr<Remote>> FlowLogs::remotes() const {
-  std::vector<std::shared_ptr<Remote>> out;
-  const auto add = [&](const std::shared_ptr<Remote>& remote) {
-    if (remote != nullptr && std::find(out.begin(), out.end(), remote) == out.end()) {
-      out.push_back(remote);
-    }
-  };
-  for (const Ended& each : ended_) add(each.flow_log->remote());
-  for (const auto& flow_log : at_work_) add(flow_log->remote());
-  return out;
 }
 
 WholeUntil FlowLogs::whole_until() const {
@@ -234,15 +239,28 @@ WholeUntil FlowLogs::whole_until() const {
   return out;
 }
 
+/// An id is told of once: what has ended is the one at work by now, or else the one that ended
+/// last.
 std::vector<FlowLogReport> FlowLogs::reports() const {
   std::vector<FlowLogReport> out;
   for (const auto& flow_log : at_work_) out.push_back(flow_log->report());
+  for (std::size_t i = ended_.size(); i-- != 0;) {
+    FlowLogReport report = ended_[i].flow_log->report();
+    const auto known = std::find_if(out.begin(), out.end(),
+                                    [&](const auto& other) { return other.id == report.id; });
+    if (known == out.end()) {
+      report.has_ended = true;
+      out.push_back(std::move(report));
+    } else if (!known->delivery) {
+      known->delivery = std::move(report.delivery);
+    }
+  }
   return out;
 }
 
 std::vector<DeliveryAccount> FlowLogs::deliveries() const {
   std::vector<DeliveryAccount> out;
-  for (const auto& remote : remotes()) out.push_back(remote->account());
+  for (const auto& remote : remotes_) out.push_back(remote->account());
   return out;
 }
 
@@ -250,7 +268,7 @@ FlowLogs::Totals FlowLogs::totals() const {
   Totals out = gone_;
   for (const auto& flow_log : at_work_) count(*flow_log, out);
   for (const Ended& each : ended_) count(*each.flow_log, out);
-  for (const auto& remote : remotes()) out.lost_records += remote->account().spool.lost_records;
+  for (const auto& remote : remotes_) out.lost_records += remote->account().spool.lost_records;
   return out;
 }
 

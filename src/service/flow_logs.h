@@ -41,13 +41,16 @@ class FlowLogs {
   /// Errors: a destination; then nothing has changed.
   [[nodiscard]] base::Expected<std::vector<Fresh>> prepare(const Plan& plan,
                                                            const WholeUntil& before,
-                                                           base::UnixMicros now) const;
+                                                           base::UnixMicros now);
   /// From now on they are those of `plan`: what goes on hands over its records, what does not ends.
-  /// REQUIRES: `fresh` was prepared of it, and nothing else since.
+  /// REQUIRES: `fresh` was prepared of it, and no other plan since.
   base::Expected<void> follow(std::shared_ptr<const Plan> plan, std::vector<Fresh> fresh,
                               base::UnixMicros now);
-  /// Nobody has recorded since the times in `before`: says so, and lets SKIPDATA stand for it.
+  /// Nobody has recorded since the times in `before`: says so, and lets SKIPDATA stand for it,
+  /// where there still is a flow log of that id.
   base::Expected<void> resume(const WholeUntil& before, base::UnixMicros now);
+  /// Tells of spools that hold something and that nobody delivers from.
+  void tell_left_over() const;
   /// Every window has its NODATA from the one of `now` on, if it is the first time.
   base::Expected<void> pass(base::UnixMicros now);
 
@@ -61,6 +64,7 @@ class FlowLogs {
   void drain(std::chrono::milliseconds longest) const;
 
   [[nodiscard]] WholeUntil whole_until() const;
+  /// Those that have ended, too, while they have something to tell or to deliver.
   [[nodiscard]] std::vector<FlowLogReport> reports() const;
   [[nodiscard]] std::vector<DeliveryAccount> deliveries() const;
   /// Since the start, of those that have ended, too.
@@ -77,20 +81,19 @@ class FlowLogs {
     std::unique_ptr<FlowLog> flow_log;
   };
 
-  base::Expected<Fresh> open(const Plan& plan, std::size_t number, base::UnixSeconds since) const;
+  base::Expected<Fresh> open(const Plan& plan, std::size_t number, base::UnixSeconds since);
   base::Expected<void> end(std::unique_ptr<FlowLog> flow_log, base::UnixMicros now);
   base::Expected<void> settle(base::UnixMicros now);
   void tell_published(FlowLog& flow_log, base::UnixMicros now);
   static void count(const FlowLog& flow_log, Totals& totals);
   [[nodiscard]] bool is_at_work(const Remote& remote) const;
-  /// Each once.
-  [[nodiscard]] std::vector<std::shared_ptr<Remote>> remotes() const;
 
   Log log_;
   std::shared_ptr<const Plan> plan_;
   std::vector<std::unique_ptr<FlowLog>> at_work_;
   std::vector<Ended> ended_;
-  Totals gone_;  ///< of those that are neither; `objects` of all
+  std::vector<std::shared_ptr<Remote>> remotes_;  ///< that are in use, each once
+  Totals gone_;                                   ///< of those that are neither; `objects` of all
 };
 
 }  // namespace weir::service

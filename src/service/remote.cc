@@ -76,10 +76,10 @@ DeliveryAccount Remote::account() const {
           delivery_->last_error()};
 }
 
-void tell_left_over(const fs::path& folder, const std::vector<std::string>& ids, const Log& log) {
+void tell_left_over(const fs::path& folder, const std::vector<std::string>& known, const Log& log) {
   std::error_code error;
   for (fs::directory_iterator at(folder, error); !error && at != fs::end(at); at.increment(error)) {
-    if (std::find(ids.begin(), ids.end(), at->path().filename()) != ids.end()) continue;
+    if (std::find(known.begin(), known.end(), at->path().filename()) != known.end()) continue;
     std::size_t waiting = 0;
     std::error_code unreadable;
     for (fs::directory_iterator each(at->path(), unreadable); !unreadable && each != fs::end(each);
@@ -88,8 +88,8 @@ void tell_left_over(const fs::path& folder, const std::vector<std::string>& ids,
     }
     if (waiting == 0) continue;
     log(
-        fmt::format("{} objects wait in {}, which belongs to no flow log: give one that id, as "
-                    "flow-log-id, to have them delivered",
+        fmt::format("{} segments wait in {}, and no flow log delivers them: give one that "
+                    "flow-log-id, and a destination of the kind that it had",
                     waiting, at->path().string()));
   }
 }

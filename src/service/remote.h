@@ -81,8 +81,9 @@ class Remote {
   std::unique_ptr<deliver::Delivery> delivery_;
 };
 
-/// Tells of spools that hold something and belong to none of these flow logs: nobody delivers it.
-void tell_left_over(const std::filesystem::path& folder, const std::vector<std::string>& ids,
+/// Tells of spools in `folder` that hold something and have none of these names: nobody delivers
+/// it.
+void tell_left_over(const std::filesystem::path& folder, const std::vector<std::string>& known,
                     const Log& log);
 
 }  // namespace weir::service

@@ -79,10 +79,14 @@ struct FlowLogReport {
   std::string destination;
   std::string complaint;  ///< why nothing can be delivered now; empty: it can
   std::uint64_t records = 0;
-  std::uint64_t lost_records = 0;  ///< of these, without room; SKIPDATA stands for them
-  std::uint64_t objects = 0;       ///< in the destination's folder, or sealed in the spool
+  /// Could not be written, or have given way in the spool, or were damaged there; SKIPDATA stands
+  /// for them. Of a bucket: of all flow logs with this id, since its spool was opened.
+  std::uint64_t lost_records = 0;
+  std::uint64_t objects = 0;  ///< in the destination's folder, or sealed in the spool
   std::optional<ObjectReport> last_object;
-  std::optional<DeliveryAccount> delivery;  ///< nothing: the destination is a folder
+  /// Nothing: the destination is a folder, and was one.
+  std::optional<DeliveryAccount> delivery;
+  bool has_ended = false;  ///< it records nothing more, but has something to tell or to deliver
 };
 
 /// How long it took to empty the kernel's tables, and how full they were.

@@ -79,9 +79,7 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   next_publication = now + plan->config.publish_interval;
   devices->look();
   remember();
-  std::vector<std::string> ids;
-  for (const auto& each : plan->flow_logs) ids.push_back(each.flow_log.id);
-  tell_left_over(plan->config.spool.folder, ids, log);
+  flow_logs.tell_left_over();
   return {};
 }
 

@@ -70,6 +70,7 @@ Json json_of(const service::DeliveryAccount& account) {
 Json json_of(const service::FlowLogReport& flow_log) {
   Json out;
   out["FlowLogId"] = flow_log.id;
+  out["FlowLogStatus"] = flow_log.has_ended ? "ENDED" : "ACTIVE";
   out["LogDestination"] = flow_log.destination;
   out["DeliverLogsStatus"] = flow_log.complaint.empty() ? "SUCCESS" : "FAILED";
   if (!flow_log.complaint.empty()) out["DeliverLogsErrorMessage"] = flow_log.complaint;

@@ -6,8 +6,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 #include "base/descriptor.h"
 #include "plan_folder.h"
@@ -19,13 +21,14 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Key;
+using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-/// A server that takes connections and never answers.
-class Silent {
+/// A server on loopback, to which a flow log can deliver.
+class Server {
  public:
-  Silent() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  Server() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -45,11 +48,9 @@ class Silent {
   [[nodiscard]] std::string as_log_group() const {
     return "log-group-name = '/flow'\n[flow-log.remote]\n" + endpoint();
   }
-  /// Waits for it.
-  [[nodiscard]] bool was_called() const {
-    pollfd waited{socket_.get(), POLLIN, 0};
-    return poll(&waited, 1, 60'000) == 1;
-  }
+
+ protected:
+  [[nodiscard]] int socket() const { return socket_.get(); }
 
  private:
   [[nodiscard]] std::string endpoint() const {
@@ -60,6 +61,53 @@ class Silent {
   std::uint16_t port_ = 0;
 };
 
+/// It takes connections and never answers.
+class Silent : public Server {
+ public:
+  /// Waits for it.
+  [[nodiscard]] bool was_called() const {
+    pollfd waited{socket(), POLLIN, 0};
+    return poll(&waited, 1, 60'000) == 1;
+  }
+};
+
+/// It says to each request, of which it reads what comes at once, that it is done.
+class Obliging : public Server {
+ public:
+  Obliging() : thread_([this] { serve(); }) {}
+  Obliging(const Obliging&) = delete;
+  Obliging& operator=(const Obliging&) = delete;
+  ~Obliging() {
+    shutdown(socket(), SHUT_RDWR);
+    thread_.join();
+  }
+
+ private:
+  void serve() const {
+    constexpr std::string_view kDone =
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    for (;;) {
+      const base::Descriptor peer(accept(socket(), nullptr, nullptr));
+      if (!peer.is_open()) return;
+      std::string request;
+      std::array<char, 65'536> block{};
+      std::size_t wanted = std::string::npos;
+      while (request.size() < wanted) {
+        const ssize_t size = recv(peer.get(), block.data(), block.size(), 0);
+        if (size <= 0) break;
+        request.append(block.data(), static_cast<std::size_t>(size));
+        const std::size_t end = request.find("\r\n\r\n");
+        const std::size_t length = request.find("Content-Length: ");
+        if (end == std::string::npos) continue;
+        wanted = end + 4 + (length < end ? std::stoul(request.substr(length + 16)) : 0);
+      }
+      send(peer.get(), kDone.data(), kDone.size(), MSG_NOSIGNAL);
+    }
+  }
+
+  std::thread thread_;
+};
+
 class FlowLogsTest : public PlanFolder {
  protected:
   FlowLogsTest() : flow_logs_(log()) {
@@ -67,7 +115,7 @@ class FlowLogsTest : public PlanFolder {
     setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
   }
 
-  [[nodiscard]] std::vector<FlowLogs::Fresh> prepare(const Plan& plan, base::UnixMicros now) const {
+  [[nodiscard]] std::vector<FlowLogs::Fresh> prepare(const Plan& plan, base::UnixMicros now) {
     auto fresh = flow_logs_.prepare(plan, {}, now);
     EXPECT_TRUE(fresh) << fresh.error().message();
     return fresh ? std::move(*fresh) : std::vector<FlowLogs::Fresh>();
@@ -133,6 +181,75 @@ TEST_F(FlowLogsTest, WhatWaitsGoesToADestinationWithOtherSettings) {
   const auto deliveries = flow_logs_.deliveries();
   ASSERT_THAT(deliveries, SizeIs(1));
   EXPECT_EQ(deliveries.front().spool.waiting, 1U);
+}
+
+TEST_F(FlowLogsTest, OneThatHasEndedIsToldOfWhileItDelivers) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  add(kStart + seconds(10));
+  turn(kStart + seconds(20), Publishing::everything);
+  begin(make_plan("fl-0badcafe", "log-destination = 'others'"), kStart + seconds(30));
+  turn(kStart + seconds(31));
+  auto reports = flow_logs_.reports();
+  ASSERT_THAT(reports, SizeIs(2));
+  EXPECT_FALSE(reports[0].has_ended);
+  EXPECT_EQ(reports[1].id, "fl-0123abcd");
+  EXPECT_TRUE(reports[1].has_ended);
+  ASSERT_TRUE(reports[1].delivery);
+  EXPECT_EQ(reports[1].delivery->spool.waiting, 1U);
+
+  begin(make_plan("fl-0123abcd", "log-destination = 'logs'"), kStart + seconds(40));
+  turn(kStart + seconds(41));
+  reports = flow_logs_.reports();
+  ASSERT_THAT(reports, SizeIs(1)) << "one of each id";
+  EXPECT_FALSE(reports[0].has_ended);
+  ASSERT_TRUE(reports[0].delivery);
+  EXPECT_EQ(reports[0].delivery->spool.waiting, 1U);
+}
+
+TEST_F(FlowLogsTest, WhatWasLostCountsOnceThoughItsFlowLogComesBackAsItIsDone) {
+  const Obliging server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  add(kStart + seconds(10));
+  break_folder("weir.state/spool/fl-0123abcd");
+  turn(kStart + seconds(20), Publishing::everything);
+  mend_folder("weir.state/spool/fl-0123abcd");
+  ASSERT_EQ(flow_logs_.totals().lost_records, 1U);
+  begin(make_plan("fl-0badcafe", "log-destination = 'others'"), kStart + seconds(30));
+
+  auto again = make_plan("fl-0123abcd", server.as_destination());
+  auto fresh = prepare(*again, kStart + seconds(31));
+  const auto end = std::chrono::steady_clock::now() + seconds(30);
+  do {
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << "its SKIPDATA is not delivered";
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    turn(kStart + seconds(120));
+  } while (flow_logs_.reports().size() > 1);
+  EXPECT_EQ(flow_logs_.totals().lost_records, 1U);
+  follow(std::move(again), std::move(fresh), kStart + seconds(121));
+  EXPECT_EQ(flow_logs_.totals().lost_records, 1U);
+}
+
+TEST_F(FlowLogsTest, ASpoolThatIsLeftOverIsToldEvenIfAFlowLogWithAFolderHasItsId) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  add(kStart + seconds(10));
+  turn(kStart + seconds(20), Publishing::everything);
+  flow_logs_.tell_left_over();
+  EXPECT_THAT(said_, Not(HasSubstr("wait in")));
+  flow_logs_ = FlowLogs(log());
+  begin(make_plan("fl-0123abcd", "log-destination = 'logs'"), kStart + seconds(30));
+  flow_logs_.tell_left_over();
+  EXPECT_THAT(said_, HasSubstr("1 segments wait in " + (folder_ / "weir.state/spool").string() +
+                               "/fl-0123abcd, and no flow log delivers them"));
+}
+
+TEST_F(FlowLogsTest, WhatCannotBeToldAnyMoreIsSaidAtTheStart) {
+  begin(make_plan(), kStart);
+  EXPECT_TRUE(
+      flow_logs_.resume({{"fl-0123abcd", kStart}, {"fl-0badcafe", kStart - seconds(60)}}, kStart));
+  EXPECT_THAT(said_, HasSubstr("flow log fl-0badcafe was whole until"));
+  EXPECT_THAT(said_, Not(HasSubstr("flow log fl-0123abcd was whole until")));
 }
 
 TEST_F(FlowLogsTest, AllOfThemHaveOneTimeToDeliverInTheEnd) {

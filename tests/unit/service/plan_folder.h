@@ -75,14 +75,16 @@ class PlanFolder : public ::testing::Test {
 
   [[nodiscard]] std::string logs() const { return (folder_ / "logs").string(); }
   /// A file in the folder's place: nothing can be written.
-  void break_logs() const {
-    std::filesystem::rename(logs(), logs() + "-before");
-    std::ofstream(logs()) << "no folder";
+  void break_folder(const std::string& name) const {
+    std::filesystem::rename(folder_ / name, folder_ / (name + "-before"));
+    std::ofstream(folder_ / name) << "no folder";
   }
-  void mend_logs() const {
-    std::filesystem::remove(logs());
-    std::filesystem::rename(logs() + "-before", logs());
+  void mend_folder(const std::string& name) const {
+    std::filesystem::remove(folder_ / name);
+    std::filesystem::rename(folder_ / (name + "-before"), folder_ / name);
   }
+  void break_logs() const { break_folder("logs"); }
+  void mend_logs() const { mend_folder("logs"); }
 
   /// All records that were published, without their headers.
   [[nodiscard]] std::vector<std::string> lines() const {
