@@ -147,7 +147,8 @@ void add_flow_logs(const Report& report, Exposition& out) {
   out.family("weir_records_total", "counter", "Records of a flow log, NODATA and SKIPDATA too.");
   of_each([](const auto& flow_log) { return flow_log.records; });
   out.family("weir_records_lost_total", "counter",
-             "Records that the destination had no room for; SKIPDATA stands for them.");
+             "Records that could not be written, or that their spool gave up or found damaged; "
+             "SKIPDATA stands for them.");
   of_each([](const auto& flow_log) { return flow_log.lost_records; });
   out.family("weir_delivery_failing", "gauge", "1 if a flow log cannot be delivered now.");
   of_each([](const auto& flow_log) { return flow_log.complaint.empty() ? 0 : 1; });
