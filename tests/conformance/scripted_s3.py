@@ -39,7 +39,7 @@ def is_signed_well(handler, body, keys=None, signing=botocore.auth.S3SigV4Auth):
 class Server(scripted.Server):
     """`plan` says what happens to the next PUTs of objects: "ok", a status, "lost" (done, and the
     connection closed), "reset" (closed, not done), "half" (half an answer), "hang" (no answer until
-    `hangs` is cleared, not done). Then all is ok. `port` and `objects` are those of a server that was
+    `hangs` is set, not done). Then all is ok. `port` and `objects` are those of a server that was
     there before.
 
     It also lists and hands out what is in `objects`, by ranges too. `faults` says what happens to the next
@@ -111,12 +111,11 @@ class Handler(scripted.Handler):
             return self.refuse(404, "NoSuchBucketPolicy")
         return self.answer(200, self.server.policy)
 
-    def fail(self, name):
-        """Does what is planned: nothing is left to be done then. Else the step: "ok", "cut" or "whole"."""
-        steps = self.server.faults.get(name, [])
+    def fail(self, steps, missing="NoSuchKey"):
+        """Does the next of `steps`: nothing is left to be done then. Else the step, for the caller to do."""
         step = steps.pop(0) if steps else "ok"
         if isinstance(step, int):
-            codes = {503: "SlowDown", 403: "AccessDenied", 404: "NoSuchKey", 400: "ExpiredToken"}
+            codes = {503: "SlowDown", 403: "AccessDenied", 404: missing, 400: "ExpiredToken"}
             self.refuse(step, codes.get(step, "InternalError"))
         elif step == "hang":
             self.server.lock.release()  # the lock is the server's: others are answered meanwhile
@@ -135,7 +134,7 @@ class Handler(scripted.Handler):
         asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         bucket = urllib.parse.unquote(path).strip("/")
         prefix, delimiter = asked["prefix"], asked.get("delimiter", "")
-        step = self.fail(f"/{bucket}?{prefix}")
+        step = self.fail(self.server.faults.get(f"/{bucket}?{prefix}"))
         if not step:
             return None
         keys = {name.split("/", 2)[2]: name for name in self.server.objects if name.startswith(f"/{bucket}/")}
@@ -162,7 +161,7 @@ class Handler(scripted.Handler):
         return self.answer_by(step, 200, body)
 
     def handle_get(self, path):
-        step = self.fail(path)
+        step = self.fail(self.server.faults.get(path))
         if not step:
             return None
         there = self.server.objects.get(path)
@@ -195,18 +194,9 @@ class Handler(scripted.Handler):
         if self.command == "DELETE":
             self.server.objects.pop(path, None)
             return self.answer(204)
-        step = self.server.plan.pop(0) if self.server.plan else "ok"
-        if isinstance(step, int):
-            codes = {503: "SlowDown", 403: "AccessDenied", 404: "NoSuchBucket"}
-            return self.refuse(step, codes.get(step, "InternalError"))
-        if step == "hang":
-            # The lock is the server's: others are answered meanwhile.
-            self.server.lock.release()
-            self.server.hangs.wait()
-            self.server.lock.acquire()
-            return self.close_connection_now()
-        if step == "reset":
-            return self.close_connection_now()
+        step = self.fail(self.server.plan, missing="NoSuchBucket")
+        if not step:
+            return None
         if self.headers.get("If-None-Match") == "*" and there is not None:
             return self.refuse(412, "PreconditionFailed")
         self.server.objects[path] = body
