@@ -171,6 +171,20 @@ void examine_folder(const std::string& subject, const fs::path& path, const std:
   findings.push_back(std::move(finding));
 }
 
+/// A socket is made in a folder that is there, or in one that is to be made beside others.
+void examine_socket(const fs::path& socket, std::vector<Finding>& findings) {
+  const fs::path folder = socket.has_parent_path() ? socket.parent_path() : fs::path(".");
+  std::error_code error;
+  const fs::path above = folder.has_parent_path() ? folder.parent_path() : fs::path(".");
+  const fs::path& writable = fs::exists(folder, error) ? folder : above;
+  const bool can_be =
+      fs::is_directory(writable, error) && access(writable.c_str(), W_OK | X_OK) == 0;
+  findings.push_back(can_be ? ok("socket", socket.string())
+                            : Finding{"socket", Health::lacking,
+                                      socket.string() + ": cannot be made there",
+                                      "make its folder, for the user that weir becomes"});
+}
+
 /// What `weir up` writes to.
 void examine_folders(const Config& config, std::vector<Finding>& findings) {
   const std::string wait = "records wait in memory while a disk is full";
@@ -204,6 +218,7 @@ void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
                              "see to its tags weir:device and weir:netns"});
   }
   examine_folders(plan.config, findings);
+  examine_socket(plan.config.socket, findings);
 }
 
 /// From here on it is who `weir up` would be.

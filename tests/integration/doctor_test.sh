@@ -62,15 +62,23 @@ expect 1 '^log-destination,lacking,.*/vpc.json: cannot be written to' "$weir" do
 chmod 755 "$work"
 mkdir -m 700 "$work/closed"
 mkdir -m 777 "$work/open"
-configure open/logs 'user = "nobody"' 'state = "open/state"'
+configure open/logs 'user = "nobody"' 'state = "open/state"' 'socket = "open/weir/weir.sock"'
 expect 0 '^user,ok,nobody' "$weir" doctor --config "$work/weir.toml"
 expect 0 '^programs,ok,' "$weir" doctor --config "$work/weir.toml"
 configure closed/logs 'user = "nobody"' 'state = "open/state"'
 expect 1 '^log-destination,lacking,.*/closed/logs: cannot be written to' "$weir" doctor --config "$work/weir.toml"
 configure s3://bucket 'user = "nobody"' 'state = "open/state"' '[spool]' 'folder = "closed/spool"'
+expect 1 '^socket,lacking,.*/weir.sock: cannot be made there' "$weir" doctor --config "$work/weir.toml"
 expect 1 '^spool,lacking,.*/closed/spool: cannot be written to' "$weir" doctor --config "$work/weir.toml"
 configure s3://bucket '[spool]' 'folder = "closed/spool"'
+expect 0 '^socket,ok,.*/weir.sock' "$weir" doctor --config "$work/weir.toml"
 expect 0 '^spool,(ok|warning),.*/closed/spool: [0-9]+ MB are free' "$weir" doctor --config "$work/weir.toml"
+
+configure logs 'socket = "nowhere/weir/weir.sock"'
+expect 1 '^socket,lacking,.*/nowhere/weir/weir.sock: cannot be made there' "$weir" doctor --config "$work/weir.toml"
+status=0
+"$weir" up --config "$work/weir.toml" >"$work/out" 2>&1 || status=$?
+[[ $status == 1 ]] || { echo "it says that weir up has no socket, and it has"; failures=$((failures + 1)); }
 
 ((failures)) && exit 1
 echo "$(wc -l <"$work/doctor") lines about this host"
