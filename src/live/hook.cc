@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "base/descriptor.h"
+#include "live/clsact.h"
 #include "live/kernel.h"
 
 namespace weir::live {
@@ -70,105 +71,6 @@ bool is_linked(const base::Descriptor& link, int device) {
          info.xdp.ifindex == static_cast<std::uint32_t>(device);
 }
 
-/// A queueing discipline and the filters of it that are ours.
-class Clsact {
- public:
-  explicit Clsact(int device) : device_(device) {}
-  explicit Clsact(const Remains& remains)
-      : device_(remains.index),
-        is_ours_(remains.has_made_clsact),
-        ingress_{BPF_TC_INGRESS, remains.ingress},
-        egress_{BPF_TC_EGRESS, remains.egress} {}
-
-  int attach(Programs programs) {
-    bpf_tc_hook hook = hook_at(BPF_TC_INGRESS);
-    const int created = bpf_tc_hook_create(&hook);
-    if (created != 0 && created != -EEXIST) return created;
-    is_ours_ = created == 0;
-    const int error = put(programs);
-    if (error != 0 && is_ours_) destroy();
-    return error;
-  }
-
-  [[nodiscard]] Remains remains(const Device& device) const {
-    return {device, device_, is_ours_, ingress_.known, egress_.known};
-  }
-  /// Are both filters there, with our programs?
-  [[nodiscard]] bool is_attached() const { return is_there(ingress_) && is_there(egress_); }
-  /// Is one of them?
-  [[nodiscard]] bool is_there() const { return is_there(ingress_) || is_there(egress_); }
-
-  int put(Programs programs) {
-    const int error = put(programs.of_received, ingress_);
-    return error != 0 ? error : put(programs.of_sent, egress_);
-  }
-
-  void detach() {
-    // One without our filters is another's that has come in its place.
-    if (is_ours_ && is_there()) return destroy();
-    remove(ingress_);
-    remove(egress_);
-  }
-
- private:
-  /// By the numbers that the kernel gave it.
-  struct Filter {
-    int point;
-    Remains::Filter known;
-  };
-
-  [[nodiscard]] bpf_tc_hook hook_at(int point) const {
-    bpf_tc_hook hook{};
-    hook.sz = sizeof(hook);
-    hook.ifindex = device_;
-    hook.attach_point = static_cast<bpf_tc_attach_point>(point);
-    return hook;
-  }
-
-  void destroy() const {
-    bpf_tc_hook both = hook_at(BPF_TC_INGRESS | BPF_TC_EGRESS);
-    bpf_tc_hook_destroy(&both);
-  }
-
-  static bpf_tc_opts options_of(const Filter& filter) {
-    bpf_tc_opts options{};
-    options.sz = sizeof(options);
-    options.handle = filter.known.handle;
-    options.priority = filter.known.priority;
-    return options;
-  }
-
-  /// A new filter, or another program for the one that is known.
-  int put(int program, Filter& filter) const {
-    bpf_tc_hook hook = hook_at(filter.point);
-    bpf_tc_opts options = options_of(filter);
-    options.prog_fd = program;
-    options.flags = filter.known.handle == 0 ? 0 : BPF_TC_F_REPLACE;
-    const int error = bpf_tc_attach(&hook, &options);
-    if (error == 0) filter.known = {options.handle, options.priority, options.prog_id};
-    return error;
-  }
-
-  [[nodiscard]] bool is_there(const Filter& filter) const {
-    if (filter.known.handle == 0) return false;
-    bpf_tc_hook hook = hook_at(filter.point);
-    bpf_tc_opts options = options_of(filter);
-    return bpf_tc_query(&hook, &options) == 0 && options.prog_id == filter.known.program;
-  }
-
-  void remove(const Filter& filter) const {
-    if (!is_there(filter)) return;
-    bpf_tc_hook hook = hook_at(filter.point);
-    const bpf_tc_opts options = options_of(filter);
-    bpf_tc_detach(&hook, &options);
-  }
-
-  int device_;
-  bool is_ours_ = false;
-  Filter ingress_{BPF_TC_INGRESS, {}};
-  Filter egress_{BPF_TC_EGRESS, {}};
-};
-
 }  // namespace
 
 std::string words_for(const Device& device) {
@@ -177,6 +79,15 @@ std::string words_for(const Device& device) {
 }
 
 struct Hook::State {
+  /// Is the namespace that has this name still the one that it was?
+  [[nodiscard]] bool is_namespace_there() const {
+    if (!space.is_open()) return true;
+    struct stat own {};
+    struct stat named {};
+    return fstat(space.get(), &own) == 0 && stat(path_of_namespace(device).c_str(), &named) == 0 &&
+           own.st_ino == named.st_ino;
+  }
+
   Device device;
   int index = 0;  ///< the device's
   base::Descriptor space;
@@ -203,9 +114,20 @@ struct Hook::State {
     return clsact->attach(programs);
   }
 
-  /// In the device's namespace.
+  // These are called in the device's namespace.
+  [[nodiscard]] bool is_device_there() const {
+    return static_cast<int>(if_nametoindex(device.name.c_str())) == index;
+  }
+  int repair(Programs programs) {
+    if (!is_device_there()) return -ENODEV;
+    if (clsact) return clsact->attach(programs);
+    // No program hangs there twice.
+    of_received = base::Descriptor();
+    of_sent = base::Descriptor();
+    return attach_tcx(programs);
+  }
   [[nodiscard]] bool is_attached() const {
-    if (static_cast<int>(if_nametoindex(device.name.c_str())) != index) return false;
+    if (!is_device_there()) return false;
     if (clsact) return clsact->is_attached();
     return is_linked(of_received, index) && is_linked(of_sent, index);
   }
@@ -246,6 +168,15 @@ base::Expected<void> Hook::replace(Programs programs) {
   return {};
 }
 
+base::Expected<void> Hook::repair(Programs programs) {
+  const int error =
+      state_->is_namespace_there()
+          ? in_namespace(state_->space.get(), [&] { return state_->repair(programs); })
+          : -ENODEV;
+  if (error != 0) return refused("attaching to " + words_for(state_->device), -error);
+  return {};
+}
+
 Attachment Hook::attachment() const {
   return state_->clsact ? Attachment::clsact : Attachment::tcx;
 }
@@ -268,16 +199,8 @@ bool remove(const Remains& remains) {
 }
 
 bool Hook::is_attached() const {
-  const Device& device = state_->device;
-  if (state_->space.is_open()) {
-    struct stat own {};
-    struct stat named {};
-    if (fstat(state_->space.get(), &own) != 0 ||
-        stat(path_of_namespace(device).c_str(), &named) != 0 || own.st_ino != named.st_ino) {
-      return false;
-    }
-  }
-  return in_namespace(state_->space.get(), [&] { return state_->is_attached() ? 1 : 0; }) == 1;
+  return state_->is_namespace_there() &&
+         in_namespace(state_->space.get(), [&] { return state_->is_attached() ? 1 : 0; }) == 1;
 }
 
 base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {

@@ -44,7 +44,7 @@ struct Remains {
   };
   Device device;
   int index = 0;                 ///< the device's
-  bool has_made_clsact = false;  ///< so that it goes too
+  bool has_made_clsact = false;  ///< so that it goes too, unless others use it
   Filter ingress;
   Filter egress;
 
@@ -54,9 +54,9 @@ struct Remains {
 /// Takes away what is still there of a hook whose process is gone. False: nothing was.
 bool remove(const Remains& remains);
 
-/// Detaches when it goes, and leaves nothing: a clsact that it made itself goes too, with what
-/// others have since hung there, but not one that others have put in its place. Of a device that is
-/// gone nothing is left anyway.
+/// Detaches when it goes, and leaves nothing: a clsact that it made itself goes too, unless others
+/// have since hung something there, or put another one in its place. Of a device that is gone
+/// nothing is left anyway.
 class Hook {
  public:
   static base::Expected<Hook> attach(Programs programs, const Device& device,
@@ -68,6 +68,9 @@ class Hook {
   /// Puts others in the programs' place: each packet meets one or the other. Error: the kernel's;
   /// one direction may already have the new one.
   base::Expected<void> replace(Programs programs);
+  /// Puts the programs back that somebody has taken away, and touches nothing of others. Error: the
+  /// device, or its namespace, is not there any more, even if another has come; or the kernel's.
+  base::Expected<void> repair(Programs programs);
 
   [[nodiscard]] Attachment attachment() const;
   /// Nothing at tcx.

@@ -49,8 +49,7 @@ vpc::InterfaceIndex Devices::interface_of(live::Port port) const {
 void Devices::look() {
   std::vector<Watched*> ready;
   for (Watched& one : watched_) {
-    if (one.hook) keep(one);
-    one.was_away = !one.hook && !one.is_new;
+    one.was_away = !one.is_new && (!one.hook || !keep(one));
     if (one.hook) continue;
     const auto prepared = prepare(one);
     if (prepared) ready.push_back(&one);
@@ -66,15 +65,20 @@ void Devices::look() {
   }
 }
 
-/// It may be gone, or its mode another.
-void Devices::keep(Watched& one) {
-  if (!one.hook->is_attached()) {
-    one.hook.reset();
-    log_(fmt::format("{}: its device {} is gone, or what hung there", one.id,
-                     one.place.device.name));
-  } else if (one.mode != one.place.mode) {
-    complain(one, change_mode(one));
+/// It may be gone, or what hangs there, or its mode another. False: not all hung there until now.
+bool Devices::keep(Watched& one) {
+  if (one.hook->is_attached()) {
+    if (one.mode != one.place.mode) complain(one, change_mode(one));
+    return true;
   }
+  if (one.hook->repair(programs_of(one))) {
+    log_(fmt::format("{}: what hung at its device {} was taken away, and hangs there again", one.id,
+                     one.place.device.name));
+  } else {
+    one.hook.reset();
+    log_(fmt::format("{}: its device {} is gone", one.id, one.place.device.name));
+  }
+  return false;
 }
 
 /// The device is there, and the programs for it.

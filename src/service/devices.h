@@ -34,8 +34,8 @@ class Devices {
   /// `datapath` and `plan` outlive it, the plan until `follow` gives it another.
   Devices(live::Datapath& datapath, const Plan& plan, Log log);
 
-  /// Attaches to devices that have come, also in the place of those that are gone, and where
-  /// somebody has taken the programs away; what was counted there stays with the kernel until the
+  /// Attaches to devices that have come, also in the place of those that are gone, and puts back
+  /// what somebody has taken away; what was counted there stays with the kernel until the
   /// next drain.
   void look();
   [[nodiscard]] std::span<const Watched> watched() const { return watched_; }
@@ -52,7 +52,7 @@ class Devices {
   base::Expected<void> detach();
 
  private:
-  void keep(Watched& one);
+  bool keep(Watched& one);
   base::Expected<void> prepare(Watched& one);
   base::Expected<void> publish();
   base::Expected<void> attach(Watched& one);

@@ -74,6 +74,23 @@ TEST_F(Device, ThatIsGoneAtTheEndIsTold) {
   EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
 }
 
+TEST_F(Device, FromWhichAProgramWasTakenHasItAgainAndTheTimeIsTold) {
+  send(2);
+  tick();
+  const auto attached = live::programs_at(*owner, "eth0");
+  if (attached.empty()) GTEST_SKIP() << "this kernel has no tcx";
+  ASSERT_TRUE(live::take_away(attached.front()));
+  tick();
+  EXPECT_THAT(said, HasSubstr("eni-1: what hung at its device eth0 was taken away"));
+  EXPECT_EQ(live::programs_at(*owner, "eth0"), attached);
+  send(3);
+  tick();
+  tick(minutes(1));
+  stop();
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
+  EXPECT_EQ(recorded("eni-1", "ingress"), 5U);
+}
+
 TEST_F(Device, ThatStaysIsNotTold) {
   tick();
   ASSERT_TRUE(reload());

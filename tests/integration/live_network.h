@@ -3,8 +3,10 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <spawn.h>
@@ -129,6 +131,40 @@ class Space {
  private:
   std::string name_;
 };
+
+/// The numbers of the programs that hang at a device's tcx: of what it receives, then of what it
+/// sends.
+inline std::vector<std::uint32_t> programs_at(const Space& space, const char* device) {
+  constexpr auto kIngress = static_cast<bpf_attach_type>(46);
+  constexpr auto kEgress = static_cast<bpf_attach_type>(47);
+  std::vector<std::uint32_t> out;
+  std::thread([&] {
+    const base::Descriptor own(open(("/run/netns/" + space.name()).c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(setns(own.get(), CLONE_NEWNET), 0);
+    const int index = static_cast<int>(if_nametoindex(device));
+    for (const auto where : {kIngress, kEgress}) {
+      std::array<std::uint32_t, 16> programs{};
+      std::uint32_t count = programs.size();
+      if (bpf_prog_query(index, where, 0, nullptr, programs.data(), &count) != 0) continue;
+      out.insert(out.end(), programs.begin(), programs.begin() + count);
+    }
+  }).join();
+  return out;
+}
+
+/// Detaches a program of a tcx, as an administrator may. False: it hangs nowhere.
+inline bool take_away(std::uint32_t program) {
+  std::uint32_t id = 0;
+  while (bpf_link_get_next_id(id, &id) == 0) {
+    const base::Descriptor link(bpf_link_get_fd_by_id(id));
+    bpf_link_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.prog_id == program) {
+      return bpf_link_detach(link.get()) == 0;
+    }
+  }
+  return false;
+}
 
 inline sockaddr_in endpoint(const char* address, std::uint16_t port) {
   sockaddr_in out{};

@@ -1,7 +1,5 @@
 // A service that was killed, and the next one.
-#include <bpf/bpf.h>
 #include <gmock/gmock.h>
-#include <net/if.h>
 #include <sys/prctl.h>
 
 #include <csignal>
@@ -25,26 +23,6 @@ class Restart : public Recorded {
  protected:
   const Described one{"eni-1", "10.0.0.10", "eth0"};
   const Described two{"eni-2", "10.0.1.11", "eth1"};
-
-  /// How many programs hang at a device's tcx, in both directions.
-  [[nodiscard]] unsigned attached_to(const char* device) const {
-    constexpr auto kIngress = static_cast<bpf_attach_type>(46);
-    constexpr auto kEgress = static_cast<bpf_attach_type>(47);
-    unsigned sum = 0;
-    std::thread([&] {
-      const base::Descriptor space(
-          open(("/run/netns/" + owner->name()).c_str(), O_RDONLY | O_CLOEXEC));
-      ASSERT_EQ(setns(space.get(), CLONE_NEWNET), 0);
-      const int index = static_cast<int>(if_nametoindex(device));
-      for (const auto where : {kIngress, kEgress}) {
-        std::array<std::uint32_t, 16> programs{};
-        std::uint32_t count = programs.size();
-        const int error = bpf_prog_query(index, where, 0, nullptr, programs.data(), &count);
-        if (error == 0) sum += count;
-      }
-    }).join();
-    return sum;
-  }
 
   /// A service in a process of its own that has a tick after it has seen `published` datagrams, and
   /// is killed with SIGKILL when it has seen `lost` more.
@@ -73,7 +51,7 @@ class Restart : public Recorded {
     ASSERT_EQ(read(answers.get(), &answer, 1), 1);
     now += seconds(1);
     send(lost);
-    attached = attached_to("eth0");
+    attached = live::programs_at(*owner, "eth0").size();
     kill(child, SIGKILL);
     int status = 0;
     waitpid(child, &status, 0);
@@ -93,7 +71,7 @@ class Restart : public Recorded {
     return out;
   }
 
-  unsigned attached = 0;  ///< programs at eth0, before the kill
+  std::size_t attached = 0;  ///< programs at eth0, before the kill
 };
 
 TEST_F(Restart, AfterAKillTheGapIsToldAndNothingIsLeftInTheKernel) {
@@ -103,7 +81,7 @@ TEST_F(Restart, AfterAKillTheGapIsToldAndNothingIsLeftInTheKernel) {
   ASSERT_FALSE(HasFatalFailure());
   if (attached == 0) GTEST_SKIP() << "this kernel has no tcx";
   EXPECT_EQ(attached, 2U);
-  EXPECT_TRUE(live::eventually([&] { return attached_to("eth0") == 0; }));
+  EXPECT_TRUE(live::eventually([&] { return live::programs_at(*owner, "eth0").empty(); }));
   EXPECT_EQ(recorded("eni-1", "ingress"), 5U) << "what was published is there";
 
   now += seconds(130);

@@ -1,0 +1,182 @@
+// Programs at a device that others use, too, or take away.
+#include "live/hook.h"
+
+#include <gmock/gmock.h>
+
+#include <optional>
+#include <string>
+
+#include "integration/live_network.h"
+#include "live/datapath.h"
+
+namespace weir::live {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using vpc::Direction;
+
+class Hooked : public Hosts {
+ protected:
+  void SetUp() override {
+    Hosts::SetUp();
+    if (IsSkipped()) return;
+    connect("eth0", kOwner, kPeer);
+    auto loaded = Datapath::load({.flows = 1024, .ipv6_flows = 1024, .connections = 1024});
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    datapath.emplace(std::move(*loaded));
+    const auto added = datapath->add_port(Mode::observe, true);
+    ASSERT_TRUE(added) << added.error().message();
+    port = *added;
+  }
+
+  [[nodiscard]] Programs programs() const {
+    return {datapath->program(port, Direction::ingress),
+            datapath->program(port, Direction::egress)};
+  }
+  void attach(Attachment attachment = Attachment::any) {
+    auto attached = Hook::attach(programs(), {"eth0", owner->name()}, attachment);
+    ASSERT_TRUE(attached) << attached.error().message();
+    hook.emplace(std::move(*attached));
+  }
+  /// Somebody else's filters at the same discipline.
+  [[nodiscard]] std::optional<Hook> another() const {
+    auto attached = Hook::attach(programs(), {"eth0", owner->name()}, Attachment::clsact);
+    EXPECT_TRUE(attached) << attached.error().message();
+    return attached ? std::optional(std::move(*attached)) : std::nullopt;
+  }
+  void take_away_filter(const std::string& direction, const Remains::Filter& filter) const {
+    owner->run("tc filter del dev eth0 " + direction + " pref " + std::to_string(filter.priority));
+  }
+  [[nodiscard]] std::string discipline() const { return owner->ask("tc qdisc show dev eth0"); }
+
+  std::optional<Datapath> datapath;
+  Port port{};
+  std::optional<Hook> hook;
+};
+
+TEST_F(Hooked, AnothersDisciplineStaysWhenWeirGoes) {
+  owner->run("tc qdisc add dev eth0 clsact");
+  attach(Attachment::clsact);
+  EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), HasSubstr("weir_live"));
+  EXPECT_THAT(owner->ask("tc filter show dev eth0 egress"), HasSubstr("weir_live"));
+  hook.reset();
+  EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), Not(HasSubstr("weir_live")));
+  EXPECT_THAT(owner->ask("tc filter show dev eth0 egress"), Not(HasSubstr("weir_live")));
+  EXPECT_THAT(discipline(), HasSubstr("clsact"));
+}
+
+TEST_F(Hooked, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
+  attach();
+  EXPECT_TRUE(hook->is_attached());
+  const auto link = "ip -n " + owner->name() + " link ";
+  ASSERT_EQ(status_of(link + "del eth0"), 0);
+  EXPECT_FALSE(hook->is_attached());
+  EXPECT_FALSE(hook->repair(programs()));
+  ASSERT_EQ(status_of(link + "add eth0 type veth peer name other"), 0);
+  EXPECT_FALSE(hook->is_attached());
+  attach();
+  EXPECT_TRUE(hook->is_attached());
+}
+
+TEST_F(Hooked, ADeviceOfTheSameNumberIsAnotherOne) {
+  attach();
+  const auto link = "ip -n " + owner->name() + " link ";
+  const auto number = owner->ask("cat /sys/class/net/eth0/ifindex");
+  ASSERT_EQ(status_of(link + "del eth0"), 0);
+  ASSERT_EQ(status_of(link + "add eth0 index " + number + " type veth peer name other"), 0);
+  EXPECT_FALSE(hook->is_attached());
+}
+
+TEST_F(Hooked, ProgramsThatSomebodyTookAwayAreMissedAndPutBack) {
+  attach();
+  if (hook->attachment() != Attachment::tcx) GTEST_SKIP() << "this kernel has no tcx";
+  EXPECT_TRUE(hook->is_attached());
+  const auto attached = programs_at(*owner, "eth0");
+  ASSERT_EQ(attached.size(), 2U);
+  ASSERT_TRUE(take_away(attached.back()));
+  EXPECT_FALSE(hook->is_attached()) << "one direction is not seen any more";
+  const auto repaired = hook->repair(programs());
+  EXPECT_TRUE(repaired) << repaired.error().message();
+  EXPECT_TRUE(hook->is_attached());
+  EXPECT_EQ(programs_at(*owner, "eth0"), attached);
+}
+
+TEST_F(Hooked, ADisciplineThatOthersReplacedIsMissedAndTheirsStays) {
+  attach(Attachment::clsact);
+  EXPECT_TRUE(hook->is_attached());
+  owner->run("tc filter del dev eth0 egress");
+  EXPECT_FALSE(hook->is_attached()) << "one direction is not seen any more";
+  owner->run("tc qdisc del dev eth0 clsact");
+  EXPECT_FALSE(hook->is_attached());
+  owner->run("tc qdisc add dev eth0 clsact");
+  EXPECT_FALSE(hook->is_attached());
+  hook.reset();
+  EXPECT_THAT(discipline(), HasSubstr("clsact"));
+  attach(Attachment::clsact);
+  EXPECT_TRUE(hook->is_attached());
+}
+
+TEST_F(Hooked, ADisciplineThatOthersUseStaysWhenItsMakerGoes) {
+  attach(Attachment::clsact);
+  auto other = another();
+  hook.reset();
+  EXPECT_TRUE(other->is_attached());
+  other.reset();
+  EXPECT_THAT(discipline(), HasSubstr("clsact")) << "it was not theirs, but in use";
+}
+
+TEST_F(Hooked, WhatAKilledOneLeftGoesWithoutWhatIsOthers) {
+  attach(Attachment::clsact);
+  const auto other = another();
+  EXPECT_TRUE(remove(*hook->remains()));
+  EXPECT_FALSE(hook->is_attached());
+  EXPECT_TRUE(other->is_attached());
+}
+
+TEST_F(Hooked, FiltersThatWereTakenAwayArePutBackBesideThoseOfOthers) {
+  attach(Attachment::clsact);
+  auto other = another();
+  take_away_filter("egress", hook->remains()->egress);
+  EXPECT_FALSE(hook->is_attached());
+  ASSERT_TRUE(hook->repair(programs()));
+  EXPECT_TRUE(hook->is_attached());
+  EXPECT_TRUE(other->is_attached());
+  other.reset();
+  hook.reset();
+  EXPECT_THAT(discipline(), Not(HasSubstr("clsact"))) << "who made it takes it away";
+}
+
+TEST_F(Hooked, ADisciplineWithoutAnyFilterIsStillWhoseItWas) {
+  attach(Attachment::clsact);
+  take_away_filter("ingress", hook->remains()->ingress);
+  take_away_filter("egress", hook->remains()->egress);
+  ASSERT_TRUE(hook->repair(programs()));
+  hook.reset();
+  EXPECT_THAT(discipline(), Not(HasSubstr("clsact")));
+}
+
+TEST_F(Hooked, ADisciplineThatOthersPutInTheOnesPlaceIsTheirs) {
+  attach(Attachment::clsact);
+  owner->run("tc qdisc del dev eth0 clsact");
+  owner->run("tc qdisc add dev eth0 clsact");
+  auto other = another();
+  ASSERT_TRUE(hook->repair(programs()));
+  EXPECT_TRUE(hook->is_attached());
+  other.reset();
+  hook.reset();
+  EXPECT_THAT(discipline(), HasSubstr("clsact"));
+}
+
+TEST_F(Hooked, ADeviceThatIsNotThereIsNamed) {
+  const auto hook_on = [&](const Device& device) { return Hook::attach(programs(), device); };
+  const auto no_device = hook_on({"eth7", owner->name()});
+  ASSERT_FALSE(no_device);
+  EXPECT_EQ(no_device.error().where, "attaching to eth7 in " + owner->name());
+  const auto no_space = hook_on({"eth0", "nowhere"});
+  ASSERT_FALSE(no_space);
+  EXPECT_EQ(no_space.error().where, "network namespace /run/netns/nowhere");
+}
+
+}  // namespace
+}  // namespace weir::live
