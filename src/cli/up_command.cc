@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/s3_options.h"
 #include "cli/service_manager.h"
+#include "http/loopback.h"
 #include "http/unix_socket.h"
 #include "service/config.h"
 #include "service/privileges.h"
@@ -61,9 +62,10 @@ void wait(const ReloadRequests& requests, telemetry::Telemetry& telemetry) {
   using std::chrono::milliseconds;
   const base::UnixMicros begin = now();
   const base::UnixMicros end = base::second_of(begin) + std::chrono::seconds(1);
-  std::array<pollfd, 3> waited{pollfd{interruption_descriptor(), POLLIN, 0},
+  const auto asked = telemetry.descriptors();
+  std::array<pollfd, 4> waited{pollfd{interruption_descriptor(), POLLIN, 0},
                                pollfd{requests.descriptor(), POLLIN, 0},
-                               pollfd{telemetry.descriptor(), POLLIN, 0}};
+                               pollfd{asked[0], POLLIN, 0}, pollfd{asked[1], POLLIN, 0}};
   // A clock that is set back does not make it wait longer.
   for (auto time = begin; time < end && time >= begin; time = now()) {
     const auto rest = std::chrono::ceil<milliseconds>(end - time);
@@ -94,9 +96,15 @@ int run(const std::string& path) {
   // Two services of one socket would record everything twice.
   const auto listener = http::UnixListener::open(config->socket);
   if (!listener) return failed(listener.error());
+  std::optional<http::LoopbackListener> metrics;
+  if (config->metrics) {
+    auto opened = http::LoopbackListener::open(*config->metrics);
+    if (!opened) return failed(opened.error());
+    metrics.emplace(std::move(*opened));
+  }
   auto service = service::Service::start(std::move(*config), now(), say);
   if (!service) return failed(service.error());
-  auto telemetry = telemetry::Telemetry::open(*listener, **service);
+  auto telemetry = telemetry::Telemetry::open(*listener, metrics, **service);
   if (!telemetry) return failed(telemetry.error());
   const ServiceManager manager;
   manager.ready();

@@ -162,6 +162,18 @@ void take_remote(const toml::table& table, const std::string& where, const fs::p
   out.attaches_policy = keys.truth("attach-bucket-policy").value_or(true);
 }
 
+std::optional<base::Endpoint> metrics_of(Keys& keys) {
+  const std::string key = "metrics";
+  const auto text = keys.text(key);
+  if (!text) return std::nullopt;
+  const auto endpoint = base::Endpoint::parse(*text);
+  if (!endpoint || !endpoint->is_loopback()) {
+    keys.fail(key, "is '" + *text + "'",
+              "give an address of this host's loopback and a port: 127.0.0.1:9464");
+  }
+  return endpoint;
+}
+
 SpoolConfig spool_of(const toml::table& table, const std::string& where, const fs::path& base,
                      base::Expected<void>& result) {
   Keys keys(table, where, result);
@@ -232,6 +244,7 @@ Config config_of(const toml::table& table, const fs::path& path, base::Expected<
   config.state = state ? base / *state : default_state(path);
   const auto socket = keys.text("socket");
   config.socket = socket ? base / *socket : default_socket(path);
+  config.metrics = metrics_of(keys);
   config.user = keys.text("user").value_or("");
   config.publish_interval =
       std::chrono::seconds(keys.number("publish-interval", 1, 300).value_or(300));

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/endpoint.h"
 #include "base/error.h"
 #include "deliver/flow_log.h"
 #include "deliver/log_destination.h"
@@ -60,7 +62,9 @@ struct Config {
   std::filesystem::path ip_ranges;  ///< empty: none
   std::filesystem::path state;      ///< folder of what outlives the process
   std::filesystem::path socket;     ///< where the running service can be asked
-  std::string user;                 ///< who it becomes at the start; empty: it stays who started it
+  /// Where everybody on this host gets the metrics, of loopback; nothing: only at the socket.
+  std::optional<base::Endpoint> metrics;
+  std::string user;  ///< who it becomes at the start; empty: it stays who started it
   /// How often objects are published; less than five minutes is for labs.
   std::chrono::seconds publish_interval{300};
   live::Capacity capacity;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "http/server.h"
@@ -27,9 +28,11 @@ struct Telemetry::State {
   service::Service& service;
   http::Broadcast flows{kKeptBytes, missed_line};
   http::Server server;  // goes first: it reads from the others
+  std::optional<http::Server> for_all;
 };
 
 base::Expected<Telemetry> Telemetry::open(const http::UnixListener& listener,
+                                          const std::optional<http::LoopbackListener>& metrics_at,
                                           service::Service& service) {
   auto server = http::Server::open(listener.descriptor());
   if (!server) return tl::unexpected(server.error());
@@ -37,8 +40,15 @@ base::Expected<Telemetry> Telemetry::open(const http::UnixListener& listener,
   state->flows.greet_with(service::FlowStream::header() + "\n");
   state->server.answer("/status", "application/json",
                        [&service] { return status_json(service.report()); });
-  state->server.answer("/metrics", kMetricsType, [&service] { return metrics(service.report()); });
+  const auto figures = [&service] { return metrics(service.report()); };
+  state->server.answer("/metrics", kMetricsType, figures);
   state->server.answer("/flows", "text/plain; charset=utf-8", state->flows);
+  if (metrics_at) {
+    auto for_all = http::Server::open(metrics_at->descriptor());
+    if (!for_all) return tl::unexpected(for_all.error());
+    for_all->answer("/metrics", kMetricsType, figures);
+    state->for_all.emplace(std::move(*for_all));
+  }
   return Telemetry(std::move(state));
 }
 
@@ -59,16 +69,19 @@ void Telemetry::ticked(base::UnixMicros now) {
   run();
 }
 
-int Telemetry::descriptor() const {
-  return state_->server.descriptor();
+std::array<int, 2> Telemetry::descriptors() const {
+  return {state_->server.descriptor(), state_->for_all ? state_->for_all->descriptor() : -1};
 }
 
 std::optional<std::chrono::milliseconds> Telemetry::patience() const {
-  return state_->server.patience();
+  const auto one = state_->server.patience();
+  const auto other = state_->for_all ? state_->for_all->patience() : std::nullopt;
+  return one && other ? std::min(one, other) : (one ? one : other);
 }
 
 void Telemetry::run() {
   state_->server.run();
+  if (state_->for_all) state_->for_all->run();
   // Whoever has just come is shown what the next drain hands over.
   state_->service.show_flows(state_->server.readers() != 0);
 }

@@ -1,11 +1,14 @@
-// Where a running service can be asked: /status, /metrics and /flows at its socket.
+// Where a running service can be asked: /status, /metrics and /flows at its socket, and /metrics at
+// a port of loopback, too.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
 
 #include "base/error.h"
+#include "http/loopback.h"
 #include "http/unix_socket.h"
 #include "service/service.h"
 
@@ -20,8 +23,9 @@ namespace weir::telemetry {
 ///     # missed LINES             this reader was too slow for so many lines
 class Telemetry {
  public:
-  /// Both outlive it. Error: the kernel's.
+  /// All outlive it. Error: the kernel's.
   static base::Expected<Telemetry> open(const http::UnixListener& listener,
+                                        const std::optional<http::LoopbackListener>& metrics,
                                         service::Service& service);
   Telemetry(Telemetry&&) noexcept;
   Telemetry& operator=(Telemetry&&) = delete;
@@ -30,8 +34,8 @@ class Telemetry {
   /// The service has ticked.
   void ticked(base::UnixMicros now);
 
-  /// As http::Server.
-  [[nodiscard]] int descriptor() const;
+  /// These are http::Server's; -1 is no descriptor.
+  [[nodiscard]] std::array<int, 2> descriptors() const;
   [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const;
   void run();
 

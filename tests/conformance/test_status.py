@@ -1,6 +1,7 @@
 """What a running `weir up` says of itself, against what the sockets that talked know: figures, metrics, the
 flows of each second; and that nobody who asks can hold it up."""
 
+import contextlib
 import csv
 import io
 import json
@@ -11,6 +12,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 from lab import CLOSED_PORT, HEADERS, INTERFACE, OPEN_PORT, RECEIVER, RULE, SENDER, ask, prepared_lab, running_lab, samples
@@ -113,6 +116,45 @@ def test_metrics_are_prometheus_s_and_have_the_same_figures(lab):
     assert sorted(buckets) == sorted(buckets, key=lambda bucket: bucket[1])
     assert max(buckets) == (math.inf, values["weir_drain_duration_seconds_count", frozenset()]) > (math.inf, 0)
     assert values["weir_interface_attached", frozenset({("network_interface_id", ABSENT)})] == 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_metrics_are_at_a_port_of_loopback_and_nothing_else_is(program, tmp_path):
+    port = free_port()
+    place = f"http://127.0.0.1:{port}"
+    with running_lab(program, tmp_path, more=f'metrics = "127.0.0.1:{port}"') as lab:
+        with urllib.request.urlopen(f"{place}/metrics", timeout=60) as answer:
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            at_port = samples(answer.read().decode())
+        assert at_port.keys() == samples(ask(lab.socket, "/metrics")).keys()
+        for page in ("/", "/status", "/flows"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(place + page, timeout=60)
+        listening = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True)
+        assert [line.split()[3] for line in listening.stdout.splitlines()] == [f"127.0.0.1:{port}"]
+        # Figures, not the record: whoever only connects holds nobody up.
+        with contextlib.ExitStack() as idle:
+            for _ in range(100):
+                idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            drained = status(lab)["Drains"]["Count"]
+            until(lambda: status(lab)["Drains"]["Count"] > drained + 1, "further drains")
+        assert lab.stop() == 0
+
+
+def test_a_port_that_somebody_has_is_said(program, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        with prepared_lab(program, tmp_path, more=f'metrics = "{place}"') as lab:
+            lab.begin()
+            assert lab.service.wait(timeout=60) == 1
+            assert f"{place}: cannot be listened at: Address already in use; give another port" in lab.said()
 
 
 class Follower:

@@ -37,6 +37,7 @@ TEST_F(ConfigFile, HasAwssDefaults) {
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->vpc, path_.parent_path() / "vpc.json");
   EXPECT_EQ(config->publish_interval, std::chrono::minutes(5));
+  EXPECT_FALSE(config->metrics);
   EXPECT_EQ(config->state, path_.parent_path() / (path_.stem().string() + ".state"));
   ASSERT_EQ(config->flow_logs.size(), 1U);
   const FlowLogConfig& flow_log = config->flow_logs.front();
@@ -51,7 +52,7 @@ TEST_F(ConfigFile, HasAwssDefaults) {
 TEST_F(ConfigFile, TakesEveryKey) {
   const auto config = read(
       "vpc = '/etc/net'\nip-ranges = 'ranges.json'\nstate = '/var/weir'\nuser = "
-      "'weir'\npublish-interval = 1\n"
+      "'weir'\npublish-interval = 1\nmetrics = '[::1]:9464'\n"
       "[capacity]\nflows = 4096\nipv6-flows = 2048\nconnections = 8192\n"
       "[[interface]]\nnetwork-interface-id = 'eni-1'\nmode = 'enforce'\n"
       "[[flow-log]]\nresource-type = 'NetworkInterface'\nresource-ids = ['eni-1', 'eni-2']\n"
@@ -63,6 +64,7 @@ TEST_F(ConfigFile, TakesEveryKey) {
   EXPECT_EQ(config->vpc, "/etc/net");
   EXPECT_EQ(config->state, "/var/weir");
   EXPECT_EQ(config->user, "weir");
+  EXPECT_EQ(config->metrics, base::Endpoint::parse("[::1]:9464"));
   EXPECT_EQ(config->capacity.connections, 8192U);
   EXPECT_EQ(config->modes.at("eni-1"), live::Mode::enforce);
   const deliver::FlowLog& settings = config->flow_logs.front().settings;
@@ -85,6 +87,11 @@ TEST_F(ConfigFile, IsRefusedWithTheKeyThatIsWrong) {
               HasSubstr("did you mean ${srcaddr}?"));
   EXPECT_THAT(error(std::string(kLeast) + "resource_ids = 1\n"),
               HasSubstr("resource_ids: is not known"));
+  for (const std::string address : {"0.0.0.0:9464", "10.0.0.1:9464", "[::]:9464", "localhost:1"}) {
+    EXPECT_THAT(
+        error("metrics = '" + address + "'\n" + kLeast),
+        HasSubstr("metrics: is '" + address + "'; give an address of this host's loopback"));
+  }
   EXPECT_THAT(error(std::string("flow-log = 3\n")), HasSubstr("vpc: is missing"));
 }
 
