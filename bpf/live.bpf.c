@@ -41,16 +41,6 @@ struct {
   __type(value, struct weir_counts);
 } counts SEC(".maps");
 
-struct weir_connection_set {
-  struct bpf_spin_lock lock;
-  weir_u32 zero;
-  weir_u16 tags[WEIR_SET_CONNECTIONS]; /* of the entry's hash; 0: was never used */
-  /* The last moment at which the entry is remembered. So that looking for a place is a walk along
-   * one array: computed there, the time-outs are half of what the verifier has to look at. */
-  weir_u64 remembered_until[WEIR_SET_CONNECTIONS];
-  struct weir_connection_entry entries[WEIR_SET_CONNECTIONS];
-};
-
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);

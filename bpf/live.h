@@ -11,6 +11,8 @@
 #ifndef WEIR_BPF_LIVE_H
 #define WEIR_BPF_LIVE_H
 
+#include <linux/bpf.h>
+
 #include "bpf/policy.h"
 #include "bpf/track.h"
 #include "bpf/types.h"
@@ -118,6 +120,16 @@ struct weir_counts {
 struct weir_connection_entry {
   struct weir_connection_key key;
   struct weir_connection connection;
+};
+
+struct weir_connection_set {
+  struct bpf_spin_lock lock;
+  weir_u32 zero;
+  weir_u16 tags[WEIR_SET_CONNECTIONS]; /* of the entry's hash; 0: was never used */
+  /* The last moment at which the entry is remembered. So that looking for a place is a walk along
+   * one array: computed there, the time-outs are half of what the verifier has to look at. */
+  weir_u64 remembered_until[WEIR_SET_CONNECTIONS];
+  struct weir_connection_entry entries[WEIR_SET_CONNECTIONS];
 };
 
 /* How often the connections of one place have changed in a way that another flow's verdict could

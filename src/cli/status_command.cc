@@ -127,10 +127,14 @@ void print_words(const json& status) {
           ? "not drained yet"
           : fmt::format("last drained {} in {:.1f} ms", text(drains.at("Last")),
                         drains.at("LastSeconds").get<double>() * 1000);
+  const json& connections = drains.at("Connections");
   std::cout << fmt::format(
-      "recording since {}; {}: {} flows of IPv4 (room for {}), {} of IPv6 (room for {})\n\n",
+      "recording since {}; {}: {} flows of IPv4 (room for {}), {} of IPv6 (room for {}){}\n\n",
       text(status.at("Started")), last, number(drains, "/Flows"), number(drains, "/FlowCapacity"),
-      number(drains, "/Ipv6Flows"), number(drains, "/Ipv6FlowCapacity"));
+      number(drains, "/Ipv6Flows"), number(drains, "/Ipv6FlowCapacity"),
+      connections.is_null() ? ""
+                            : fmt::format(", {} connections (room for {})", connections.dump(),
+                                          number(drains, "/ConnectionCapacity")));
   base::print(std::cout, interfaces_of(status), base::OutputForm::table);
   for (const json& interface : status.at("NetworkInterfaces")) {
     if (interface.at("Complaint").get<std::string>().empty()) continue;

@@ -14,6 +14,7 @@
 #include "base/descriptor.h"
 #include "base/hash.h"
 #include "live/arena.h"
+#include "live/connections.h"
 #include "live/kernel.h"
 
 namespace weir::live {
@@ -119,6 +120,7 @@ struct Datapath::State {
   MappedMemory<weir_slot> slots;
   MappedMemory<weir_wide_slot> wide_slots;
   MappedMemory<weir_counts> counts;
+  std::optional<ConnectionCount> connections;
 
   [[nodiscard]] weir_shared& shared() const { return shared_memory.get().front(); }
 };
@@ -161,6 +163,7 @@ base::Expected<void> Datapath::State::make_maps(Capacity capacity) {
   load_only(maps, "weir_read_clock");
   const int error = bpf_object__load(maps.get());
   if (error != 0) return refused("making the kernel's maps", -error);
+  connections.emplace(map_fd(maps, "connections"), std::size_t{settings.set_mask} + 1);
   return {};
 }
 
@@ -360,6 +363,19 @@ base::Expected<std::vector<PointAccount>> Datapath::drain(base::UnixMicros now,
 Room Datapath::room() const {
   return {state_->slots.get().size() / 2, state_->wide_slots.get().size() / 2,
           (std::size_t{state_->settings.set_mask} + 1) * WEIR_SET_CONNECTIONS};
+}
+
+base::Expected<void> Datapath::look_at_connections() {
+  State& state = *state_;
+  weir_clock clock{};
+  if (auto done = state.read_clock(clock); !done) return done;
+  // As the program has it, whose word for it has 32 bits.
+  const auto beat = static_cast<std::uint32_t>(clock.jiffies >> state.settings.beat_shift);
+  return state.connections->look(std::uint64_t{beat} * state.settings.beat_micros);
+}
+
+std::optional<std::size_t> Datapath::connections() const {
+  return state_->connections->taken();
 }
 
 void Datapath::set_test_clock(std::uint64_t beat) {

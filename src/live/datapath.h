@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -123,6 +124,10 @@ class Datapath {
   base::Expected<std::vector<PointAccount>> drain(base::UnixMicros now, const Visit& visit);
 
   [[nodiscard]] Room room() const;
+  /// Looks at the next part of the table of connections.
+  base::Expected<void> look_at_connections();
+  /// How many of its places are taken: ConnectionCount's.
+  [[nodiscard]] std::optional<std::size_t> connections() const;
 
   /// In ticks of the tracking clock. REQUIRES: a test clock.
   void set_test_clock(std::uint64_t beat);

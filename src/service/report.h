@@ -110,6 +110,9 @@ struct Report {
   std::vector<FlowLogReport> flow_logs;
   DrainFigures drains;
   live::Room room;  ///< of the kernel's tables
+  /// Of tracked connections, taken; each part of the table is looked at in turn, one with each
+  /// drain, and until all have been nothing is told.
+  std::optional<std::size_t> connections;
 };
 
 }  // namespace weir::service

@@ -123,6 +123,7 @@ base::Expected<void> Service::State::drain(base::UnixMicros now) {
   drained = now;
   tally.end_drain(Tally::Clock::now(), now);
   if (stream) flow_lines.append(stream->take(now));
+  if (result) result = datapath->look_at_connections();
   return result;
 }
 
@@ -247,6 +248,7 @@ Report Service::report() const {
   report.started = state.started;
   report.drains = state.tally.drains();
   report.room = state.datapath->room();
+  report.connections = state.datapath->connections();
   for (const Watched& one : state.devices->watched()) {
     InterfaceReport& out = report.interfaces.emplace_back();
     out.id = one.id;

@@ -112,7 +112,9 @@ void add_interfaces(const Report& report, Exposition& out) {
   add_points(report, out, [](const PointFigures& point) { return point.forgotten_closed; });
 }
 
-void add_drains(const service::DrainFigures& drains, const live::Room& room, Exposition& out) {
+void add_drains(const Report& report, Exposition& out) {
+  const service::DrainFigures& drains = report.drains;
+  const live::Room& room = report.room;
   out.family("weir_drain_duration_seconds", "histogram",
              "Time to empty the kernel's flow tables and take over what they held.");
   std::uint64_t sum = 0;
@@ -132,6 +134,12 @@ void add_drains(const service::DrainFigures& drains, const live::Room& room, Exp
   out.sample(R"(family="ipv6")", room.ipv6_flows);
   out.family("weir_connection_table_capacity", "gauge", "Connections that can be tracked.");
   out.sample("", room.connections);
+  if (!report.connections) return;
+  out.family(
+      "weir_connection_table_connections", "gauge",
+      "Connections that are tracked or remembered, each 64th of the table as it was when it was "
+      "looked at last: one with each drain.");
+  out.sample("", *report.connections);
 }
 
 double seconds_of(base::UnixMicros time) {
@@ -200,7 +208,7 @@ std::string metrics(const Report& report) {
   Exposition out;
   add_packets(report, out);
   add_interfaces(report, out);
-  add_drains(report.drains, report.room, out);
+  add_drains(report, out);
   add_flow_logs(report, out);
   add_deliveries(report, out);
   out.family("weir_start_time_seconds", "gauge", "When the service began.");

@@ -101,6 +101,7 @@ std::string status_json(const service::Report& report) {
                    {"FlowCapacity", report.room.flows},
                    {"Ipv6Flows", drains.ipv6_flows},
                    {"Ipv6FlowCapacity", report.room.ipv6_flows},
+                   {"Connections", report.connections ? Json(*report.connections) : Json()},
                    {"ConnectionCapacity", report.room.connections}};
   out["NetworkInterfaces"] = Json::array();
   for (const auto& interface : report.interfaces) {

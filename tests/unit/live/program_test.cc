@@ -60,7 +60,10 @@ class Program : public ::testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "loading kernel programs needs root";
-    auto loaded = Datapath::load({.flows = 512, .ipv6_flows = 256, .connections = 256});
+    load({.flows = 512, .ipv6_flows = 256, .connections = 256});
+  }
+  void load(Capacity capacity, Variant variant = {}) {
+    auto loaded = Datapath::load(capacity, variant);
     ASSERT_TRUE(loaded) << loaded.error().message();
     datapath.emplace(std::move(*loaded));
   }
@@ -190,6 +193,32 @@ TEST_F(Program, WhatTheVerifierDoesNotTakeIsToldAndLeavesNoPort) {
   const auto points = loaded->drain(base::UnixMicros{}, [](const DrainedFlow&) {});
   ASSERT_TRUE(points) << points.error().message();
   EXPECT_TRUE(points->empty());
+}
+
+TEST_F(Program, ConnectionsAreCountedForAsLongAsTheyAreRemembered) {
+  load({.flows = 512, .ipv6_flows = 256, .connections = 4096}, {.has_test_clock = true});
+  datapath->set_test_clock(1);
+  const auto port = add_port(Mode::observe);
+  publish();
+  auto packet = packet_of(WEIR_UDP);
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    packet.srcport = static_cast<std::uint16_t>(1024 + i);
+    for (int times = 0; times < 2; ++times) send(port, property::frame_of(packet, {}));
+  }
+  EXPECT_FALSE(datapath->connections()) << "not all has been looked at";
+  const auto look_everywhere = [this] {
+    for (int part = 0; part < 64; ++part) ASSERT_TRUE(datapath->look_at_connections());
+  };
+  look_everywhere();
+  EXPECT_EQ(datapath->connections(), 100U);
+  // UDP without a reply is remembered for 30 s.
+  const auto beats = std::chrono::seconds(30) / datapath->beat();
+  datapath->set_test_clock(1 + static_cast<std::uint64_t>(beats));
+  look_everywhere();
+  EXPECT_EQ(datapath->connections(), 100U);
+  datapath->set_test_clock(2 + static_cast<std::uint64_t>(beats));
+  look_everywhere();
+  EXPECT_EQ(datapath->connections(), 0U);
 }
 
 TEST_F(Program, RulesThatDoNotFitAreRefused) {

@@ -97,6 +97,11 @@ TEST(Report, OfTheFirstSecondDoesNotTellOfADrainThatWasNot) {
   EXPECT_EQ(drains.at("Count"), 0);
   EXPECT_TRUE(drains.at("Last").is_null());
   EXPECT_EQ(drains.at("FlowCapacity"), report.room.flows);
+  EXPECT_TRUE(drains.at("Connections").is_null());
+  EXPECT_THAT(metrics(report), Not(HasSubstr("weir_connection_table_connections")));
+  report.connections = 17;
+  EXPECT_EQ(json::parse(status_json(report)).at("Drains").at("Connections"), 17);
+  EXPECT_THAT(metrics(report), HasSubstr("\nweir_connection_table_connections 17\n"));
   report.drains.at = at(1'418'530'020);
   report.drains.add(std::chrono::milliseconds(3));
   EXPECT_EQ(json::parse(status_json(report)).at("Drains").at("Last"), "2014-12-14T04:07:00Z");
