@@ -21,8 +21,9 @@ struct Sum {
   std::uint64_t seen = 0;
   std::uint64_t recorded = 0;
   std::uint64_t overflow = 0;
-  std::uint64_t bytes = 0;  ///< in flows
-  std::uint64_t flows = 0;  ///< parts of them
+  std::uint64_t rejected = 0;  ///< of what was recorded
+  std::uint64_t bytes = 0;     ///< in flows
+  std::uint64_t flows = 0;     ///< parts of them
 };
 
 /// 10.0.0.10, whose packets are recorded, and 10.0.0.20.
@@ -33,13 +34,14 @@ class Exact : public Hosts {
     if (!IsSkipped()) connect("eth0", kOwner, kPeer);
   }
 
-  void record(Capacity capacity) {
+  void record(Capacity capacity, Mode mode = Mode::observe,
+              const vpc::Network& network = network_with(kEverything, kEverything)) {
     auto loaded = Datapath::load(capacity);
     ASSERT_TRUE(loaded) << loaded.error().message();
     datapath.emplace(std::move(*loaded));
-    const auto port = datapath->add_port(Mode::observe, true);
+    const auto port = datapath->add_port(mode, true);
     ASSERT_TRUE(port) << port.error().message();
-    auto compiled = policy::Policy::compile(network_with(kEverything, kEverything));
+    auto compiled = policy::Policy::compile(network);
     ASSERT_TRUE(compiled) << compiled.error().message();
     const std::array interfaces{vpc::InterfaceIndex{0}};
     ASSERT_TRUE(datapath->publish(*compiled, interfaces));
@@ -54,6 +56,7 @@ class Exact : public Hosts {
     const auto points = datapath->drain(now(), [this](const DrainedFlow& flow) {
       Sum& sum = sums[flow.direction];
       sum.bytes += flow.counters.bytes;
+      if (flow.counters.accept == 0) sum.rejected += flow.counters.packets;
       ++sum.flows;
     });
     ASSERT_TRUE(points) << points.error().message();
@@ -202,36 +205,73 @@ std::uint64_t kernel_counts(const Space& space, const std::string& file, const s
   return 0;
 }
 
-TEST_F(Exact, SegmentsThatTheCardIsYetToCutAreCountedAsTcpCountsThem) {
-  if (status_of("iperf3 --version") != 0) GTEST_SKIP() << "iperf3 is not installed";
-  record({.flows = 4096, .ipv6_flows = 512, .connections = 8192});
-  std::thread server([&] { owner->run("iperf3 --server --one-off"); });
-  Ended client;
-  drain_during([&] {
-    // Until the server listens.
-    eventually([&] {
-      client = run_program("ip netns exec " + peer->name() + " iperf3 --bytes 400M --client " +
-                           std::string(kOwner));
-      return client.status == 0;
-    });
-  });
-  server.join();
-  ASSERT_EQ(client.status, 0) << client.output;
-  drain();
-  for (const auto& [space, direction] :
-       {std::pair{&*peer, Direction::ingress}, std::pair{&*owner, Direction::egress}}) {
-    const Sum& sum = sums[direction];
-    const auto segments = kernel_counts(*space, "snmp", "Tcp:", "OutSegs") +
-                          kernel_counts(*space, "snmp", "Tcp:", "RetransSegs");
-    const auto packets = kernel_counts(*space, "snmp", "Ip:", "OutRequests");
-    EXPECT_EQ(sum.seen, segments) << to_string(direction);
-    EXPECT_EQ(sum.recorded, sum.seen);
-    // What was one packet on its way is several on the wire, each with 20 and 32 bytes of headers.
-    EXPECT_EQ(sum.bytes,
-              kernel_counts(*space, "netstat", "IpExt:", "OutOctets") + (segments - packets) * 52);
+/// iperf3's traffic from the peer, and both hosts' own account of it.
+class Iperf : public Exact {
+ protected:
+  void SetUp() override {
+    if (status_of("iperf3 --version") != 0) GTEST_SKIP() << "iperf3 is not installed";
+    Exact::SetUp();
   }
-  EXPECT_GT(sums[Direction::ingress].seen, 2 * owner->statistic("rx_packets"))
-      << "there was no TSO";
+
+  void send(const std::string& bytes) {
+    std::thread server([&] { owner->run("iperf3 --server --one-off"); });
+    Ended client;
+    drain_during([&] {
+      // Until the server listens.
+      eventually([&] {
+        client = run_program("ip netns exec " + peer->name() + " iperf3 --bytes " + bytes +
+                             " --client " + std::string(kOwner));
+        return client.status == 0;
+      });
+    });
+    server.join();
+    ASSERT_EQ(client.status, 0) << client.output;
+  }
+
+  void expect_what_tcp_counts() {
+    drain();
+    for (const auto& [space, direction] :
+         {std::pair{&*peer, Direction::ingress}, std::pair{&*owner, Direction::egress}}) {
+      const Sum& sum = sums[direction];
+      const auto segments = kernel_counts(*space, "snmp", "Tcp:", "OutSegs") +
+                            kernel_counts(*space, "snmp", "Tcp:", "RetransSegs");
+      const auto packets = kernel_counts(*space, "snmp", "Ip:", "OutRequests");
+      EXPECT_EQ(sum.seen, segments) << to_string(direction);
+      EXPECT_EQ(sum.recorded, sum.seen);
+      // What was one packet on its way is several on the wire, each with 20 and 32 bytes of
+      // headers.
+      EXPECT_EQ(sum.bytes, kernel_counts(*space, "netstat", "IpExt:", "OutOctets") +
+                               (segments - packets) * 52);
+    }
+    EXPECT_GT(sums[Direction::ingress].seen, 2 * owner->statistic("rx_packets"))
+        << "there was no TSO";
+  }
+};
+
+TEST_F(Iperf, SegmentsThatTheCardIsYetToCutAreCountedAsTcpCountsThem) {
+  record({.flows = 4096, .ipv6_flows = 512, .connections = 8192});
+  send("400M");
+  expect_what_tcp_counts();
+}
+
+TEST_F(Iperf, EnforcingLetsItThroughByItsRuleAndItsRepliesByTheConnection) {
+  const std::string rule =
+      R"({"IpProtocol": "tcp", "FromPort": 5201, "ToPort": 5201, "IpRanges": [{"CidrIp": ")" +
+      std::string(kPeer) + R"(/32"}]})";
+  record({.flows = 4096, .ipv6_flows = 512, .connections = 8192}, Mode::enforce,
+         network_with(rule, ""));
+  send("100M");
+  EXPECT_EQ(sums[Direction::ingress].rejected, 0U);
+  const auto listener = owner->socket(SOCK_STREAM);
+  ASSERT_EQ(bind_to(listener, endpoint(kOwner, 5202)), 0);
+  ASSERT_EQ(listen(listener.get(), 1), 0);
+  const auto refused = peer->socket(SOCK_STREAM);
+  const timeval patience{0, 300'000};
+  setsockopt(refused.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  EXPECT_NE(connect_to(refused, endpoint(kOwner, 5202)), 0);
+  expect_what_tcp_counts();
+  EXPECT_GE(sums[Direction::ingress].rejected, 1U);
+  EXPECT_EQ(sums[Direction::egress].rejected, 0U);
 }
 
 }  // namespace
