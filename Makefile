@@ -1,11 +1,17 @@
 # Everything a user types. Each target first brings what it needs (tools/setup); with nothing to do
 # that takes a moment. What is built lies in build/ (release) and build-*/ (see CMakePresets.json).
 .NOTPARALLEL:
-.PHONY: weir help setup demo test test-fast bench bench-live bench-s3 fuzz format tidy clean
+.PHONY: weir install help setup demo test test-fast bench bench-live bench-s3 fuzz format tidy clean
 
 weir: ## build/weir (the default)
 	@tools/setup build
 	@tools/build release weir
+
+# As of other programs: `make install PREFIX=/usr DESTDIR=/tmp/package`.
+PREFIX ?= /usr/local
+install: weir
+install: ## the program and its unit for systemd, under PREFIX (/usr/local), in DESTDIR
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' Makefile | expand -t 20
