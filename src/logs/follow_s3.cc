@@ -212,6 +212,7 @@ S3Follower::Reading S3Follower::read_new(LineSink& sink) {
   auto listed = list(problems);
   if (!listed) {
     if (listed.error().kind == aws::Failure::Kind::cancelled) return Reading::enough;
+    sink.problems(problems);
     tell_outage(listed.error(), sink);
     return Reading::out;
   }

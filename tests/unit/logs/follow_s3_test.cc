@@ -36,7 +36,9 @@ class Store : public aws::Transport {
   aws::Result<aws::Response> send(const aws::Request& request) override {
     const std::scoped_lock lock(mutex_);
     for (const auto& [name, value] : request.query) {
-      if (name == "prefix") return is_out ? unreachable() : listing(value);
+      if (name != "prefix") continue;
+      if (value == refused) return aws::Response{403, {}, "", false};
+      return is_out || value == out ? unreachable() : listing(value);
     }
     Stored& object = objects.at(request.path.substr(std::string("/logs/").size()));
     if (object.failures-- > 0) return aws::Response{500, {}, "", false};
@@ -46,7 +48,9 @@ class Store : public aws::Transport {
   std::map<std::string, Stored> objects;
   std::set<std::string> listed;
   bool is_out = false;
-  std::string outside;  ///< a folder that each listing has, wherever it lies
+  std::string refused = "-";  ///< a folder that may not be listed
+  std::string out = "-";      ///< one that cannot be just now
+  std::string outside;        ///< a folder that each listing has, wherever it lies
 
  private:
   static aws::Result<aws::Response> unreachable() {
@@ -193,6 +197,18 @@ TEST_F(S3FollowerTest, WhatFailsIsToldOnceAndReadLaterWithoutALineTwice) {
   ASSERT_EQ(sink_.told.size(), 2U);
   EXPECT_THAT(sink_.told[0], AllOf(HasSubstr("c.log"), HasSubstr("asked again")));
   EXPECT_THAT(sink_.told[1], HasSubstr("refused, and is asked again"));
+}
+
+TEST_F(S3FollowerTest, AFolderThatMayNotBeListedIsToldThoughAnotherCannotBe) {
+  at("2026-11-24T12:00");
+  put("b/x.log", "b 1\n");
+  put("c/x.log", "c 1\n");
+  open();
+  follow({[&] { store_.refused = "b/", store_.out = "c/"; },
+          [&] { store_.out = "-", put("c/y.log", "new 1\n"); }, [&] { store_.refused = "-"; },
+          [] {}});
+  EXPECT_THAT(handed_out(), ElementsAre("new"));
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("s3://logs/b/: 403"), HasSubstr("asked again")));
 }
 
 TEST_F(S3FollowerTest, WhatIsReplacedIsReadAgainUnlessItsNameSaysWhatItHas) {
