@@ -4,12 +4,13 @@ server that checks signatures, holds to AWS's limits and fails as it is told."""
 import collections
 import json
 
+from test_events import client, cloud, environment
 from test_up_s3 import SOURCE_PORTS, host, send_for, up
 from waiting import until
 
 import scripted_events
 
-__all__ = ["host", "up"]  # fixtures
+__all__ = ["cloud", "host", "up"]  # fixtures
 
 REGION, ACCOUNT = "us-east-1", "123456789010"
 GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/weir/flow"
@@ -75,3 +76,17 @@ def test_what_waits_when_it_is_killed_is_delivered_by_the_next(host, up, serve_e
     until(lambda: running.waiting() == 0)
     running.end()
     assert recorded(in_group(server)) == {number: 1 for number in range(end)}
+
+
+def test_boto3_reads_what_moto_has(host, up, cloud):
+    weir = up(environment(cloud), destination=GROUP, spool="retry-interval = 1")
+    weir.start()
+    end = send_for(host, 1.5, 0)
+    weir.end()
+    assert weir.waiting() == 0, weir.said()
+    pages = client(cloud, "logs").get_paginator("filter_log_events").paginate(logGroupName="/weir/flow")
+    events = [event for page in pages for event in page["events"]]
+    assert {event["logStreamName"] for event in events} == {"eni-1235b8ca123456789-all"}
+    assert recorded(event["message"] for event in events) == {number: 1 for number in range(end)}
+    for event in events:
+        assert event["timestamp"] == 1000 * int(event["message"].split()[5])
