@@ -107,8 +107,6 @@ base::Expected<void> Spool::State::find_segments() {
 base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   const fs::path file = files.path_of(sequence);
   if (kept.removed.contains(sequence)) return files.disk().remove(file);
-  const auto bytes = files.disk().size(file);
-  if (!bytes) return tl::unexpected(bytes.error());
   auto description = read_segment_ending(files.disk(), file);
   std::optional<Sealing> what;
   if (!description) {
@@ -122,7 +120,7 @@ base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   } else {
     what = std::move((*description)->sealing);
   }
-  waiting.add(sequence, *bytes, what);
+  waiting.add(sequence, files.disk().size(file).value_or(0), what);
   return {};
 }
 

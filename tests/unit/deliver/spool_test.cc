@@ -10,6 +10,7 @@
 namespace weir::deliver {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -163,6 +164,7 @@ class PoorDisk : public Disk {
     bool fails_syncing_folders = false;
     bool fails_removing = false;
     bool fails_reading = false;
+    bool fails_looking = false;  ///< how long a segment is
   };
   explicit PoorDisk(Orders& orders) : orders_(orders) {}
 
@@ -186,6 +188,10 @@ class PoorDisk : public Disk {
                                    std::size_t count) override {
     const bool fails = orders_.fails_reading && file.parent_path().filename() != "writing";
     if (!fails) return Disk::read(file, offset, count);
+    return base::fail(file.string(), "cannot be read: Input/output error");
+  }
+  base::Expected<std::uint64_t> size(const fs::path& file) override {
+    if (!orders_.fails_looking || file.extension() != ".segment") return Disk::size(file);
     return base::fail(file.string(), "cannot be read: Input/output error");
   }
   base::Expected<std::uint64_t> available(const fs::path& /*folder*/) override {
@@ -344,6 +350,20 @@ TEST_F(Spooling, WhatCannotBeReadAtTheStartWaitsUntilItCan) {
   EXPECT_EQ(spool.status().damaged, 0U);
   EXPECT_EQ(spool.status().waiting_bytes, fs::file_size(segments().at(0)));
   orders.fails_reading = false;
+  EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
+}
+
+TEST_F(Spooling, WhatCannotEvenBeLookedAtAtTheStartWaitsUntilItCan) {
+  {
+    Spool spool = open();
+    ASSERT_TRUE(seal(spool, "a", 1));
+  }
+  PoorDisk::Orders orders;
+  orders.fails_looking = true;
+  Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
+  EXPECT_THAT(said_, Contains(HasSubstr("Input/output error; it is tried again")));
+  EXPECT_EQ(spool.status().waiting, 1U);
+  orders.fails_looking = false;
   EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
 }
 
