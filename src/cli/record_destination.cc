@@ -138,7 +138,6 @@ base::Expected<void> RecordDestination::open_spool() {
 }
 
 void RecordDestination::begin(std::unique_ptr<deliver::Destination> destination) {
-  destination_ = destination.get();
   delivery_ = std::make_unique<deliver::Delivery>(
       *spool_, std::move(destination), deliver::DeliveryPauses(), [](const std::string&) {});
 }
@@ -152,7 +151,7 @@ base::Expected<void> RecordDestination::finish(bool was_reading_interrupted) {
   constexpr std::chrono::hours kAsLongAsItTakes{24 * 365};
   bool is_delivered = false;
   {
-    const OnInterruption ends([this] { destination_->cancel(); });
+    const OnInterruption ends([this] { delivery_->cancel(); });
     is_delivered = delivery_->drain(kAsLongAsItTakes);
     was_cancelled_ = was_interrupted();
   }

@@ -59,7 +59,6 @@ class RecordDestination {
   std::optional<deliver::Spool> spool_;
   std::unique_ptr<deliver::Delivery> delivery_;
   // The delivery's:
-  deliver::Destination* destination_ = nullptr;
   deliver::EventDestination* events_ = nullptr;
   bool is_of_events_ = false;
   deliver::EventTally tally_;

@@ -49,6 +49,7 @@ struct Delivery::State {
   mutable std::mutex mutex;  // of what follows
   std::condition_variable changed;
   bool is_over = false;
+  bool is_cancelled = false;
   bool is_prepared = false;
   std::uint64_t news = 1;        // counts what may have given the spool something to offer
   std::uint64_t news_heard = 0;  // of those, when it was last found to have nothing
@@ -249,12 +250,21 @@ bool Delivery::drain(std::chrono::milliseconds longest) {
   const std::uint64_t failures = state.status.failures;
   if (state.status.error) return false;
   const auto is_settled = [&] {
-    return state.status.failures != failures ||
+    return state.is_cancelled || state.status.failures != failures ||
            (state.under_way == 0 && state.spool.status().waiting == state.stuck_at(until));
   };
   state.changed.wait_until(lock, until, is_settled);
   return state.status.failures == failures && state.under_way == 0 &&
          state.spool.status().waiting == 0;
+}
+
+void Delivery::cancel() {
+  {
+    const std::scoped_lock lock(state_->mutex);
+    state_->is_cancelled = true;
+  }
+  state_->changed.notify_all();
+  state_->destination->cancel();
 }
 
 DeliveryStatus Delivery::status() const {

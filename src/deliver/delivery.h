@@ -45,8 +45,10 @@ class Delivery {
   Delivery& operator=(const Delivery&) = delete;
 
   /// Waits until nothing waits any more. False: an attempt has failed, all that waits is stuck for
-  /// longer than that, or the time is over.
+  /// longer than that, the time is over, or it was cancelled.
   bool drain(std::chrono::milliseconds longest);
+  /// Nobody waits from here on, for an attempt or in `drain`. From any thread.
+  void cancel();
 
   [[nodiscard]] DeliveryStatus status() const;
   /// Of all attempts, the last that failed.

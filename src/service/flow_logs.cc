@@ -46,7 +46,7 @@ base::Expected<FlowLogs::Fresh> FlowLogs::open(const Plan& plan, std::size_t num
   }
   for (const auto& remote : remotes_) {
     if (!remote->is_of(config, flow_log.id)) continue;
-    if (!remote->is_for(config)) {
+    if (!remote->is_for(config, flow_log)) {
       auto destination = Remote::destination_of(config, flow_log, log_);
       if (!destination) return tl::unexpected(destination.error());
       fresh.destination = std::move(*destination);
@@ -82,7 +82,8 @@ base::Expected<void> FlowLogs::follow(std::shared_ptr<const Plan> plan, std::vec
   }
   for (std::size_t i = 0; i < destinations.size(); ++i) {
     if (destinations[i] == nullptr) continue;
-    at_work_[i]->remote()->deliver_to(std::move(destinations[i]), plan->config.flow_logs[i]);
+    at_work_[i]->remote()->deliver_to(std::move(destinations[i]), plan->config.flow_logs[i],
+                                      plan->flow_logs[i].flow_log);
   }
   plan_ = std::move(plan);
   return {};

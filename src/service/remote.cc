@@ -52,15 +52,14 @@ base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
   if (!opened) return tl::unexpected(opened.error());
   std::shared_ptr<Remote> remote(
       new Remote(std::move(*opened), spool, flow_log.id, takes_events, log));
-  remote->deliver_to(std::move(*destination), config);
+  remote->deliver_to(std::move(*destination), config, flow_log);
   return remote;
 }
 
 void Remote::deliver_to(std::unique_ptr<deliver::Destination> destination,
-                        const FlowLogConfig& config) {
+                        const FlowLogConfig& config, const deliver::FlowLog& flow_log) {
   delivery_.reset();  // before the next one takes from the same spool
-  destination_ = config.log_destination;
-  config_ = config.remote;
+  addressee_ = addressee_of(config, flow_log);
   const std::chrono::milliseconds longest = limits_.retry_interval;
   const deliver::DeliveryPauses pauses{
       std::min<std::chrono::milliseconds>(std::chrono::seconds(1), longest), longest};
@@ -72,7 +71,7 @@ bool Remote::is_well() const {
 }
 
 DeliveryAccount Remote::account() const {
-  return {flow_log_id_, destination_, spool_.status(), delivery_->status(),
+  return {flow_log_id_, addressee_.log_destination, spool_.status(), delivery_->status(),
           delivery_->last_error()};
 }
 

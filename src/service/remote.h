@@ -29,14 +29,14 @@ class Remote {
   /// Where a flow log's objects go. Errors: settings that cannot be.
   static base::Expected<std::unique_ptr<deliver::Destination>> destination_of(
       const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log);
-  /// From now on what waits, and what comes, goes to `destination`, which is of `config`. What is
+  /// From now on what waits, and what comes, goes to `destination`, which is of the two. What is
   /// under way to the one before is tried again.
-  void deliver_to(std::unique_ptr<deliver::Destination> destination, const FlowLogConfig& config);
+  void deliver_to(std::unique_ptr<deliver::Destination> destination, const FlowLogConfig& config,
+                  const deliver::FlowLog& flow_log);
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
 
   [[nodiscard]] deliver::Spool& spool() { return spool_; }
-  [[nodiscard]] const std::string& flow_log_id() const { return flow_log_id_; }
   /// The folder's name: what waits to be objects is not for who takes events.
   [[nodiscard]] std::string spool_name() const {
     return spool_name_of(flow_log_id_, takes_events_);
@@ -46,8 +46,9 @@ class Remote {
   [[nodiscard]] bool is_of(const FlowLogConfig& config, const std::string& flow_log_id) const {
     return flow_log_id_ == flow_log_id && takes_events_ == config.destination.takes_events();
   }
-  [[nodiscard]] bool is_for(const FlowLogConfig& config) const {
-    return destination_ == config.log_destination && config_ == config.remote;
+  /// Whether a destination of these would be the one that it has.
+  [[nodiscard]] bool is_for(const FlowLogConfig& config, const deliver::FlowLog& flow_log) const {
+    return addressee_ == addressee_of(config, flow_log);
   }
   /// Whether the destination takes what comes, and there is room for more.
   [[nodiscard]] bool is_well() const;
@@ -67,6 +68,20 @@ class Remote {
         flow_log_id_(std::move(flow_log_id)),
         takes_events_(takes_events),
         log_(std::move(log)) {}
+  /// What a destination is made of.
+  struct Addressee {
+    std::string log_destination;
+    RemoteConfig config;
+    std::string account_id;
+    std::string region;
+    bool hive_compatible_partitions = false;
+
+    friend bool operator==(const Addressee&, const Addressee&) = default;
+  };
+  static Addressee addressee_of(const FlowLogConfig& config, const deliver::FlowLog& flow_log) {
+    return {config.log_destination, config.remote, flow_log.account_id, flow_log.region,
+            flow_log.hive_compatible_partitions};
+  }
   static std::string spool_name_of(const std::string& flow_log_id, bool takes_events) {
     return flow_log_id + (takes_events ? ".events" : "");
   }
@@ -76,8 +91,7 @@ class Remote {
   std::string flow_log_id_;
   bool takes_events_ = false;
   Log log_;
-  std::string destination_;
-  RemoteConfig config_;
+  Addressee addressee_;
   std::unique_ptr<deliver::Delivery> delivery_;
 };
 

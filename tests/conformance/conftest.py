@@ -12,6 +12,14 @@ import scripted_s3
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
+WAITING = ("test_up_", "test_status", "test_tail_s3")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that mostly wait come first: what others do meanwhile, a worker that has nothing left takes over."""
+    items.sort(key=lambda item: not item.path.name.startswith(WAITING))
+
+
 @pytest.fixture(scope="session")
 def program():
     """The path of the program under test."""

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 
 #include "spool_folder.h"
@@ -164,15 +165,18 @@ TEST_F(Delivering, AnOutageOfDaysEndsLikeOneOfAMinute) {
     orders_.failures.push_back(failing(DeliverLogsError::unknown_error));
   }
   constexpr std::chrono::milliseconds kNone{0};
+  // So many before anybody can deliver them, that some have to give way.
+  constexpr int kBefore = kSegments * 3 / 4;
+  for (int i = 0; i < kBefore; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i));
+  ASSERT_GT(spool.status().given_up, 0U) << "the spool has a limit";
   const auto delivery = deliver(spool, 4, {kNone, kNone});
-  for (int i = 0; i < kSegments; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i));
+  for (int i = kBefore; i < kSegments; ++i) ASSERT_TRUE(seal(spool, std::to_string(i), i));
   orders_.wait_for([this] { return orders_.failures.empty(); });
   drain(*delivery);
   const SpoolStatus status = spool.status();
   EXPECT_EQ(status.sealed, kSegments + 0U);
   EXPECT_EQ(status.delivered + status.given_up, kSegments + 0U);
   EXPECT_GT(status.delivered, 0U);
-  EXPECT_GT(status.given_up, 0U) << "the spool has a limit";
   EXPECT_EQ(delivery->status().failures, kAttempts + 0U);
   EXPECT_EQ(orders_.taken.size(), status.delivered);
   EXPECT_THAT(log_, SizeIs(2)) << "that it began, and that it is over";
@@ -205,6 +209,20 @@ TEST_F(Delivering, ASegmentThatIsRefusedForItselfHoldsUpNoOther) {
   EXPECT_EQ(delivery->status().stuck, 1U);
   const std::scoped_lock lock(said_mutex_);
   EXPECT_THAT(log_, ElementsAre(HasSubstr("told: a waits: Unknown error")));
+}
+
+TEST_F(Delivering, WhoCancelsDoesNotWaitForWhatIsStuck) {
+  Spool spool = open();
+  orders_.poisoned["a"] = 1;
+  for (const char* key : {"a", "b"}) ASSERT_TRUE(seal(spool, key, 1));
+  const auto delivery = deliver(spool, 1, {kShort.first, kLong});
+  orders_.wait_for([this] { return orders_.taken.size() == 1; });
+  auto drained = std::async(std::launch::async, [&] { return delivery->drain(2 * kLong); });
+  EXPECT_EQ(drained.wait_for(kShort.first), std::future_status::timeout) << "it waits for a";
+  delivery->cancel();
+  ASSERT_EQ(drained.wait_for(kLong / 2), std::future_status::ready);
+  EXPECT_FALSE(drained.get());
+  EXPECT_EQ(spool.status().waiting, 1U);
 }
 
 TEST_F(Delivering, NothingIsOfferedBeforeTheDestinationIsPrepared) {

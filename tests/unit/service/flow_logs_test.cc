@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
@@ -68,6 +69,14 @@ class Silent : public Server {
   [[nodiscard]] bool was_called() const {
     pollfd waited{socket(), POLLIN, 0};
     return poll(&waited, 1, 60'000) == 1;
+  }
+  /// What the next who calls says at once.
+  [[nodiscard]] std::string next_request() const {
+    if (!was_called()) return "";
+    const base::Descriptor peer(accept(socket(), nullptr, nullptr));
+    std::array<char, 65'536> block{};
+    const ssize_t size = recv(peer.get(), block.data(), block.size(), 0);
+    return {block.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
   }
 };
 
@@ -181,6 +190,19 @@ TEST_F(FlowLogsTest, WhatWaitsGoesToADestinationWithOtherSettings) {
   const auto deliveries = flow_logs_.deliveries();
   ASSERT_THAT(deliveries, SizeIs(1));
   EXPECT_EQ(deliveries.front().spool.waiting, 1U);
+}
+
+TEST_F(FlowLogsTest, WhatWaitsGoesToAnotherRegion) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_log_group()), kStart);
+  add(kStart + seconds(10));
+  turn(kStart + seconds(20), Publishing::everything);
+  EXPECT_THAT(server.next_request(), HasSubstr("/eu-west-1/logs/aws4_request"));
+  begin(make_plan("fl-0123abcd", "region = 'us-east-1'\n" + server.as_log_group()),
+        kStart + seconds(30));
+  std::string request = server.next_request();
+  while (request.find("/eu-west-1/") != std::string::npos) request = server.next_request();
+  EXPECT_THAT(request, HasSubstr("/us-east-1/logs/aws4_request"));
 }
 
 TEST_F(FlowLogsTest, OneThatHasEndedIsToldOfWhileItDelivers) {
