@@ -1,16 +1,10 @@
 #include "cli/s3_source.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
-#include <array>
 #include <atomic>
-#include <cerrno>
 #include <optional>
 
 #include "aws/s3.h"
 #include "aws/session.h"
-#include "cli/interruption.h"
 #include "cli/s3_options.h"
 
 namespace weir::cli {
@@ -43,20 +37,6 @@ base::Expected<std::shared_ptr<logs::S3Reader>> connect_s3(const aws::Options& o
   connection->session = std::move(*session);
   connection->reader.emplace(connection->session->s3(), connection->is_cancelled);
   return std::shared_ptr<logs::S3Reader>(connection, &*connection->reader);
-}
-
-EndsWithInterruption::EndsWithInterruption(logs::S3Reader& reader)
-    : is_over_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this, &reader] {
-        std::array<pollfd, 2> waited = {pollfd{interruption_descriptor(), POLLIN, 0},
-                                        pollfd{is_over_.get(), POLLIN, 0}};
-        while (::poll(waited.data(), waited.size(), -1) < 0 && errno == EINTR) {
-        }
-        if (waited[0].revents != 0) reader.cancel();
-      }) {}
-
-EndsWithInterruption::~EndsWithInterruption() {
-  eventfd_write(is_over_.get(), 1);
-  thread_.join();
 }
 
 }  // namespace weir::cli

@@ -144,7 +144,7 @@ int run_on_service(const Asked& asked) {
 /// What is followed, and what that needs.
 struct Followed {
   std::shared_ptr<logs::S3Reader> s3;
-  std::unique_ptr<EndsWithInterruption> ends;
+  std::unique_ptr<OnInterruption> ends;
   std::unique_ptr<logs::Following> following;
 };
 
@@ -157,7 +157,7 @@ base::Expected<void> open_s3(const Asked& asked, logs::S3Follower::Settings sett
   auto reader = connect_s3(asked.s3);
   if (!reader) return tl::unexpected(reader.error());
   followed.s3 = std::move(*reader);
-  followed.ends = std::make_unique<EndsWithInterruption>(*followed.s3);
+  followed.ends = std::make_unique<OnInterruption>([s3 = followed.s3] { s3->cancel(); });
   auto opened = logs::S3Follower::open(*followed.s3, std::move(settings), sink);
   if (!opened) return tl::unexpected(opened.error());
   followed.following = std::move(*opened);
