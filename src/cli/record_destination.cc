@@ -145,8 +145,8 @@ void RecordDestination::begin(std::unique_ptr<deliver::Destination> destination)
 base::Expected<void> RecordDestination::finish(bool was_reading_interrupted) {
   if (!delivery_) return {};
   if (was_reading_interrupted) {
+    watch_next_interruption();  // before it is told: who reads it may interrupt at once
     note("what was read is being delivered; interrupted again, the rest is kept in files");
-    watch_next_interruption();
   }
   constexpr std::chrono::hours kAsLongAsItTakes{24 * 365};
   bool is_delivered = false;

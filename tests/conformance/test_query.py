@@ -13,6 +13,7 @@ import time
 
 import pytest
 from peak import peak_of
+from waiting import until_caught
 
 DEFAULT = ("version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end "
            "action log-status").split()
@@ -685,10 +686,7 @@ SLOW = "SELECT count(*) FROM flow_logs a JOIN flow_logs b ON a.bytes % 10 = b.by
 
 def interrupt_when_it_can_be(child):
     """Sends Ctrl-C once the program watches for it, which is before it reads the first object."""
-    status = pathlib.Path(f"/proc/{child.pid}/status")
-    while int(re.search(r"SigCgt:\t(\w+)", status.read_text())[1], 16) & 1 << signal.SIGINT - 1 == 0:
-        assert child.poll() is None, child.stderr.read()
-        time.sleep(0.01)
+    until_caught(child, signal.SIGINT)
     child.send_signal(signal.SIGINT)
 
 

@@ -5,15 +5,14 @@ import datetime
 import gzip
 import json
 import os
-import pathlib
 import re
 import signal
 import struct
 import subprocess
-import time
 
 import pytest
 from network import ACK, SYN, TCP, capture, description, packet, permission, write
+from waiting import until_caught
 
 START = 1700000000
 ADDRESS = "10.0.0.9"
@@ -229,11 +228,7 @@ class Recording:
     def __init__(self, program, *options):
         self.process = subprocess.Popen([program, "record", "--read", "-", *map(str, options)], stdin=subprocess.PIPE,
                                         stderr=subprocess.PIPE, process_group=0)
-        status = pathlib.Path(f"/proc/{self.process.pid}/status")
-        awaited = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
-        while int(re.search(r"SigCgt:\t(\w+)", status.read_text())[1], 16) & awaited != awaited:
-            assert self.process.poll() is None, self.process.stderr.read()
-            time.sleep(0.01)
+        until_caught(self.process, signal.SIGINT, signal.SIGTERM)
 
     def end(self):
         """Its exit code, and what it said."""

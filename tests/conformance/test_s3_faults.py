@@ -9,7 +9,6 @@ import random
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -17,6 +16,7 @@ import network
 import scripted
 import scripted_s3
 from scripted import CLEAN
+from waiting import until, until_caught
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 CAPTURE, NETWORK = TREE / "demo" / "three-hosts.pcap", TREE / "demo" / "vpc.json"
@@ -101,21 +101,27 @@ def record_meanwhile(server, program, folder, meanwhile, is_interrupted=False):
     oldest first, and the server goes on, or the program is interrupted. Returns what the failing program says."""
     objects = 6
     options = capture_of_windows(folder, objects)
-    recording = subprocess.Popen([program, "record", *options, "--log-destination", "s3://logs",
-                                  "--no-attach-bucket-policy"], text=True, stderr=subprocess.PIPE,
-                                 env={**CLEAN, **server.environment(), "TMPDIR": str(folder)})
-    end = time.monotonic() + 60
-    while len(waiting := sorted(folder.rglob("*.segment"))) < objects:
-        assert time.monotonic() < end and recording.poll() is None
-        time.sleep(0.01)
-    meanwhile(waiting)
+    told = folder / "told"
+    with told.open("w") as stderr:
+        recording = subprocess.Popen([program, "record", *options, "--log-destination", "s3://logs",
+                                      "--no-attach-bucket-policy"], stderr=stderr,
+                                     env={**CLEAN, **server.environment(), "TMPDIR": str(folder)})
+    until(lambda: len(list(folder.rglob("*.segment"))) == objects, "all objects in the spool")
+    meanwhile(sorted(folder.rglob("*.segment")))
     if is_interrupted:
-        recording.send_signal(signal.SIGINT)
+        interrupt(recording, told)
     else:
         server.hangs.set()
-    _, said = recording.communicate(timeout=10 if is_interrupted else 120)
-    assert recording.returncode == (130 if is_interrupted else 1), said
-    return said
+    recording.wait(timeout=60)
+    assert recording.returncode == (130 if is_interrupted else 1), told.read_text()
+    return told.read_text()
+
+
+def interrupt(recording, told):
+    """If it was still reading, that ends reading, and it says that another one ends the delivery."""
+    recording.send_signal(signal.SIGINT)
+    until(lambda: recording.poll() is not None or "interrupted again" in told.read_text(), "the end of reading")
+    recording.send_signal(signal.SIGINT)
 
 
 def test_what_the_disk_damaged_while_it_waited_is_no_success(serve, program, tmp_path):
@@ -142,6 +148,23 @@ def test_ctrl_c_ends_an_upload_that_hangs_and_keeps_what_waits(serve, program, t
     assert sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in kept) == 12
 
 
+def test_ctrl_c_while_it_reads_ends_the_input_and_the_next_one_the_delivery(serve, program, tmp_path):
+    server = serve(*HANGING)
+    _, capture, *others = capture_of_windows(tmp_path, 6)
+    told = tmp_path / "told"
+    with told.open("w") as stderr:
+        recording = subprocess.Popen([program, "record", "--read", "-", *others, "--log-destination", "s3://logs",
+                                      "--no-attach-bucket-policy"], stdin=subprocess.PIPE, stderr=stderr,
+                                     env={**CLEAN, **server.environment(), "TMPDIR": str(tmp_path)})
+    recording.stdin.write(pathlib.Path(capture).read_bytes())
+    recording.stdin.flush()
+    until_caught(recording, signal.SIGINT)
+    interrupt(recording, told)
+    assert recording.wait(timeout=60) == 130 and "interrupted again" in told.read_text()
+    recording.stdin.close()
+    assert len(list(tmp_path.glob("weir-*/undelivered/**/*.log.gz"))) == 6 and not server.objects
+
+
 def test_ctrl_c_ends_it_before_anything_is_recorded_if_the_server_never_answers(program, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -151,7 +174,7 @@ def test_ctrl_c_ends_it_before_anything_is_recorded_if_the_server_never_answers(
             env={**CLEAN, **scripted.environment(endpoint, "any", "any")})
         connection, _ = silent.accept()
         recording.send_signal(signal.SIGINT)
-        _, said = recording.communicate(timeout=10)
+        _, said = recording.communicate(timeout=60)
         connection.close()
     assert recording.returncode == 130
     assert "the request was cancelled" in said

@@ -1,5 +1,7 @@
 """Waits for a condition, never for a time."""
 
+import pathlib
+import re
 import time
 
 SECONDS = 60  # before a test gives up
@@ -12,3 +14,15 @@ def until(condition, what="it", seconds=SECONDS):
         assert time.monotonic() < end, f"gave up waiting for {what}"
         time.sleep(0.02)
     return value
+
+
+def until_caught(process, *signals):
+    """The program handles these signals from now on."""
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+    awaited = sum(1 << number - 1 for number in signals)
+
+    def is_caught():
+        assert process.poll() is None, "it ended"
+        return int(re.search(r"SigCgt:\t(\w+)", status.read_text())[1], 16) & awaited == awaited
+
+    until(is_caught, "the handlers of signals")
