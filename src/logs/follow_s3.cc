@@ -18,6 +18,10 @@ constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20U;
 /// Objects that come later than this after their day's end are not met.
 constexpr std::chrono::days kLateness{1};
 
+std::chrono::sys_days first_day_at(base::UnixSeconds now) {
+  return std::chrono::floor<std::chrono::days>(now) - kLateness;
+}
+
 /// Whether trying again does not help.
 bool is_for_good(const aws::Failure& failure) {
   return is_of_one_object(failure) && !aws::is_worth_retrying(failure);
@@ -93,7 +97,8 @@ bool wait_or_stop(int stop, std::chrono::milliseconds time) {
 
 }  // namespace
 
-S3Follower::S3Follower(S3Reader& s3, Settings settings) : s3_(s3), settings_(std::move(settings)) {
+S3Follower::S3Follower(S3Reader& s3, Settings settings)
+    : s3_(s3), settings_(std::move(settings)), first_day_(first_day_at(settings_.now())) {
   for (S3Folder& folder : settings_.folders) folder = with_its_hours(std::move(folder));
 }
 
@@ -123,9 +128,7 @@ base::Expected<std::unique_ptr<S3Follower>> S3Follower::open(S3Reader& s3, Setti
 
 /// Everything that may be new, and some of what is not.
 aws::Result<std::vector<Object>> S3Follower::list(Problems& problems) {
-  // A clock that is set back makes no object new that had been done with.
-  const auto yesterday = std::chrono::floor<std::chrono::days>(settings_.now()) - kLateness;
-  first_day_ = std::max(first_day_, yesterday);
+  const base::UnixSeconds begun = settings_.now();
   ++listing_;
   std::vector<Object> objects;
   std::vector<S3Folder> level = settings_.folders;
@@ -134,7 +137,20 @@ aws::Result<std::vector<Object>> S3Follower::list(Problems& problems) {
     if (!below) return tl::unexpected(std::move(below.error()));
     level = std::move(*below);
   }
+  // Only what was listed after it was over is done with, and stays so when the clock is set back.
+  first_day_ = std::max(first_day_, first_day_at(begun));
   return objects;
+}
+
+/// Whether all that the folder has is of days that are done with, and has been read.
+bool S3Follower::is_over(const S3Folder& folder) const {
+  if (!folder.last_day || *folder.last_day >= first_day_) return false;
+  const std::string url = folder.url();
+  for (auto each = known_.lower_bound(url); each != known_.end() && each->first.starts_with(url);
+       ++each) {
+    if (!each->second.is_done) return false;
+  }
+  return true;
 }
 
 /// Adds to `objects` those of the folders, and returns the folders below.
@@ -160,7 +176,7 @@ aws::Result<std::vector<S3Folder>> S3Follower::list(const std::vector<S3Folder>&
     unlisted_.erase(url);
     std::move(listing->objects.begin(), listing->objects.end(), std::back_inserter(objects));
     for (S3Folder& folder : listing->folders) {
-      if (folder.last_day && *folder.last_day < first_day_) continue;
+      if (is_over(folder)) continue;
       below.push_back(with_its_hours(std::move(folder)));
     }
   }

@@ -22,9 +22,10 @@
 namespace weir::logs {
 
 /// What may have new objects is listed again and again: of AWS's days yesterday's (UTC) and all
-/// from then on. An object that AWS named is known by its key, which has a hash of its content,
-/// another by its ETag too: what is replaced is read again. While S3 cannot be asked, the sink is
-/// told so once, and what came meanwhile is read afterwards.
+/// from then on, and those before that could not be listed, or read, since they were over. An
+/// object that AWS named is known by its key, which has a hash of its content, another by its ETag
+/// too: what is replaced is read again. While S3 cannot be asked, the sink is told so once, and
+/// what came meanwhile is read afterwards.
 class S3Follower : public Following {
  public:
   struct Settings {
@@ -65,6 +66,7 @@ class S3Follower : public Following {
   aws::Result<std::vector<Object>> list(Problems& problems);
   aws::Result<std::vector<S3Folder>> list(const std::vector<S3Folder>& folders, bool is_named,
                                           std::vector<Object>& objects, Problems& problems);
+  [[nodiscard]] bool is_over(const S3Folder& folder) const;
   std::vector<Object> not_done(std::vector<Object> objects);
   Reading read_new(LineSink& sink);
   Reading read(const Object& object, LineSink& sink);
@@ -74,7 +76,7 @@ class S3Follower : public Following {
 
   S3Reader& s3_;
   Settings settings_;
-  std::chrono::sys_days first_day_;  ///< of those that are listed
+  std::chrono::sys_days first_day_;  ///< of those that are listed whatever was known of them
   std::uint64_t listing_ = 0;
   std::map<std::string, Known> known_;
   std::set<std::string> unlisted_;  ///< folders that could not be, and were told

@@ -110,16 +110,17 @@ class S3FollowerTest : public testing::Test {
  protected:
   S3FollowerTest() = default;
 
-  void put(const std::string& key, const std::string& text, const std::string& modified = "") {
-    store_.objects[key] = {"srcaddr bytes\n" + text, modified};
+  Store::Stored& put(const std::string& key, const std::string& text,
+                     const std::string& modified = "") {
+    return store_.objects[key] = {"srcaddr bytes\n" + text, modified};
   }
   /// A day's object, with one line.
-  void put_on(const std::string& day, const std::string& text) {
+  Store::Stored& put_on(const std::string& day, const std::string& text) {
     std::string stamp = day;
     std::erase(stamp, '/');
-    put(kRegion + day + "/123456789012_vpcflowlogs_us-east-1_fl-1_" + stamp + "T1200Z_" + text +
-            ".log",
-        text + " 1\n");
+    return put(kRegion + day + "/123456789012_vpcflowlogs_us-east-1_fl-1_" + stamp + "T1200Z_" +
+                   text + ".log",
+               text + " 1\n");
   }
   void at(const std::string& time) { now_ = base::parse_time(time, {}).value(); }
 
@@ -179,12 +180,47 @@ TEST_F(S3FollowerTest, DaysPassAndEachLineIsHandedOutOnceThoughTheClockIsSetBack
   EXPECT_THAT(handed_out(), IsEmpty());
 }
 
+TEST_F(S3FollowerTest, WhatCameDuringAnOutageOverMidnightsIsReadAndThenNotListedAgain) {
+  at("2026-11-24T12:00");
+  put_on("2026/11/24", "a");
+  open();
+  follow({[&] { store_.is_out = true; },
+          [&] {
+            put_on("2026/11/24", "b");
+            at("2026-11-28T12:00");
+            put_on("2026/11/25", "c");
+            put_on("2026/11/28", "d");
+          },
+          [&] { store_.is_out = false; }});
+  EXPECT_THAT(handed_out(), ElementsAre("b", "c", "d"));
+  store_.listed.clear();
+  follow({[&] { put_on("2026/11/27", "e"); }});
+  EXPECT_THAT(handed_out(), ElementsAre("e"));
+  EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/25"))));
+}
+
+TEST_F(S3FollowerTest, ADayOfWhichAnObjectCouldNotBeReadIsListedUntilItIs) {
+  at("2026-11-24T12:00");
+  open();
+  follow({[&] {
+            put_on("2026/11/24", "a").failures = 3;
+            put_on("2026/11/25", "b");
+          },
+          [&] { at("2026-11-28T12:00"); }, [&] { store_.listed.clear(); }, [] {}});
+  EXPECT_THAT(handed_out(), ElementsAre("b", "a"));
+  EXPECT_THAT(store_.listed,
+              AllOf(Contains(HasSubstr("2026/11/24")), Not(Contains(HasSubstr("2026/11/25")))));
+  store_.listed.clear();
+  follow({});
+  EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/24"))));
+}
+
 TEST_F(S3FollowerTest, WhatFailsIsToldOnceAndReadLaterWithoutALineTwice) {
   at("2026-11-24T12:00");
   open();
   follow({[&] { put("a.log", "a 1\n"), put("b.log", "b 1\nno record\n"); },
           [&] {
-            store_.objects["c.log"] = {"srcaddr bytes\nc 1\n", "", 2};
+            put("c.log", "c 1\n").failures = 2;
             put("d.log", "d 1\n");
           },
           [] {}, [] {},
