@@ -66,7 +66,7 @@ class S3Destination : public Destination {
   void cancel() override;
   [[nodiscard]] std::string name() const override { return place_.url(); }
 
-  static constexpr unsigned kUploadsAtOnce = 4;
+  static constexpr unsigned kUploadsAtOnce = 8;
 
  private:
   std::shared_ptr<aws::S3> s3_;

@@ -93,20 +93,21 @@ def capture_of_windows(folder, windows):
     return network.write(folder, packets, described)
 
 
-HANGING = ["hang"] * 4  # as many objects as are under way at once
+AT_ONCE = 8  # so many objects are under way
+WINDOWS = AT_ONCE + 2  # with an object each, two of which wait
+HANGING = ["hang"] * AT_ONCE
 
 
 def record_meanwhile(server, program, folder, meanwhile, is_interrupted=False):
-    """Records six objects to a server that hangs at the first four; when all wait, `meanwhile` gets their files, the
+    """Records so many windows to a server that hangs at the first objects; when all wait, `meanwhile` gets their files, the
     oldest first, and the server goes on, or the program is interrupted. Returns what the failing program says."""
-    objects = 6
-    options = capture_of_windows(folder, objects)
+    options = capture_of_windows(folder, WINDOWS)
     told = folder / "told"
     with told.open("w") as stderr:
         recording = subprocess.Popen([program, "record", *options, "--log-destination", "s3://logs",
                                       "--no-attach-bucket-policy"], stderr=stderr,
                                      env={**CLEAN, **server.environment(), "TMPDIR": str(folder)})
-    until(lambda: len(list(folder.rglob("*.segment"))) == objects, "all objects in the spool")
+    until(lambda: len(list(folder.rglob("*.segment"))) == WINDOWS, "all objects in the spool")
     meanwhile(sorted(folder.rglob("*.segment")))
     if is_interrupted:
         interrupt(recording, told)
@@ -128,29 +129,29 @@ def test_what_the_disk_damaged_while_it_waited_is_no_success(serve, program, tmp
     server = serve(*HANGING)
 
     def damage(waiting):
-        with waiting[4].open("r+b") as file:
+        with waiting[AT_ONCE].open("r+b") as file:
             file.write(b"no gzip")
 
     said = record_meanwhile(server, program, tmp_path, damage)
-    assert len(server.objects) == 5
+    assert len(server.objects) == WINDOWS - 1
     (kept,) = [path for path in tmp_path.glob("weir-*/**/*") if path.is_file() and path.name.endswith(".segment")]
     assert kept.read_bytes().startswith(b"no gzip") and str(kept.parent) in said
     assert "had 1 file of records that were not delivered; check the disk" in said
-    assert "6 records in 6 objects" not in said
+    assert f"{WINDOWS} records in {WINDOWS} objects" not in said
 
 
 def test_ctrl_c_ends_an_upload_that_hangs_and_keeps_what_waits(serve, program, tmp_path):
     server = serve(*HANGING)
     said = record_meanwhile(server, program, tmp_path, lambda waiting: None, is_interrupted=True)
     kept = list(tmp_path.glob("weir-*/undelivered/**/*.log.gz"))
-    assert len(kept) == 6 and not server.objects
-    assert "6 objects could not be delivered and are kept: `aws s3 cp " in said
-    assert sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in kept) == 12
+    assert len(kept) == WINDOWS and not server.objects
+    assert f"{WINDOWS} objects could not be delivered and are kept: `aws s3 cp " in said
+    assert sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in kept) == 2 * WINDOWS
 
 
 def test_ctrl_c_while_it_reads_ends_the_input_and_the_next_one_the_delivery(serve, program, tmp_path):
     server = serve(*HANGING)
-    _, capture, *others = capture_of_windows(tmp_path, 6)
+    _, capture, *others = capture_of_windows(tmp_path, WINDOWS)
     told = tmp_path / "told"
     with told.open("w") as stderr:
         recording = subprocess.Popen([program, "record", "--read", "-", *others, "--log-destination", "s3://logs",
@@ -162,7 +163,7 @@ def test_ctrl_c_while_it_reads_ends_the_input_and_the_next_one_the_delivery(serv
     interrupt(recording, told)
     assert recording.wait(timeout=60) == 130 and "interrupted again" in told.read_text()
     recording.stdin.close()
-    assert len(list(tmp_path.glob("weir-*/undelivered/**/*.log.gz"))) == 6 and not server.objects
+    assert len(list(tmp_path.glob("weir-*/undelivered/**/*.log.gz"))) == WINDOWS and not server.objects
 
 
 def test_ctrl_c_ends_it_before_anything_is_recorded_if_the_server_never_answers(program, tmp_path):
@@ -182,11 +183,11 @@ def test_ctrl_c_ends_it_before_anything_is_recorded_if_the_server_never_answers(
 
 def test_what_somebody_removed_while_it_waited_is_no_success(serve, program, tmp_path):
     server = serve(*HANGING)
-    said = record_meanwhile(server, program, tmp_path, lambda waiting: waiting[4].unlink())
-    assert len(server.objects) == 5
+    said = record_meanwhile(server, program, tmp_path, lambda waiting: waiting[AT_ONCE].unlink())
+    assert len(server.objects) == WINDOWS - 1
     assert "1 file of records gone from there" in said
     assert "had 1 file of records that were not delivered" in said
-    assert "6 records in 6 objects" not in said
+    assert f"{WINDOWS} records in {WINDOWS} objects" not in said
 
 
 def test_what_can_be_neither_delivered_nor_made_a_file_stays_in_the_spool(serve, program, tmp_path):
@@ -198,7 +199,7 @@ def test_what_can_be_neither_delivered_nor_made_a_file_stays_in_the_spool(serve,
     said = record_meanwhile(server, program, tmp_path, stand_in_the_way)
     assert not server.objects
     kept = sorted(tmp_path.glob("weir-*/**/*.segment"))
-    assert len(kept) == 6 and str(kept[0].parent) in said
+    assert len(kept) == WINDOWS and str(kept[0].parent) in said
     assert "Access error: " in said and "Not a directory" in said
     for path in kept:
         *_, described, _, _ = path.read_bytes().split(b"\n")
