@@ -138,6 +138,21 @@ std::string hint_for(CURLcode code, const TransportSettings& settings) {
   }
 }
 
+/// libcurl says how long it took, too: with that, the same trouble would be told as another each
+/// time.
+std::string without_duration(std::string text) {
+  constexpr std::string_view kAfter = " after ";
+  const std::size_t begin = text.find(kAfter);
+  const std::size_t unit = text.find_first_not_of("0123456789", begin + kAfter.size());
+  if (begin == std::string::npos || unit == std::string::npos) return text;
+  for (const std::string_view name : {" milliseconds", " ms"}) {
+    if (text.compare(unit, name.size(), name) == 0) {
+      return text.erase(begin, unit + name.size() - begin);
+    }
+  }
+  return text;
+}
+
 /// Whether all of the request may have arrived: nobody carries out a part of it.
 bool may_have_arrived(CURL* curl, const Exchange& exchange) {
   long sent = 0;  // bytes of its head, too
@@ -281,7 +296,8 @@ Result<Response> CurlTransport::send(const Request& request) {
     return tl::unexpected(std::move(failure));
   }
   failure.kind = may_come_right(code) ? Failure::Kind::unreachable : Failure::Kind::local;
-  failure.error.what = error_text[0] != '\0' ? error_text.data() : curl_easy_strerror(code);
+  failure.error.what =
+      without_duration(error_text[0] != '\0' ? error_text.data() : curl_easy_strerror(code));
   failure.error.hint = hint_for(code, state_->settings);
   if (exchange.is_too_long) {
     failure.kind = Failure::Kind::unusable;
