@@ -35,7 +35,9 @@ add_device() {
   nsenter --net --target "$other" ip addr add 10.20.1.20/24 dev eth0
   nsenter --net --target "$other" ip link set eth0 up
 }
-wait_for nsenter --net --target "$other" ip link set lo up
+is_elsewhere() { [[ $(readlink "/proc/$other/ns/net") != "$(readlink /proc/self/ns/net)" ]]; }
+wait_for is_elsewhere  # until then it is here
+nsenter --net --target "$other" ip link set lo up
 add_device
 
 python3 - "$work" <<'PY'
