@@ -5,7 +5,6 @@
 #include <atomic>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "integration/live_network.h"
 #include "live/datapath.h"
@@ -181,28 +180,6 @@ TEST_F(Exact, ThreeHundredThousandFlowsAtOnceAreEachOneFlowOrOverflow) {
       EXPECT_GT(out.recorded, room / 2);
     }
   }
-}
-
-/// A figure of /proc/net/snmp or netstat, such as "Tcp: OutSegs".
-std::uint64_t kernel_counts(const Space& space, const std::string& file, const std::string& table,
-                            const std::string& name) {
-  std::istringstream text(space.ask("cat /proc/net/" + file));
-  std::string names;
-  std::string values;
-  while (std::getline(text, names) && std::getline(text, values)) {
-    std::istringstream name_words(names);
-    std::istringstream value_words(values);
-    std::string word;
-    std::string value;
-    name_words >> word;
-    value_words >> value;
-    if (word != table) continue;
-    while (name_words >> word && value_words >> value) {
-      if (word == name) return std::stoull(value);
-    }
-  }
-  ADD_FAILURE() << table << " has no " << name;
-  return 0;
 }
 
 /// iperf3's traffic from the peer, and both hosts' own account of it.

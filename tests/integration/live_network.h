@@ -80,10 +80,10 @@ inline int status_of(const std::string& command) {
   return run_program(command).status;
 }
 
-/// Looks until it holds, for ten seconds at most.
+/// Looks until it holds, for a minute at most.
 template <typename Condition>
 bool eventually(Condition holds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -164,6 +164,28 @@ inline bool take_away(std::uint32_t program) {
     }
   }
   return false;
+}
+
+/// A figure of /proc/net/snmp or netstat, such as "Tcp: OutSegs".
+inline std::uint64_t kernel_counts(const Space& space, const std::string& file,
+                                   const std::string& table, const std::string& name) {
+  std::istringstream text(space.ask("cat /proc/net/" + file));
+  std::string names;
+  std::string values;
+  while (std::getline(text, names) && std::getline(text, values)) {
+    std::istringstream name_words(names);
+    std::istringstream value_words(values);
+    std::string word;
+    std::string value;
+    name_words >> word;
+    value_words >> value;
+    if (word != table) continue;
+    while (name_words >> word && value_words >> value) {
+      if (word == name) return std::stoull(value);
+    }
+  }
+  ADD_FAILURE() << table << " has no " << name;
+  return 0;
 }
 
 inline sockaddr_in endpoint(const char* address, std::uint16_t port) {

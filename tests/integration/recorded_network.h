@@ -133,12 +133,16 @@ class Recorded : public live::Hosts {
     return service->reload(std::move(*read), now);
   }
 
-  /// The peer sends datagrams of 10 bytes.
+  /// The peer sends datagrams of 10 bytes to a port where nobody listens, and the host has looked:
+  /// a veth's packets wait for the receiver's processor.
   void send(int datagrams, const char* to = "10.0.0.10") const {
+    const auto unheard = [&] { return live::kernel_counts(*owner, "snmp", "Udp:", "NoPorts"); };
+    const auto expected = unheard() + static_cast<std::uint64_t>(datagrams);
     const auto sender = peer->socket(SOCK_DGRAM);
     for (int i = 0; i < datagrams; ++i) {
       ASSERT_TRUE(live::send_to(sender, endpoint(to, 9), 10));
     }
+    ASSERT_TRUE(live::eventually([&] { return unheard() == expected; }));
   }
   /// Returns when all that eth0 counts has been drained.
   void drain_all() {

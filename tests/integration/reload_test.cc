@@ -19,40 +19,43 @@ std::string tcp(int port, const std::string& from) {
          R"(, "IpRanges": [{"CidrIp": ")" + from + R"("}]})";
 }
 
-/// Nothing waits longer than a refused packet has to be waited for, and what was sent in vain is
-/// not sent again once the socket is closed.
-void limit_waiting(const base::Descriptor& socket) {
+constexpr timeval kForWhatIsRefused{0, 400'000};
+constexpr timeval kForWhatPasses{60, 0};
+
+/// Nothing waits longer, and what was sent in vain is not sent again once the socket is closed.
+void limit_waiting(const base::Descriptor& socket, const timeval& limit) {
   const linger none{1, 0};
   setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-  const timeval limit{0, 400'000};
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-/// May somebody new connect to a port of 10.0.0.10 where somebody listens?
+/// May somebody new connect to a port of 10.0.0.10 where somebody listens? It is expected not.
 bool is_let_in(const Space& peer, std::uint16_t port) {
   const base::Descriptor client = peer.socket(SOCK_STREAM);
-  limit_waiting(client);
+  limit_waiting(client, kForWhatIsRefused);
   return live::connect_to(client, endpoint("10.0.0.10", port)) == 0;
 }
 
 /// A TCP connection from 10.0.0.20 to a port of 10.0.0.10.
 class Connection {
  public:
-  Connection(const Space& owner, const Space& peer, std::uint16_t port)
+  Connection(const Space& owner, const Space& peer, std::uint16_t port,
+             const timeval& patience = kForWhatPasses)
       : listener_(owner.socket(SOCK_STREAM)), client_(peer.socket(SOCK_STREAM)) {
     EXPECT_EQ(live::bind_to(listener_, endpoint("10.0.0.10", port)), 0);
     EXPECT_EQ(listen(listener_.get(), 1), 0);
-    limit_waiting(client_);
+    limit_waiting(client_, patience);
     is_open_ = live::connect_to(client_, endpoint("10.0.0.10", port)) == 0;
     if (!is_open_) return;
     server_ = base::Descriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    limit_waiting(server_);
+    limit_waiting(server_, patience);
   }
 
   [[nodiscard]] bool is_open() const { return is_open_; }
   /// Does a message go there and back?
-  [[nodiscard]] bool talks() const {
+  [[nodiscard]] bool talks(const timeval& patience = kForWhatPasses) const {
+    for (const auto* end : {&client_, &server_}) limit_waiting(*end, patience);
     std::array<char, 4> buffer{};
     return send(client_.get(), "ping", 4, MSG_NOSIGNAL) == 4 &&
            recv(server_.get(), buffer.data(), buffer.size(), MSG_WAITALL) == 4 &&
@@ -101,7 +104,7 @@ TEST_F(Reload, TrackedConnectionsSurviveThatTheirRuleGoesUntrackedOnesBreakNewOn
   const auto reloaded = reload(kEnforce);
   ASSERT_TRUE(reloaded) << reloaded.error().message();
   EXPECT_TRUE(tracked.talks());
-  EXPECT_FALSE(untracked->talks());
+  EXPECT_FALSE(untracked->talks(kForWhatIsRefused));
   EXPECT_FALSE(is_let_in(*peer, 5000));
   EXPECT_TRUE(Connection(*owner, *peer, 6000).is_open());
   // What is refused is sent again and again: what came after the end no record would have.
@@ -136,7 +139,8 @@ TEST_F(Reload, WhatIsWrongChangesNothing) {
   EXPECT_FALSE(service->reload(*to_a_file, now));
 
   EXPECT_TRUE(Connection(*owner, *peer, 5000).talks());
-  EXPECT_FALSE(Connection(*owner, *peer, 5001).is_open()) << "still enforced, by the old rules";
+  EXPECT_FALSE(Connection(*owner, *peer, 5001, kForWhatIsRefused).is_open())
+      << "still enforced, by the old rules";
   stop();
   expect_all_recorded("eni-1", "eth0");
 }
@@ -175,7 +179,7 @@ TEST_F(Reload, ATrackedConnectionIsItsInterfacesOwn) {
   // The same address and number, and nobody may come in; what was let in for eni-1 was for eni-1.
   describe({with({"eni-9", "10.0.0.10", "eth0"}, tcp(6000, "10.0.0.20/32"))});
   ASSERT_TRUE(reload("[[interface]]\nnetwork-interface-id = 'eni-9'\nmode = 'enforce'\n"));
-  EXPECT_FALSE(old.talks());
+  EXPECT_FALSE(old.talks(kForWhatIsRefused));
   tick();
   stop();
   std::vector<std::string> verdicts;
@@ -194,7 +198,7 @@ TEST_F(Reload, TheModeChangesWithoutAPacketThatGoesByUnseen) {
   EXPECT_TRUE(Connection(*owner, *peer, 5001).talks()) << "observed only";
   ASSERT_TRUE(reload(kEnforce));
   EXPECT_THAT(said, HasSubstr("eni-1: its mode is enforce now"));
-  EXPECT_FALSE(Connection(*owner, *peer, 5002).is_open());
+  EXPECT_FALSE(Connection(*owner, *peer, 5002, kForWhatIsRefused).is_open());
   EXPECT_TRUE(Connection(*owner, *peer, 5000).talks());
   stop();
   expect_all_recorded("eni-1", "eth0");
@@ -203,7 +207,7 @@ TEST_F(Reload, TheModeChangesWithoutAPacketThatGoesByUnseen) {
 TEST_F(Reload, AWindowThatHadTrafficBeforeIsNotCalledSilent) {
   describe({one, two});
   start();
-  ASSERT_TRUE(live::send_to(peer->socket(SOCK_DGRAM), endpoint("10.0.0.10", 9), 10));
+  send(1);
   tick();
   describe({two, one});
   ASSERT_TRUE(reload());
@@ -217,7 +221,7 @@ TEST_F(Reload, AWindowThatHadTrafficBeforeIsNotCalledSilent) {
 TEST_F(Reload, AFlowLogWithOtherSettingsIsAnotherOne) {
   describe({one});
   start();
-  ASSERT_TRUE(live::send_to(peer->socket(SOCK_DGRAM), endpoint("10.0.0.10", 9), 10));
+  send(1);
   auto next = config();
   next->flow_logs.front().log_destination = folder / "others";
   ASSERT_TRUE(service->reload(*next, now));
