@@ -41,7 +41,7 @@ class HoldingDisk : public Disk {
       std::unique_lock lock(orders_.mutex);
       const auto are_removed = [this] { return orders_.removed == kThreads; };
       if (orders_.counts && orders_.syncs++ == 0) {
-        EXPECT_TRUE(orders_.changed.wait_for(lock, std::chrono::seconds(10), are_removed));
+        EXPECT_TRUE(orders_.changed.wait_for(lock, std::chrono::seconds(60), are_removed));
       }
     }
     return Disk::sync_folder(folder);

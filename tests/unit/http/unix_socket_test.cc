@@ -64,7 +64,7 @@ TEST_F(UnixListenerTest, WaitsForNobodyWhoHasLockedTheFolder) {
   ASSERT_EQ(::flock(folder.get(), LOCK_EX), 0);
   auto opened = std::async(std::launch::async,
                            [this] { return UnixListener::open(path("weir.sock")).has_value(); });
-  const auto status = opened.wait_for(std::chrono::seconds(10));
+  const auto status = opened.wait_for(std::chrono::seconds(60));
   ::flock(folder.get(), LOCK_UN);
   EXPECT_EQ(status, std::future_status::ready);
   EXPECT_TRUE(opened.get());

@@ -77,7 +77,7 @@ base::Expected<std::string> read_all(base::Input& input, Server* server = nullpt
 
 template <typename Done>
 void wait_until(const Done& is_done) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!is_done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
   ASSERT_TRUE(is_done());
 }
