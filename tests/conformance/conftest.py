@@ -50,6 +50,7 @@ def starting(kind):
     yield start
     for server in servers:
         server.stop()
+        server.place.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,12 @@ monitor, an object store in memory and the gateway, in a folder of their own; up
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 import uuid
 
+import ports
 import scripted
 
 NEEDED = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -74,16 +73,6 @@ class NotInstalled(Exception):
     """What is missing."""
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 class Gateway:
     def __init__(self, folder, memory=1 << 30):
         """`memory`: the bytes that its objects may take."""
@@ -93,7 +82,8 @@ class Gateway:
         self.folder = pathlib.Path(folder)
         self.processes = []
         self.configuration = self.folder / "ceph.conf"
-        self.port, monitor = free_ports(2)
+        self.places = [ports.held(), ports.held()]
+        self.port, monitor = map(ports.number, self.places)
         self.url = f"http://127.0.0.1:{self.port}"
         for name in ("mon", "osd", "rgw"):
             (self.folder / name).mkdir()
@@ -106,7 +96,7 @@ class Gateway:
             self.stop()
             raise
 
-    def run(self, program, *arguments, timeout=60):
+    def run(self, program, *arguments, timeout=120):
         done = subprocess.run([program, "-c", self.configuration, *arguments], text=True,
                               capture_output=True, timeout=timeout, check=False)
         if done.returncode != 0:
@@ -141,23 +131,22 @@ class Gateway:
         store = str(uuid.uuid4())  # the monitor's and the store's must be the same
         number = self.ask_until_it_answers("ceph", "osd", "new", store).strip()
         self.run("ceph-osd", "-i", number, "--mkfs", "--osd-uuid", store)
-        for _ in range(8):  # without authentication it may ask before it knows the monitors, and end
-            process = self.begin("ceph-osd", "-i", number)
-            try:
-                process.wait(0.4)
-            except subprocess.TimeoutExpired:
-                break
-        self.begin("radosgw", "-n", "client.rgw")
-        self.wait()
+        self.begin_until_it_answers(("ceph-osd", "-i", number), ("radosgw", "-n", "client.rgw"))
 
-    def wait(self):
-        for _ in range(600):
+    def begin_until_it_answers(self, *commands):
+        """Without authentication they may ask before they know the monitors, and end: then they begin again."""
+        running = {command: self.begin(*command) for command in commands}
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
             try:
                 urllib.request.urlopen(self.url, timeout=5).close()
                 return
-            except (urllib.error.URLError, OSError):
+            except OSError:
                 time.sleep(0.1)
-        raise RuntimeError("the gateway did not come up in a minute")
+            for command, process in running.items():
+                if process.poll() is not None:
+                    running[command] = self.begin(*command)
+        raise RuntimeError("the gateway did not come up in two minutes")
 
     def add_user(self, name):
         self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
@@ -171,3 +160,5 @@ class Gateway:
         for process in reversed(self.processes):
             process.send_signal(signal.SIGKILL)  # it is all in memory
             process.wait()
+        for place in self.places:
+            place.close()

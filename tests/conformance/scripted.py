@@ -6,6 +6,11 @@ import os
 import socket
 import threading
 
+import ports
+
+# What surrounds the tests: nothing stands between them and loopback.
+for proxy in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[proxy]
 # Of a program that is to find no other credentials or settings than those that a test gives it.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
@@ -22,15 +27,21 @@ class Server(http.server.ThreadingHTTPServer):
     ok."""
 
     daemon_threads = True
+    request_queue_size = 128  # who finds no room there comes again a second later
     key, secret = "AKIDSCRIPTED", "scripted/SECRET+key"
 
     def __init__(self, handler, plan, port=0):
         self.plan = list(plan)
         self.lock = threading.Lock()
         self.connections = set()
-        super().__init__(("127.0.0.1", port), handler)
+        self.place = ports.held(port)  # when it has stopped, too: nobody else answers there
+        super().__init__(("127.0.0.1", ports.number(self.place)), handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def process_request(self, request, client_address):
+        self.connections.add(request)  # in the thread that takes them: none comes after `shutdown`
+        super().process_request(request, client_address)
 
     def handle_error(self, request, client_address):
         pass  # connections that were closed on purpose
@@ -51,10 +62,6 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-
-    def setup(self):
-        super().setup()
-        self.server.connections.add(self.connection)
 
     def finish(self):
         self.server.connections.discard(self.connection)
