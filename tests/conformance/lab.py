@@ -3,9 +3,10 @@ whose owner counts what they send and receive. What needs root is skipped withou
 
 import contextlib
 import ctypes
-import itertools
 import json
 import os
+import pathlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,7 +23,10 @@ OPEN_PORT, CLOSED_PORT = 5000, 5001
 RULE = "sgr-0123456789abcdef0"
 HEADERS = 28  # IPv4 and UDP
 
-numbers = itertools.count()
+
+def name_of_our_own(what):
+    """Of a network namespace: what a test that was killed left has another one."""
+    return f"weir-{what}-{secrets.token_hex(4)}"
 
 
 def run(*command):
@@ -50,11 +54,21 @@ def wait_until_recording(service, said, is_recording):
         raise AssertionError(said())
 
 
+def connected(path):
+    """A connection to a socket, however long its path is."""
+    folder = os.open(path.parent, os.O_PATH)
+    try:
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(SECONDS)
+        made.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+    return made
+
+
 def ask(path, page):
     """What a service answers at its socket, to a client of our own."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(SECONDS)
-        connection.connect(str(path))
+    with connected(path) as connection:
         connection.sendall(f"GET {page} HTTP/1.0\r\n\r\n".encode())
         with connection.makefile("rb") as answer:
             status, _, body = answer.read().partition(b"\r\n\r\n")
@@ -93,8 +107,7 @@ def in_namespace(name, make):
 class Lab:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
-        prefix = f"weir-look-{os.getpid()}-{next(numbers)}"
-        self.sender, self.receiver = prefix + "-a", prefix + "-b"
+        self.sender, self.receiver = name_of_our_own("sender"), name_of_our_own("receiver")
         self.sockets, self.service = [], None
 
     def make_network(self):
@@ -144,6 +157,17 @@ class Lab:
 
     def said(self):
         return (self.folder / "up.log").read_text()
+
+    @contextlib.contextmanager
+    def paused(self):
+        """The service does nothing meanwhile: its next drain has all that is sent."""
+        stat = pathlib.Path(f"/proc/{self.service.pid}/stat")
+        self.service.send_signal(signal.SIGSTOP)
+        try:
+            until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "the service to pause")
+            yield
+        finally:
+            self.service.send_signal(signal.SIGCONT)
 
     def stop(self, number=signal.SIGTERM):
         if self.service is None:

