@@ -24,7 +24,7 @@ def test_each_record_is_there_once_or_counted_as_lost(host, up, serve, tmp_path)
     def control(command, fault, more=""):
         told = subprocess.run(
             ["fiu-ctrl", "-f", tmp_path / "fiu", "-c", f"{command} name=posix/io/{fault}{more}",
-             str(running.process.pid)], capture_output=True, text=True, timeout=20, check=True)
+             str(running.process.pid)], capture_output=True, text=True, timeout=60, check=True)
         assert not told.stdout + told.stderr
 
     end = send_for(host, 1, 0)

@@ -19,7 +19,7 @@ import pytest
 
 import network
 import scripted_s3
-from lab import add_namespaces, ask, in_namespace, run, samples, wait_until_recording
+from lab import add_namespaces, ask, in_namespace, name_of_our_own, run, samples, wait_until_recording
 from scripted import CLEAN
 from waiting import until
 
@@ -51,7 +51,7 @@ class Host:
     """A network namespace with one device, and who sends there. What it sends ends in another one."""
 
     def __init__(self):
-        self.name, self.far = f"weir-spool-{os.getpid()}", f"weir-spool-{os.getpid()}-far"
+        self.name, self.far = name_of_our_own("spool"), name_of_our_own("spool-far")
         try:
             add_namespaces(self.name, self.far)
             steps = [f"ip link add eth0 netns {self.name} type veth peer name eth0 netns {self.far}"]
@@ -198,9 +198,9 @@ def test_each_record_arrives_once_whatever_the_server_does(host, up, serve, plan
     weir = up(server.environment(), spool="retry-interval = 1")
     weir.start()
     end = send_for(host, 4, 0)
-    until(lambda: not server.plan)
+    until(lambda: not server.plan and weir.waiting() == 0)  # at its end it waits for nothing that has just failed
     weir.end()
-    until(lambda: weir.waiting() == 0, seconds=1)
+    assert weir.waiting() == 0, weir.said()
     assert recorded(server.objects) == {number: 1 for number in range(end)}
     assert keys_of(server.objects) == set(weir.sealed())
     assert not server.refused
@@ -266,6 +266,8 @@ def test_a_server_that_is_not_there_at_the_start_and_goes_again(host, up, serve)
         server = serve(port=port, objects=objects)
         until(lambda: weir.waiting() == 0)
         end = send_for(host, 1, end)
+        # What is cut off in the middle of a request fails otherwise than the next, and that is told, too.
+        until(lambda: len(recorded(objects)) == end and weir.waiting() == 0)
         server.stop()
         end = send_for(host, 2, end)
     serve(port=port, objects=objects)
@@ -289,10 +291,12 @@ def test_kill_at_any_moment_loses_nothing_that_was_sealed(host, up, serve):
         end = send_for(host, chosen.uniform(0.2, 2.5), end)
         weir.goes_on_for(chosen.uniform(0, 0.3))
         weir.kill()
+    with server.lock:
+        server.plan.clear()
     weir.start()
     last = end
     end = send_for(host, 1, end)
-    until(lambda: weir.waiting() == 0 and not server.plan)
+    until(lambda: weir.waiting() == 0)
     weir.end()
     assert weir.waiting() == 0
     counts = recorded(server.objects)
@@ -322,6 +326,7 @@ def test_ceph_takes_what_is_sealed_once_over_kills(host, up, server):
     weir.start()
     last = end
     end = send_for(host, 2, end)
+    until(lambda: weir.waiting() == 0)
     weir.end()
     assert weir.waiting() == 0, weir.said()
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket="logs")
@@ -343,8 +348,10 @@ def test_a_destination_that_hangs_holds_up_neither_another_nor_the_recording(hos
     def written():
         return {path: path.read_bytes() for path in folder.rglob("*.log.gz")}
 
-    until(lambda: recorded(written()) == {number: 1 for number in range(end)}, seconds=5)
+    until(lambda: recorded(written()) == {number: 1 for number in range(end)}, seconds=30)
     assert not server.objects
+    asked = [path for command, path in server.requests if command == "PUT" and "?" not in path]
+    assert len(asked) == len(set(asked)), "what hangs has hung all the time"
     server.hangs.set()
     until(lambda: weir.waiting() == 0)
     weir.end()
@@ -354,7 +361,7 @@ def test_a_destination_that_hangs_holds_up_neither_another_nor_the_recording(hos
 @pytest.fixture
 def slow_link():
     """A network namespace whose loopback brings 50 kbit/s."""
-    name = f"weir-slow-{os.getpid()}"
+    name = name_of_our_own("slow")
     add_namespaces(name)
     for step in (f"ip -n {name} link set lo up",
                  f"tc -n {name} qdisc add dev lo root tbf rate 50kbit burst 4kb latency 400ms"):
@@ -408,8 +415,11 @@ def test_what_finds_no_room_becomes_skipdata(host, up, serve):
     counts = recorded(objects)
     assert set(counts.values()) == {1}
     given_up = sum(map(int, GIVEN_UP.findall(weir.said())))
-    assert len(counts) + given_up == end
-    assert given_up > 0
+    made = int(re.search(r"; (\d+) records in \d+ objects", weir.said())[1])
+    assert len(list(lines_of(objects))) + given_up == made
+    # A window that began before the first packet may have had NODATA.
+    assert 0 <= given_up - (end - len(counts)) <= 1
+    assert given_up > 1
     print(f"{end} packets: {len(counts)} records there, {given_up} given up and in SKIPDATA")
 
 
@@ -441,7 +451,7 @@ def test_nothing_is_lost_while_the_spools_disk_is_full(host, up, serve, tmp_path
     finally:
         run("umount", "-l", str(spool))
     assert recorded(server.objects) == {number: 1 for number in range(end)}
-    assert statuses(server.objects) == {"OK"}
+    assert statuses(server.objects) <= {"OK", "NODATA"}  # of a window that began before the first packet
 
 
 def packets_sealed(weir):
