@@ -1,11 +1,12 @@
 """What all commands that read logs share: which columns there are, what is told, and with what they end."""
 
 import os
+import pathlib
 import signal
 import subprocess
-import time
 
 import pytest
+from waiting import until
 
 DEFAULT = ("version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end "
            "action log-status")
@@ -185,9 +186,13 @@ def test_who_reads_the_output_may_leave(program, plain, tmp_path):
 def test_a_signal_ends_a_query_and_leaves_nothing(program, plain, tmp_path, number):
     folder, process = spilling(program, tmp_path, "query", "--from", plain, "SELECT count(*) FROM range(1000000) a, "
                                "range(1000000) b WHERE a.range * b.range = 7")
-    while not list(folder.iterdir()):
-        time.sleep(0.01)
-    time.sleep(0.5)
+    stat = pathlib.Path(f"/proc/{process.pid}/stat")
+
+    def is_at_work():
+        assert process.poll() is None, process.stderr.read()
+        ticks = int(stat.read_text().rpartition(")")[2].split()[11])
+        return list(folder.iterdir()) and ticks > os.sysconf("SC_CLK_TCK") / 2
+    until(is_at_work, "half a second of work")
     process.send_signal(number)
     assert process.wait(timeout=60) == 130
     assert not list(folder.iterdir())

@@ -12,6 +12,7 @@ from peak import peak_of
 from scripted import CLEAN
 from test_query import CONDITIONS, COUNT, DEFAULT, STAMP, TOTALS, WIDE, month, put, put_parquet, records, text
 from test_s3 import CAPTURE, NETWORK, client
+from waiting import until
 
 import scripted_s3
 
@@ -310,9 +311,9 @@ def test_a_limit_ends_a_query_whatever_hangs(holding, program):
     server = holding(objects, **{f"/logs/{number:03}.log": ["ok", "hang"] for number in range(20, 40)})
     begun = time.monotonic()
     done = run(server, program, "query", "--from", "s3://logs", "--threads", "1", "--output", "csv",
-               "SELECT bytes FROM flow_logs LIMIT 5", timeout=30)
+               "SELECT bytes FROM flow_logs LIMIT 5")
     assert len(done.stdout.splitlines()) == 6
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30, "half of what a request may hang"
     assert len(fetched(server)) < 2 * len(objects)
 
 
@@ -321,13 +322,10 @@ def test_ctrl_c_ends_a_listing_and_a_fetch_that_hang(holding, program):
         server = holding({"a.log.gz": GOOD}, **{fault: ["hang"]})
         child = subprocess.Popen([program, "query", "--from", "s3://logs", COUNT], stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True, env={**CLEAN, **server.environment()})
-        deadline = time.monotonic() + 30
         asked = "a.log.gz" if "a.log" in fault else "list-type"
-        while not any(asked in path for _, path in server.requests):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda asked=asked, server=server: any(asked in path for _, path in server.requests))
         child.send_signal(2)
-        _, said = child.communicate(timeout=10)
+        _, said = child.communicate(timeout=30)  # half of what a request may hang
         assert (child.returncode, "interrupted" in said) == (130, True), said
 
 

@@ -4,6 +4,7 @@ what becomes of records while it fails."""
 import datetime
 import gzip
 import signal
+import time
 
 import pytest
 from flow_logs import CUSTOM, DEFAULT, text
@@ -16,6 +17,14 @@ from waiting import until
 __all__ = ["bucket", "holding", "tail"]  # fixtures
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
+
+
+@pytest.fixture(autouse=True)
+def away_from_midnight():
+    """Today's objects are today's until the test is over."""
+    left = 86400 - time.time() % 86400
+    if left < 120:
+        time.sleep(left)
 
 
 def day(ago=0):
@@ -126,9 +135,9 @@ def test_it_ends_at_once_with_0_whatever_hangs(holding, follow, hangs, number):
     server.faults[hangs] = ["hang"]
     server.objects["/logs/b.log"] = text(numbered(2, 1), DEFAULT).encode()
     until(lambda: not server.faults[hangs], "a request that hangs")
-    begun = datetime.datetime.now()
+    begun = time.monotonic()
     assert running.stop(number) == ([], [], 0)
-    assert datetime.datetime.now() - begun < datetime.timedelta(seconds=5)
+    assert time.monotonic() - begun < 30, "half of what a request may hang"
 
 
 def test_ctrl_c_ends_the_first_listing(holding, follow):
