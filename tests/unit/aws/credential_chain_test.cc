@@ -1,6 +1,7 @@
 #include "aws/credential_chain.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -30,7 +31,8 @@ class Chain : public testing::Test {
  protected:
   Chain()
       : folder_(std::filesystem::path(testing::TempDir()) /
-                testing::UnitTest::GetInstance()->current_test_info()->name()) {
+                (testing::UnitTest::GetInstance()->current_test_info()->name() +
+                 std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_ / ".aws");
     variables_["HOME"] = folder_.string();
     variables_["AWS_REGION"] = "eu-west-1";

@@ -1,6 +1,7 @@
 #include "aws/profiles.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -22,7 +23,8 @@ class Files : public testing::Test {
  protected:
   Files()
       : folder_(std::filesystem::path(testing::TempDir()) /
-                testing::UnitTest::GetInstance()->current_test_info()->name()) {
+                (testing::UnitTest::GetInstance()->current_test_info()->name() +
+                 std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_ / ".aws");
   }
   ~Files() override { std::filesystem::remove_all(folder_); }

@@ -1,6 +1,7 @@
 #include "aws/s3.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -219,7 +220,8 @@ class InParts : public Storing {
  protected:
   InParts()
       : path_(std::filesystem::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+              (testing::UnitTest::GetInstance()->current_test_info()->name() +
+               std::to_string(getpid()))) {
     std::ofstream(path_, std::ios::binary) << std::string(S3::kPartBytes, 'a') << "rest";
     on_own_endpoint();
   }

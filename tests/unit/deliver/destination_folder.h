@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -24,7 +25,8 @@ class DestinationFolder : public testing::Test {
  protected:
   DestinationFolder()
       : root_(fs::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+              (testing::UnitTest::GetInstance()->current_test_info()->name() +
+               std::to_string(getpid()))) {
     fs::remove_all(root_);
     flow_log_.id = "fl-1234abcd";
     flow_log_.account_id = "123456789012";

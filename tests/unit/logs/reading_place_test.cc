@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -42,10 +43,10 @@ class ReadingPlaceTest : public testing::Test {
 
  protected:
   ReadingPlaceTest()
-      : path_(
-            (fs::path(testing::TempDir()) /
-             (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".log"))
-                .string()) {
+      : path_((fs::path(testing::TempDir()) /
+               (testing::UnitTest::GetInstance()->current_test_info()->name() +
+                std::to_string(getpid()) + ".log"))
+                  .string()) {
     fs::remove(path_);
   }
   ~ReadingPlaceTest() override { fs::remove(path_); }

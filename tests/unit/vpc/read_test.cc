@@ -1,6 +1,7 @@
 #include "vpc/read.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -73,7 +74,8 @@ TEST(ReadDescription, ASubnetWithoutAnAclOfItsOwnHasTheDefaultOne) {
 }
 
 TEST(ReadDescription, AFolderIsReadAsOne) {
-  const auto folder = std::filesystem::temp_directory_path() / "weir-read-test";
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("weir-read-test" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "a.json") << "{" << kVpc << "}";
   std::ofstream(folder / "b.json") << "{" << kSubnet << ", " << kAcl << "}";
@@ -182,7 +184,8 @@ TEST(ReadDescription, EntriesOfAPrefixListAreReadFromEachOfAwssOutputs) {
                               R"( {"Cidr": "198.51.100.0/24"}])";
   const std::string cidrs = R"("PrefixLists": [{"PrefixListId": "pl-1", "PrefixListName": "s3",)"
                             R"( "Cidrs": ["198.51.100.0/24", "192.0.2.0/24"]}])";
-  const auto folder = std::filesystem::temp_directory_path() / "weir-prefix-list-test";
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("weir-prefix-list-test" + std::to_string(getpid()));
   using Files = std::vector<std::pair<std::string, std::string>>;
   for (const Files& files : {Files{{"lists", managed}, {"pl-1", entries}}, Files{{"lists", cidrs}},
                              Files{{"lists", cidrs}, {"pl-1", entries}, {"managed", managed}}}) {
