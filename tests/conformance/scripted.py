@@ -4,6 +4,7 @@ told; and the environment in which it takes them for AWS."""
 import http.server
 import os
 import socket
+import socketserver
 import threading
 
 import ports
@@ -38,6 +39,11 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", ports.number(self.place)), handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def server_bind(self):
+        """Without asking a name server for its name."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
 
     def process_request(self, request, client_address):
         self.connections.add(request)  # in the thread that takes them: none comes after `shutdown`

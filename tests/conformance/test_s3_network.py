@@ -6,10 +6,12 @@ import ssl
 import subprocess
 import threading
 
+import ports
 import pytest
 from test_s3_faults import in_folder, record
 
 HOST = "s3.weir.test"
+NOBODY = "x" * 64 + ".weir.test"  # longer than a name can be: no name server is asked, whether there is one or not
 
 
 def certificate(folder, name):
@@ -28,8 +30,9 @@ class Proxy:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(*files)
         self.server, self.asked = server, []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.place = ports.held()
+        self.socket = socket.create_server(("127.0.0.1", ports.number(self.place)))
+        self.url = f"http://127.0.0.1:{ports.number(self.place)}"
         threading.Thread(target=self.serve, daemon=True).start()
 
     def stop(self):
@@ -81,6 +84,7 @@ def proxy(serve, files):
     yield made
     if made.socket.fileno() >= 0:
         made.stop()
+    made.place.close()
 
 
 def to(proxy, **variables):
@@ -108,7 +112,8 @@ def test_a_certificate_that_nobody_knows_is_refused_with_what_to_do(program, pro
 
 def test_what_the_proxy_is_not_for_is_asked_directly(program, proxy, files):
     done = record(proxy.server, program, status=1,
-                  **to(proxy, AWS_CA_BUNDLE=str(files[0]), NO_PROXY=HOST, AWS_MAX_ATTEMPTS="1"))
+                  **to(proxy, AWS_CA_BUNDLE=str(files[0]), AWS_ENDPOINT_URL=f"https://{NOBODY}", NO_PROXY=NOBODY,
+                       AWS_MAX_ATTEMPTS="1"))
     assert "check the region and the endpoint's name" in done.stderr
     assert not proxy.asked
 

@@ -4,7 +4,7 @@ import pathlib
 import re
 import time
 
-SECONDS = 60  # before a test gives up
+SECONDS = 120  # before a test gives up
 
 
 def until(condition, what="it", seconds=SECONDS):
