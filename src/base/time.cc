@@ -66,6 +66,13 @@ std::optional<std::pair<std::int64_t, std::string_view>> number_and_rest(std::st
 
 }  // namespace
 
+std::tm in_utc(UnixSeconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm out{};
+  gmtime_r(&seconds, &out);
+  return out;
+}
+
 std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
   const auto parts = number_and_rest(text);
   if (!parts || parts->second.size() != 1 || parts->first > kLastSecond / 86'400) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <optional>
 #include <string_view>
 
@@ -23,6 +24,10 @@ constexpr UnixSeconds aligned(UnixSeconds time, std::chrono::seconds length) {
   if (remainder < 0) remainder += length.count();
   return UnixSeconds(std::chrono::seconds(count - remainder));
 }
+
+/// Year, month and so on of a time, in UTC, to be printed by fmt: of a time itself it would print
+/// those of the host's zone.
+std::tm in_utc(UnixSeconds time);
 
 /// A length with its unit: "30s", "5m", "2h", "7d".
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);

@@ -11,6 +11,7 @@
 
 #include "base/iana.h"
 #include "base/printable.h"
+#include "base/time.h"
 #include "explain/explainer.h"
 #include "explain/words.h"
 
@@ -29,7 +30,7 @@ std::string text(const LoggedRecord& record, FieldId field) {
 std::string moment(std::int64_t seconds) {
   if (seconds < 0 || seconds > kLastSecond) return std::to_string(seconds);
   return fmt::format("{:%Y-%m-%d %H:%M:%S}",
-                     std::chrono::sys_seconds(std::chrono::seconds(seconds)));
+                     base::in_utc(base::UnixSeconds(std::chrono::seconds(seconds))));
 }
 
 std::string protocol_words(const LoggedRecord& record) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/table.h"
+#include "base/time.h"
 #include "cli/log_source.h"
 #include "cli/options.h"
 #include "cli/rules.h"
@@ -131,7 +132,7 @@ void tell(const explain::Span& span, const explain::RuleUse& use) {
     return;
   }
   fmt::print(stderr, "This covers {} from {:%Y-%m-%dT%H:%M:%SZ} to {:%Y-%m-%dT%H:%M:%SZ}\n",
-             count_of(span.records, "record"), *span.first, *span.last);
+             count_of(span.records, "record"), base::in_utc(*span.first), base::in_utc(*span.last));
   if (span.skipped_windows != 0) {
     fmt::print(
         stderr,

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "base/time.h"
 #include "query/report_table.h"
 
 namespace weir::query {
@@ -68,7 +69,8 @@ std::vector<Place> places_of(const Report& report, const ReportValues& values, b
       {"{dstaddr is address}", "--address", values.address.has_value(), is_address("dstaddr")},
       // Whoever does not take --since as a place has the engine's.
       {"{since}", "", values.since.has_value(),
-       values.since ? fmt::format("TIMESTAMP '{:%Y-%m-%d %H:%M:%S}'", *values.since) : "NULL"},
+       values.since ? fmt::format("TIMESTAMP '{:%Y-%m-%d %H:%M:%S}'", base::in_utc(*values.since))
+                    : "NULL"},
       {"{plots}", "", with_plots,
        with_plots ? plot("accepted_bytes", "accepted") + plot("refused_bytes", "refused") : ""},
   };

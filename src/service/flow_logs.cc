@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/time.h"
+
 namespace weir::service {
 
 base::Expected<std::vector<FlowLogs::Fresh>> FlowLogs::prepare(const Plan& plan,
@@ -112,14 +114,14 @@ base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros
     log_(
         fmt::format("flow log {} was whole until {:%F %T} UTC and is not asked for any more: "
                     "nothing stands for what it may have lost since",
-                    id, whole));
+                    id, base::in_utc(base::second_of(whole))));
   }
   for (const auto& flow_log : at_work_) {
     const auto whole = before.find(flow_log->id());
     if (whole == before.end()) continue;
     const bool is_set_back = whole->second > now;
     log_(fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for {}",
-                     flow_log->id(), whole->second,
+                     flow_log->id(), base::in_utc(base::second_of(whole->second)),
                      is_set_back ? "this window: the clock was set back" : "the time since"));
     const auto from = std::min<base::UnixMicros>(whole->second, now);
     if (auto done = flow_log->missed_all(from, now); !done) return done;

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/time.h"
 #include "deliver/event_writer.h"
 #include "deliver/file.h"
 #include "deliver/object_key.h"
@@ -147,7 +148,7 @@ void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
   log_(
       fmt::format("flow log {}: {} records of {:%F %T} UTC and the five minutes since are lost, "
                   "and SKIPDATA will stand for them: {}",
-                  id_, records, slot, why.message()));
+                  id_, records, base::in_utc(base::second_of(slot)), why.message()));
 }
 
 void Objects::adopt(const Loss& loss) {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/time.h"
 #include "vpc/network.h"
 
 namespace weir::telemetry {
@@ -13,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string moment(base::UnixMicros time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", base::second_of(time));
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", base::in_utc(base::second_of(time)));
 }
 
 Json json_of(const service::Traffic& traffic) {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <iomanip>
+#include <sstream>
+#include <string>
+
 namespace weir::base {
 namespace {
 
@@ -40,6 +45,19 @@ TEST(Time, AMomentIsADateSecondsOrHowLongAgo) {
   for (const char* text : {"", "yesterday", "2023-02-30", "2023-11-14T25:00", "-1", "1x"}) {
     EXPECT_EQ(parse_time(text, now), std::nullopt) << text;
   }
+}
+
+std::string printed(const std::tm& time) {
+  std::ostringstream out;
+  out << std::put_time(&time, "%F %T");
+  return out.str();
+}
+
+TEST(Time, IsPrintedInUtcWhateverZoneTheHostHas) {
+  setenv("TZ", "JST-9", 1);
+  tzset();
+  EXPECT_EQ(printed(in_utc(UnixSeconds(seconds(1'700'000'000)))), "2023-11-14 22:13:20");
+  EXPECT_EQ(printed(in_utc(UnixSeconds(seconds(253'402'300'799)))), "9999-12-31 23:59:59");
 }
 
 }  // namespace
