@@ -9,11 +9,14 @@ import threading
 
 import ports
 
-# What surrounds the tests: nothing stands between them and loopback.
-for proxy in [name for name in os.environ if name.lower().endswith("_proxy")]:
-    del os.environ[proxy]
-# Of a program that is to find no other credentials or settings than those that a test gives it.
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+# Nobody finds other credentials or settings than those that a test gives it, nothing stands between the tests and
+# loopback, and what is in UTC is so in other zones, too.
+for name in list(os.environ):
+    if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+        del os.environ[name]
+os.environ["TZ"] = "JST-9"
+os.umask(0o022)
+CLEAN = dict(os.environ)
 
 
 def environment(url, key, secret):
