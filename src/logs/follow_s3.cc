@@ -139,13 +139,26 @@ aws::Result<std::vector<Object>> S3Follower::list(Problems& problems) {
   }
   // Only what was listed after it was over is done with, and stays so when the clock is set back.
   first_day_ = std::max(first_day_, first_day_at(begun));
+  std::erase_if(unlisted_, [&](const auto& each) { return each.second.listing != listing_; });
   return objects;
+}
+
+/// Of the days in a folder that are listed: where something below or above could not be, those from
+/// then on.
+std::chrono::sys_days S3Follower::first_day_of(const std::string& url) const {
+  std::chrono::sys_days first = first_day_;
+  for (const auto& [other, unlisted] : unlisted_) {
+    const bool is_kin = url.starts_with(other) || other.starts_with(url);
+    // A day's own folder that cannot be listed until it is over is given up.
+    if (is_kin && url != other) first = std::min(first, unlisted.first_day);
+  }
+  return first;
 }
 
 /// Whether all that the folder has is of days that are done with, and has been read.
 bool S3Follower::is_over(const S3Folder& folder) const {
-  if (!folder.last_day || *folder.last_day >= first_day_) return false;
   const std::string url = folder.url();
+  if (!folder.last_day || *folder.last_day >= first_day_of(url)) return false;
   for (auto each = known_.lower_bound(url); each != known_.end() && each->first.starts_with(url);
        ++each) {
     if (!each->second.is_done) return false;
@@ -170,10 +183,11 @@ aws::Result<std::vector<S3Folder>> S3Follower::list(const std::vector<S3Folder>&
       if (is_named || !is_for_good(failure)) return tl::unexpected(std::move(failure));
       base::Error error = told_by_s3(failure);
       error.where.clear();
-      if (unlisted_.insert(url).second) problems.damaged(url, error);
+      const auto [unlisted, is_new] = unlisted_.try_emplace(url, Unlisted{first_day_of(url)});
+      unlisted->second.listing = listing_;
+      if (is_new) problems.damaged(url, error);
       continue;
     }
-    unlisted_.erase(url);
     std::move(listing->objects.begin(), listing->objects.end(), std::back_inserter(objects));
     for (S3Folder& folder : listing->folders) {
       if (is_over(folder)) continue;
@@ -181,6 +195,12 @@ aws::Result<std::vector<S3Folder>> S3Follower::list(const std::vector<S3Folder>&
     }
   }
   return below;
+}
+
+/// What is below a folder that could not be listed is there all the same.
+bool S3Follower::is_below_unlisted(const std::string& path) const {
+  return std::any_of(unlisted_.begin(), unlisted_.end(),
+                     [&](const auto& each) { return path.starts_with(each.first); });
 }
 
 /// Those of a listing that are to be read, each once and in the order of their time. Forgets what
@@ -195,10 +215,9 @@ std::vector<Object> S3Follower::not_done(std::vector<Object> objects) {
     known.listing = listing_;
     if (!known.is_done && !is_met_again) out.push_back(std::move(object));
   }
-  // What is below a folder that could not be listed is there all the same.
-  if (unlisted_.empty()) {
-    std::erase_if(known_, [&](const auto& each) { return each.second.listing != listing_; });
-  }
+  std::erase_if(known_, [&](const auto& each) {
+    return each.second.listing != listing_ && !is_below_unlisted(each.first);
+  });
   std::sort(out.begin(), out.end(), is_older);
   return out;
 }

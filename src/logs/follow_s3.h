@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +53,11 @@ class S3Follower : public Following {
     std::uint64_t lines = 0;    ///< handed out
     bool is_done = false;
   };
+  /// A folder that could not be listed, which was told.
+  struct Unlisted {
+    std::chrono::sys_days first_day;  ///< of those below that were not listed since they were over
+    std::uint64_t listing = 0;        ///< the last one that met it
+  };
   enum class Reading : std::uint8_t {
     done,
     later,   ///< of this object the rest
@@ -66,7 +70,9 @@ class S3Follower : public Following {
   aws::Result<std::vector<Object>> list(Problems& problems);
   aws::Result<std::vector<S3Folder>> list(const std::vector<S3Folder>& folders, bool is_named,
                                           std::vector<Object>& objects, Problems& problems);
+  [[nodiscard]] std::chrono::sys_days first_day_of(const std::string& url) const;
   [[nodiscard]] bool is_over(const S3Folder& folder) const;
+  [[nodiscard]] bool is_below_unlisted(const std::string& path) const;
   std::vector<Object> not_done(std::vector<Object> objects);
   Reading read_new(LineSink& sink);
   Reading read(const Object& object, LineSink& sink);
@@ -76,11 +82,11 @@ class S3Follower : public Following {
 
   S3Reader& s3_;
   Settings settings_;
-  std::chrono::sys_days first_day_;  ///< of those that are listed whatever was known of them
+  std::chrono::sys_days first_day_;  ///< of those that are listed wherever they lie
   std::uint64_t listing_ = 0;
   std::map<std::string, Known> known_;
-  std::set<std::string> unlisted_;  ///< folders that could not be, and were told
-  std::vector<Object> earlier_;     ///< the newest last
+  std::map<std::string, Unlisted> unlisted_;  ///< by URL
+  std::vector<Object> earlier_;               ///< the newest last
   std::size_t text_objects_ = 0;
   std::size_t parquet_objects_ = 0;
   bool is_out_ = false;  ///< S3 could not be asked, and that was told

@@ -247,6 +247,35 @@ TEST_F(S3FollowerTest, AFolderThatMayNotBeListedIsToldThoughAnotherCannotBe) {
   EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("s3://logs/b/: 403"), HasSubstr("asked again")));
 }
 
+TEST_F(S3FollowerTest, DaysOfAFolderThatMightNotBeListedAreReadOnceItMayBe) {
+  at("2026-11-24T12:00");
+  put_on("2026/11/24", "a");
+  open();
+  follow({[&] { store_.refused = kRegion; },
+          [&] {
+            put_on("2026/11/24", "b");
+            at("2026-11-28T12:00");
+            put_on("2026/11/25", "c");
+            put("x.log", "x 1\n");
+          },
+          [] {}, [&] { store_.refused = "-"; }});
+  EXPECT_THAT(handed_out(), ElementsAre("x", "b", "c"));
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("us-east-1/: 403")));
+  store_.listed.clear();
+  follow({});
+  EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/25"))));
+}
+
+TEST_F(S3FollowerTest, OnlyWhatIsBelowAFolderThatMayNotBeListedIsKeptInMind) {
+  at("2026-11-24T12:00");
+  put("a/x.log", "a 1\n");
+  put("b/x.log", "b 1\n");
+  open();
+  follow({[&] { store_.refused = "b/", store_.objects.erase("a/x.log"); },
+          [&] { put("a/x.log", "a 1\n"); }, [&] { store_.refused = "-"; }});
+  EXPECT_THAT(handed_out(), ElementsAre("a")) << "it came back";
+}
+
 TEST_F(S3FollowerTest, WhatIsReplacedIsReadAgainUnlessItsNameSaysWhatItHas) {
   at("2026-11-24T12:00");
   put("a.log", "a 1\n");
