@@ -27,7 +27,7 @@ bool is_for_good(const aws::Failure& failure) {
   return is_of_one_object(failure) && !aws::is_worth_retrying(failure);
 }
 
-/// Whether there is no such object any more, or another one under its key: the next listing tells.
+/// Whether there is no such object any more, or another one under its key.
 bool is_of_the_past(const aws::Failure& failure) {
   constexpr int kPreconditionFailed = 412;
   return failure.is("NoSuchKey") || failure.status == kPreconditionFailed;
@@ -211,7 +211,10 @@ std::vector<Object> S3Follower::not_done(std::vector<Object> objects) {
     Known& known = known_[object.path];
     const bool is_met_again = known.listing == listing_;
     const bool is_named_by_content = !object.key.flow_log_id.empty() && !known.etag.empty();
-    if (known.etag != object.etag && !is_named_by_content) known = {object.etag, 0, 0, false};
+    if (known.etag != object.etag && !is_named_by_content) {
+      known = {};
+      known.etag = object.etag;
+    }
     known.listing = listing_;
     if (!known.is_done && !is_met_again) out.push_back(std::move(object));
   }
@@ -299,16 +302,21 @@ S3Follower::Reading S3Follower::read(const Object& object, LineSink& sink) {
 S3Follower::Reading S3Follower::fail(const Object& object, const aws::Failure& failure,
                                      Problems& problems, LineSink& sink) {
   if (failure.kind == aws::Failure::Kind::cancelled) return Reading::enough;
-  if (is_of_the_past(failure)) return Reading::done;
+  Known& known = known_.at(object.path);
+  // The next listing tells what there is instead; unless that is what cannot be had.
+  if (is_of_the_past(failure) && std::exchange(known.missed, object.etag) != object.etag) {
+    known.is_done = false;
+    return Reading::done;
+  }
   if (!is_for_good(failure)) {
-    known_.at(object.path).is_done = false;
+    known.is_done = false;
     tell_outage(failure, sink);
     return is_of_one_object(failure) ? Reading::later : Reading::out;
   }
   base::Error error = told_by_s3(failure);
   error.where.clear();
   problems.damaged(object.name, error);
-  known_.at(object.path).is_done = true;
+  known.is_done = true;
   sink.problems(problems);
   return Reading::done;
 }

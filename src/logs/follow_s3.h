@@ -52,6 +52,7 @@ class S3Follower : public Following {
     std::uint64_t listing = 0;  ///< the last one that had it
     std::uint64_t lines = 0;    ///< handed out
     bool is_done = false;
+    std::optional<std::string> missed;  ///< the ETag under which it was not there to be read
   };
   /// A folder that could not be listed, which was told.
   struct Unlisted {

@@ -31,6 +31,7 @@ class Store : public aws::Transport {
     std::string text;
     std::string modified;
     int failures = 0;  ///< that come first
+    bool is_never_as_listed = false;
   };
 
   aws::Result<aws::Response> send(const aws::Request& request) override {
@@ -40,7 +41,15 @@ class Store : public aws::Transport {
       if (value == refused) return aws::Response{403, {}, "", false};
       return is_out || value == out ? unreachable() : listing(value);
     }
-    Stored& object = objects.at(request.path.substr(std::string("/logs/").size()));
+    const auto found = objects.find(request.path.substr(std::string("/logs/").size()));
+    if (found == objects.end()) {
+      return aws::Response{404, {}, "<Error><Code>NoSuchKey</Code></Error>", false};
+    }
+    Stored& object = found->second;
+    const std::string_view asked = aws::header_of(request.headers, "if-match");
+    if (object.is_never_as_listed || asked != '"' + etag_of(object) + '"') {
+      return aws::Response{412, {}, "", false};
+    }
     if (object.failures-- > 0) return aws::Response{500, {}, "", false};
     return aws::Response{200, {}, object.text, false};
   }
@@ -60,6 +69,10 @@ class Store : public aws::Transport {
     return tl::unexpected(failure);
   }
 
+  static std::string etag_of(const Stored& object) {
+    return std::to_string(std::hash<std::string>()(object.text));
+  }
+
   aws::Response listing(const std::string& prefix) {
     listed.insert(prefix);
     std::set<std::string> below;
@@ -73,8 +86,8 @@ class Store : public aws::Transport {
         continue;
       }
       xml += "<Contents><Key>" + key + "</Key><Size>" + std::to_string(object.text.size()) +
-             "</Size><ETag>" + std::to_string(std::hash<std::string>()(object.text)) +
-             "</ETag><LastModified>" + object.modified + "</LastModified></Contents>";
+             "</Size><ETag>" + etag_of(object) + "</ETag><LastModified>" + object.modified +
+             "</LastModified></Contents>";
     }
     constexpr int kMostOutside = 100;  // nothing is told for ever
     if (!outside.empty() && ++told_outside_ < kMostOutside) below.insert(outside);
@@ -288,6 +301,30 @@ TEST_F(S3FollowerTest, WhatIsReplacedIsReadAgainUnlessItsNameSaysWhatItHas) {
     }
   }});
   EXPECT_THAT(handed_out(), ElementsAre("x"));
+}
+
+TEST_F(S3FollowerTest, WhatIsReplacedBeforeItIsReadIsReadAfterTheNextListing) {
+  at("2026-11-24T12:00");
+  auto& named_by_content = put_on("2026/11/24", "a");
+  put("b.log", "b 1\n");
+  put("c.log", "c 1\n");
+  open();
+  named_by_content.text += "a2 1\n";
+  put("b.log", "x 1\n");
+  store_.objects.erase("c.log");
+  while (follower_->read_earlier(sink_)) {
+  }
+  EXPECT_THAT(handed_out(), IsEmpty());
+  follow({});
+  EXPECT_THAT(handed_out(), ElementsAre("x", "a", "a2"));
+  EXPECT_THAT(sink_.told, IsEmpty());
+}
+
+TEST_F(S3FollowerTest, WhatIsNeverTheObjectThatWasListedIsTold) {
+  at("2026-11-24T12:00");
+  open();
+  follow({[&] { put("a.log", "a 1\n").is_never_as_listed = true; }, [] {}, [] {}});
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("a.log: is another object by now")));
 }
 
 TEST_F(S3FollowerTest, AServerThatSpeaksOfOtherFoldersIsListedOnce) {
