@@ -141,6 +141,10 @@ int run_on_service(const Asked& asked) {
   return kDone;
 }
 
+logs::Following::Mode mode_of(const Asked& asked) {
+  return asked.does_not_follow ? logs::Following::Mode::once : logs::Following::Mode::follow;
+}
+
 /// What is followed, and what that needs.
 struct Followed {
   std::shared_ptr<logs::S3Reader> s3;
@@ -166,9 +170,7 @@ base::Expected<void> open_s3(const Asked& asked, logs::S3Follower::Settings sett
 
 base::Expected<void> open_folders(const Asked& asked, logs::LineReader::Columns columns,
                                   Followed& followed) {
-  const auto mode =
-      asked.does_not_follow ? logs::Follower::Mode::once : logs::Follower::Mode::follow;
-  auto opened = logs::Follower::open(asked.from, std::move(columns), mode);
+  auto opened = logs::Follower::open(asked.from, std::move(columns), mode_of(asked));
   if (!opened) return tl::unexpected(opened.error());
   followed.following = std::move(*opened);
   return {};
@@ -234,7 +236,8 @@ int run(const Asked& asked) {
   const auto opened =
       folders->empty()
           ? open_folders(asked, std::move(*columns), followed)
-          : open_s3(asked, {std::move(*folders), std::move(*columns), {}, {}}, tail, followed);
+          : open_s3(asked, {std::move(*folders), std::move(*columns), mode_of(asked), {}, {}}, tail,
+                    followed);
   if (!opened) return was_interrupted() ? interrupted(asked) : failed(opened.error());
   return run_on_logs(asked, tail, followed);
 }

@@ -16,6 +16,11 @@ namespace weir::logs {
 /// those that come by `follow`. Text only: Parquet objects are counted.
 class Following {
  public:
+  enum class Mode : std::uint8_t {
+    once,  ///< what is there now
+    follow,
+  };
+
   Following() = default;
   Following(const Following&) = delete;
   Following& operator=(const Following&) = delete;
@@ -41,12 +46,8 @@ class Following {
 /// overwritten with the same text, is not read again; what is replaced by another text is.
 class Follower : public Following {
  public:
-  enum class Mode : std::uint8_t {
-    once,  ///< what is there now; nothing is watched
-    follow,
-  };
-  /// Watches folders (with all below them), files and what globs find, and lists them. Error: a
-  /// source that is not there, or that the kernel does not watch.
+  /// Watches folders (with all below them), files and what globs find, unless it is for once, and
+  /// lists them. Error: a source that is not there, or that the kernel does not watch.
   static base::Expected<std::unique_ptr<Follower>> open(const std::vector<std::string>& sources,
                                                         LineReader::Columns without_header,
                                                         Mode mode);

@@ -251,7 +251,7 @@ S3Follower::Reading S3Follower::read_new(LineSink& sink) {
   if (!listed) {
     if (listed.error().kind == aws::Failure::Kind::cancelled) return Reading::enough;
     sink.problems(problems);
-    tell_outage(listed.error(), sink);
+    tell(Reading::out, listed.error(), sink);
     return Reading::out;
   }
   const std::vector<Object> objects = not_done(std::move(*listed));
@@ -268,7 +268,8 @@ S3Follower::Reading S3Follower::read_new(LineSink& sink) {
     if (reading == Reading::enough || reading == Reading::out) return reading;
     if (reading == Reading::later) all = reading;
   }
-  if (all == Reading::done) is_out_ = false;
+  // What is left of an outage that is over is told by itself.
+  if (told_ == Reading::out || all == Reading::done) told_ = Reading::done;
   return all;
 }
 
@@ -303,26 +304,31 @@ S3Follower::Reading S3Follower::fail(const Object& object, const aws::Failure& f
                                      Problems& problems, LineSink& sink) {
   if (failure.kind == aws::Failure::Kind::cancelled) return Reading::enough;
   Known& known = known_.at(object.path);
+  const bool is_followed = settings_.mode == Mode::follow;
+  const bool is_out = !is_of_one_object(failure);
   // The next listing tells what there is instead; unless that is what cannot be had.
-  if (is_of_the_past(failure) && std::exchange(known.missed, object.etag) != object.etag) {
+  if (is_followed && is_of_the_past(failure) &&
+      std::exchange(known.missed, object.etag) != object.etag) {
     known.is_done = false;
     return Reading::done;
   }
-  if (!is_for_good(failure)) {
+  if (is_followed && !is_for_good(failure)) {
     known.is_done = false;
-    tell_outage(failure, sink);
-    return is_of_one_object(failure) ? Reading::later : Reading::out;
+    tell(is_out ? Reading::out : Reading::later, failure, sink);
+    return is_out ? Reading::out : Reading::later;
   }
   base::Error error = told_by_s3(failure);
   error.where.clear();
   problems.damaged(object.name, error);
   known.is_done = true;
   sink.problems(problems);
-  return Reading::done;
+  return is_out ? Reading::out : Reading::done;
 }
 
-void S3Follower::tell_outage(const aws::Failure& failure, LineSink& sink) {
-  if (std::exchange(is_out_, true)) return;
+/// Once, and anew where it gets worse.
+void S3Follower::tell(Reading reading, const aws::Failure& failure, LineSink& sink) {
+  if (reading <= told_) return;
+  told_ = reading;
   base::Error error = told_by_s3(failure);
   error.what += ", and is asked again";
   Problems problems;

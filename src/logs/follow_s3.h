@@ -30,6 +30,7 @@ class S3Follower : public Following {
   struct Settings {
     std::vector<S3Folder> folders;
     LineReader::Columns without_header;
+    Mode mode = Mode::follow;
     std::chrono::seconds interval{30};  ///< between listings
     std::function<base::UnixSeconds()> now;
   };
@@ -61,7 +62,7 @@ class S3Follower : public Following {
   };
   enum class Reading : std::uint8_t {
     done,
-    later,   ///< of this object the rest
+    later,   ///< of an object the rest
     out,     ///< S3 cannot be asked
     enough,  ///< the sink wants no more, or all is cancelled
   };
@@ -79,7 +80,7 @@ class S3Follower : public Following {
   Reading read(const Object& object, LineSink& sink);
   Reading fail(const Object& object, const aws::Failure& failure, Problems& problems,
                LineSink& sink);
-  void tell_outage(const aws::Failure& failure, LineSink& sink);
+  void tell(Reading reading, const aws::Failure& failure, LineSink& sink);
 
   S3Reader& s3_;
   Settings settings_;
@@ -90,7 +91,7 @@ class S3Follower : public Following {
   std::vector<Object> earlier_;               ///< the newest last
   std::size_t text_objects_ = 0;
   std::size_t parquet_objects_ = 0;
-  bool is_out_ = false;  ///< S3 could not be asked, and that was told
+  Reading told_ = Reading::done;  ///< what is the case, as far as it was told
 };
 
 }  // namespace weir::logs

@@ -127,6 +127,16 @@ def test_each_record_is_shown_once_whatever_fails(holding, serve, follow):
         (True, False, False), (False, True, True), (False, False, True)], errors
 
 
+def test_who_does_not_follow_is_told_each_object_that_cannot_be_had(holding, program):
+    objects = {f"{name}.log": text(numbered(n, 1), DEFAULT).encode() for n, name in enumerate("abc")}
+    server = holding(objects, **{"/logs/a.log": [503], "/logs/c.log": [503]})
+    done = run(server, program, "tail", "--no-follow", "--from", "s3://logs", "--output", "json", status=3,
+               AWS_MAX_ATTEMPTS="1")
+    assert len(done.stdout.splitlines()) == 1
+    assert [f"{name}.log: SlowDown" in done.stderr for name in "abc"] == [True, False, True]
+    assert "asked again" not in done.stderr
+
+
 @pytest.mark.parametrize("hangs, number", [("/logs?", signal.SIGINT), ("/logs/b.log", signal.SIGTERM)])
 def test_it_ends_at_once_with_0_whatever_hangs(holding, follow, hangs, number):
     server = holding({"a.log": text(numbered(1, 1), DEFAULT).encode()})

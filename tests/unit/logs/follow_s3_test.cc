@@ -21,6 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::UnorderedElementsAre;
 
 constexpr const char* kRegion = "AWSLogs/123456789012/vpcflowlogs/us-east-1/";
 
@@ -137,8 +138,9 @@ class S3FollowerTest : public testing::Test {
   }
   void at(const std::string& time) { now_ = base::parse_time(time, {}).value(); }
 
-  void open() {
+  void open(Following::Mode mode = Following::Mode::follow) {
     S3Follower::Settings settings;
+    settings.mode = mode;
     settings.folders = {named_s3_folder("logs", "")};
     settings.without_header = {"srcaddr", "bytes"};
     settings.interval = std::chrono::seconds(0);
@@ -246,6 +248,32 @@ TEST_F(S3FollowerTest, WhatFailsIsToldOnceAndReadLaterWithoutALineTwice) {
   ASSERT_EQ(sink_.told.size(), 2U);
   EXPECT_THAT(sink_.told[0], AllOf(HasSubstr("c.log"), HasSubstr("asked again")));
   EXPECT_THAT(sink_.told[1], HasSubstr("refused, and is asked again"));
+}
+
+TEST_F(S3FollowerTest, AnOutageIsToldThoughAnObjectCannotBeHadEither) {
+  at("2026-11-24T12:00");
+  open();
+  follow({[&] { put("a.log", "a 1\n").failures = 100; }, [] {}, [&] { store_.is_out = true; },
+          [] {}, [&] { store_.is_out = false, put("b.log", "b 1\n").failures = 100; }, [] {}, [] {},
+          [&] { store_.is_out = true; }, [] {}});
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("a.log: 500"), HasSubstr("refused"),
+                                      HasSubstr("a.log: 500"), HasSubstr("refused")));
+}
+
+TEST_F(S3FollowerTest, WhoDoesNotFollowIsToldEachObjectThatCannotBeHad) {
+  at("2026-11-24T12:00");
+  put("a.log", "a 1\n").failures = 1;
+  put("b.log", "b 1\n");
+  put("c.log", "c 1\n").failures = 1;
+  put("d.log", "d 1\n");
+  open(Following::Mode::once);
+  store_.objects.erase("d.log");
+  while (follower_->read_earlier(sink_)) {
+  }
+  EXPECT_THAT(handed_out(), ElementsAre("b"));
+  EXPECT_THAT(sink_.told, UnorderedElementsAre(HasSubstr("a.log: 500"), HasSubstr("c.log: 500"),
+                                               HasSubstr("d.log: NoSuchKey")));
+  EXPECT_THAT(sink_.told, Not(Contains(HasSubstr("asked again"))));
 }
 
 TEST_F(S3FollowerTest, AFolderThatMayNotBeListedIsToldThoughAnotherCannotBe) {
