@@ -57,7 +57,7 @@ Expected<void> deliver(const fs::path& from, const std::string& url) {
   if (!destination) return tl::unexpected(destination.error());
   weir::deliver::Delivery delivery(*spool, std::move(*destination), {}, log);
   if (delivery.drain(std::chrono::hours(1))) return {};
-  const auto why = delivery.last_error();
+  const auto why = delivery.status().last_error;
   return weir::base::fail(url, why ? to_string(*why) : "not delivered in an hour", "");
 }
 

@@ -155,7 +155,7 @@ base::Expected<void> RecordDestination::finish(bool was_reading_interrupted) {
     is_delivered = delivery_->drain(kAsLongAsItTakes);
     was_cancelled_ = was_interrupted();
   }
-  const auto why = delivery_->last_error();
+  const auto why = delivery_->status().last_error;
   if (events_ != nullptr) tally_ = events_->tally();
   events_ = nullptr;
   delivery_.reset();

@@ -109,10 +109,17 @@ base::Table flow_logs_of(const json& status) {
   return table;
 }
 
-/// Of flow logs whose attempts to deliver have failed, now or earlier.
+/// Of flow logs whose attempts to deliver have failed, now or earlier, and of records refused.
 void print_failures(const json& status) {
   for (const json& flow_log : status.at("FlowLogs")) {
     const json account = flow_log.value("Delivery", json::object());
+    if (const Number refused = account.value("RefusedRecords", Number{0}); refused != 0) {
+      std::cout << fmt::format(
+          "{}: {} records are lost: their service refuses them for ever, as too old, too new or "
+          "too "
+          "large\n",
+          text(flow_log.at("FlowLogId")), refused);
+    }
     if (!account.contains("LastError")) continue;
     std::cout << fmt::format("{}: {} attempts to deliver have failed, the last one with {}\n",
                              text(flow_log.at("FlowLogId")), number(account, "/Failures"),

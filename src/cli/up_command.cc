@@ -84,6 +84,32 @@ void reload(service::Service& service, const std::string& path) {
   say(done ? path + " has been read again" : "nothing was changed: " + done.error().message());
 }
 
+void print_summary(const service::Service& service) {
+  const service::Status& status = service.status();
+  fmt::print(stderr,
+             "{} packets seen: {} in flows, {} in SKIPDATA, {} not IP or not logged; {} records in "
+             "{} objects{}\n",
+             status.seen, status.recorded, status.overflow, status.exceptions, status.records,
+             status.objects,
+             status.batches == 0 ? "" : fmt::format(" and {} batches of events", status.batches));
+  if (status.lost_records != 0) {
+    fmt::print(stderr, "{} records could not be written; SKIPDATA stands for them\n",
+               status.lost_records);
+  }
+  if (status.refused_records != 0) {
+    fmt::print(
+        stderr,
+        "{} records are lost: their service refuses them for ever, as too old, too new or too "
+        "large\n",
+        status.refused_records);
+  }
+  for (const service::DeliveryAccount& each : service.deliveries()) {
+    fmt::print(stderr, "{}: {} {} delivered, {} wait in the spool\n",
+               base::printable(each.destination), each.delivery.delivered,
+               each.takes_events ? "batches of events" : "objects", each.spool.waiting);
+  }
+}
+
 int run(const std::string& path) {
   auto config = service::read_config(path);
   if (!config) return failed(config.error());
@@ -123,21 +149,8 @@ int run(const std::string& path) {
   const base::UnixMicros end = now();
   if (auto done = (*service)->stop(end); !done) return failed(done.error());
   telemetry->ticked(end);
-  const service::Status& status = (*service)->status();
-  fmt::print(stderr,
-             "{} packets seen: {} in flows, {} in SKIPDATA, {} not IP or not logged; {} records in "
-             "{} objects\n",
-             status.seen, status.recorded, status.overflow, status.exceptions, status.records,
-             status.objects);
-  if (status.lost_records != 0) {
-    fmt::print(stderr, "{} records could not be written; SKIPDATA stands for them\n",
-               status.lost_records);
-  }
-  for (const service::DeliveryAccount& each : (*service)->deliveries()) {
-    fmt::print(stderr, "{}: {} objects delivered, {} wait in the spool\n", each.destination,
-               each.delivery.delivered, each.spool.waiting);
-  }
-  return status.mismatches == 0 ? kDone : kFailed;
+  print_summary(**service);
+  return (*service)->status().mismatches == 0 ? kDone : kFailed;
 }
 
 }  // namespace

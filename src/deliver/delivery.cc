@@ -21,11 +21,14 @@ using Clock = std::chrono::steady_clock;
 
 struct Delivery::State {
   State(Spool& the_spool, std::unique_ptr<Destination> the_destination, DeliveryPauses the_pauses,
-        Log the_log)
+        Log the_log, DeliveryStatus before)
       : spool(the_spool),
         destination(std::move(the_destination)),
         pauses(the_pauses),
-        log(std::move(the_log)) {}
+        log(std::move(the_log)),
+        status(std::move(before)) {
+    status.error.reset();
+  }
 
   void work();
   void wake();
@@ -36,7 +39,7 @@ struct Delivery::State {
   void found_nothing(std::uint64_t news_known, Clock::time_point asked);
   /// Segments that wait and are kept waiting at that time still, as far as is known now.
   [[nodiscard]] std::uint64_t stuck_at(Clock::time_point time) const;
-  void tell_refused(const Segment& segment);
+  void tell_refused(const Segment& segment, std::uint64_t refused);
   void succeeded();
   void failed(Undelivered failure, const Segment* segment);
   [[nodiscard]] std::chrono::milliseconds next_pause(const Undelivered& failure);
@@ -60,7 +63,6 @@ struct Delivery::State {
   std::map<std::uint64_t, Clock::time_point> stuck;  // by sequence: not offered before then
   std::string told;                                  // trouble that was logged
   DeliveryStatus status;
-  std::optional<Undelivered> last_error;
   std::minstd_rand random{std::random_device()()};
   std::vector<std::thread> threads;
 };
@@ -137,8 +139,8 @@ void Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
     auto delivered = destination->deliver(*segment);
     if (delivered) spool.free(segment->sequence);
     lock.lock();
-    tell_refused(*segment);
     if (delivered) {
+      tell_refused(*segment, delivered->refused);
       ++status.delivered;
       status.delivered_bytes += segment->bytes;
       stuck.erase(segment->sequence);
@@ -174,14 +176,13 @@ std::uint64_t Delivery::State::stuck_at(Clock::time_point time) const {
                     [&](const auto& each) { return each.second > time && spool.has(each.first); }));
 }
 
-void Delivery::State::tell_refused(const Segment& segment) {
-  const std::uint64_t refused = destination->refused();
-  if (refused == status.refused) return;
+void Delivery::State::tell_refused(const Segment& segment, std::uint64_t refused) {
+  if (refused == 0) return;
+  status.refused += refused;
   log(
       fmt::format("{}: {} of the {} records of {} are lost: the service refuses them for ever, as "
                   "too old, too new or too large",
-                  destination->name(), refused - status.refused, segment.records, segment.key));
-  status.refused = refused;
+                  destination->name(), refused, segment.records, segment.key));
 }
 
 void Delivery::State::succeeded() {
@@ -204,7 +205,7 @@ std::chrono::milliseconds Delivery::State::next_pause(const Undelivered& failure
 void Delivery::State::failed(Undelivered failure, const Segment* segment) {
   if (is_over) return;  // cancelled
   ++status.failures;
-  last_error = failure;
+  status.last_error = failure;
   const std::string what = to_string(failure);
   if (segment != nullptr && failure.is_of_segment) {
     const bool is_new = !stuck.contains(segment->sequence);
@@ -215,7 +216,7 @@ void Delivery::State::failed(Undelivered failure, const Segment* segment) {
   ++failures_in_a_row;
   paused_until = Clock::now() + next_pause(failure);
   if (what != told) {
-    log(fmt::format("{}: {}; nothing is lost: {} objects wait", destination->name(), what,
+    log(fmt::format("{}: {}; nothing is lost: {} segments wait", destination->name(), what,
                     spool.status().waiting));
     told = what;
   }
@@ -223,8 +224,9 @@ void Delivery::State::failed(Undelivered failure, const Segment* segment) {
 }
 
 Delivery::Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses,
-                   Log log)
-    : state_(std::make_unique<State>(spool, std::move(destination), pauses, std::move(log))) {
+                   Log log, DeliveryStatus before)
+    : state_(std::make_unique<State>(spool, std::move(destination), pauses, std::move(log),
+                                     std::move(before))) {
   spool.on_sealed([state = state_.get()] { state->wake(); });
   const unsigned count = std::max(1U, state_->destination->at_once());
   for (unsigned i = 0; i < count; ++i) {
@@ -233,6 +235,11 @@ Delivery::Delivery(Spool& spool, std::unique_ptr<Destination> destination, Deliv
 }
 
 Delivery::~Delivery() {
+  end();
+}
+
+DeliveryStatus Delivery::end() {
+  if (state_->threads.empty()) return status();  // the spool may be another's by now
   state_->spool.on_sealed(nullptr);
   {
     const std::scoped_lock lock(state_->mutex);
@@ -241,6 +248,8 @@ Delivery::~Delivery() {
   state_->changed.notify_all();
   state_->destination->cancel();
   for (std::thread& thread : state_->threads) thread.join();
+  state_->threads.clear();
+  return status();
 }
 
 bool Delivery::drain(std::chrono::milliseconds longest) {
@@ -272,11 +281,6 @@ DeliveryStatus Delivery::status() const {
   DeliveryStatus status = state_->status;
   status.stuck = state_->stuck_at(Clock::time_point::min());
   return status;
-}
-
-std::optional<Undelivered> Delivery::last_error() const {
-  const std::scoped_lock lock(state_->mutex);
-  return state_->last_error;
 }
 
 std::string Delivery::destination() const {

@@ -22,11 +22,12 @@ struct DeliveryPauses {
 };
 
 struct DeliveryStatus {
-  std::uint64_t delivered = 0;        ///< segments
-  std::uint64_t delivered_bytes = 0;  ///< of their payloads
-  std::uint64_t refused = 0;          ///< records, of segments that were delivered else
-  std::uint64_t failures = 0;         ///< of attempts
-  std::uint64_t stuck = 0;            ///< segments that are kept waiting (`is_of_segment`)
+  std::uint64_t delivered = 0;            ///< segments
+  std::uint64_t delivered_bytes = 0;      ///< of their payloads
+  std::uint64_t refused = 0;              ///< records, of segments that were delivered else
+  std::uint64_t failures = 0;             ///< of attempts
+  std::optional<Undelivered> last_error;  ///< of all attempts
+  std::uint64_t stuck = 0;                ///< segments that are kept waiting (`is_of_segment`)
   /// Why nothing is delivered now; nothing: the last attempt did.
   std::optional<Undelivered> error;
 };
@@ -38,8 +39,10 @@ class Delivery {
   using Log = Spool::Log;
 
   /// `spool` outlives it. Trouble is logged when it begins, changes and ends, not at each attempt.
-  Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses, Log log);
-  /// Cancels what is under way.
+  /// It counts on from `before`, of one that has ended and delivered from the same spool.
+  Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses, Log log,
+           DeliveryStatus before = {});
+  /// Ends.
   ~Delivery();
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
@@ -49,10 +52,10 @@ class Delivery {
   bool drain(std::chrono::milliseconds longest);
   /// Nobody waits from here on, for an attempt or in `drain`. From any thread.
   void cancel();
+  /// Cancels what is under way, and delivers nothing more. What it has come to.
+  DeliveryStatus end();
 
   [[nodiscard]] DeliveryStatus status() const;
-  /// Of all attempts, the last that failed.
-  [[nodiscard]] std::optional<Undelivered> last_error() const;
   [[nodiscard]] std::string destination() const;
 
  private:

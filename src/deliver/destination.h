@@ -45,7 +45,15 @@ struct Undelivered {
 /// For people, AWS's word first: "Access error: s3://…: …".
 std::string to_string(const Undelivered& why);
 
-using Delivered = tl::expected<void, Undelivered>;
+using Prepared = tl::expected<void, Undelivered>;
+
+/// What a destination says of a segment that it has.
+struct Receipt {
+  /// Records that it has refused for ever, such as events that are too old: they are not there.
+  std::uint64_t refused = 0;
+};
+
+using Delivered = tl::expected<Receipt, Undelivered>;
 
 /// What a failed call means for delivery: throttled is `rate_limited`; 403, 404 and missing
 /// credentials are `access_error`; the rest, such as a file that cannot be read, is
@@ -59,22 +67,18 @@ class Destination {
 
   /// Makes what has to be there first (a bucket's policy, a log group). Called by one thread, and
   /// again after a failure; nothing is offered before it has succeeded.
-  virtual Delivered prepare() { return {}; }
+  virtual Prepared prepare() { return {}; }
 
-  /// Returns when the destination surely holds all of the segment, or with why it does not. It may
-  /// come again although it had been delivered, if the answer or the program was lost: for S3 the
-  /// key then is taken by what has the same bytes. What takes batches and has taken a part of one
-  /// remembers that, to be sent the rest only; after a crash the segment comes as a whole, so that
-  /// a segment is no larger than what may come twice.
+  /// Returns when the destination surely holds all of the segment but what it refuses for ever, or
+  /// with why it does not. It may come again although it had been delivered, if the answer or the
+  /// program was lost: for S3 the key then is taken by what has the same bytes. What takes batches
+  /// and has taken a part of one remembers that, to be sent the rest only; after a crash the
+  /// segment comes as a whole, so that a segment is no larger than what may come twice.
   virtual Delivered deliver(const Segment& segment) = 0;
 
   /// How many segments may be under way at once, each in a thread of its own. With 1 they come in
   /// the order of sealing, but for those that are kept waiting (`is_of_segment`).
   [[nodiscard]] virtual unsigned at_once() const { return 1; }
-
-  /// Records that it has refused for ever, such as events that are too old: what came of segments
-  /// that count as delivered, and is not there. From any thread.
-  [[nodiscard]] virtual std::uint64_t refused() const { return 0; }
 
   /// From any thread: the program ends, and calls under way are to return soon, with a failure. For
   /// good.

@@ -42,7 +42,7 @@ base::Expected<EventDestination::Rest> EventDestination::rest_of(const Segment& 
   if (!begun.empty()) return std::move(begun.mapped());
   auto events = read_events(segment.file, segment.bytes);
   if (!events) return tl::unexpected(events.error());
-  return Rest{std::move(*events), 0};
+  return Rest{std::move(*events), 0, 0};
 }
 
 Delivered EventDestination::deliver(const Segment& segment) {
@@ -59,7 +59,8 @@ Delivered EventDestination::deliver(const Segment& segment) {
     const std::scoped_lock lock(mutex_);
     tally_ += tally;
   }
-  if (sent) return {};
+  rest->refused += tally.refused();
+  if (sent) return Receipt{rest->refused};
   // What was given up meanwhile does not come again.
   std::erase_if(begun_, [](const auto& each) {
     std::error_code error;

@@ -46,13 +46,13 @@ class EventDestination : public Destination {
 
   /// Of all segments, and of those parts of segments that are settled; from any thread.
   [[nodiscard]] EventTally tally() const;
-  [[nodiscard]] std::uint64_t refused() const final { return tally().refused(); }
 
  protected:
   /// What is not settled.
   struct Rest {
     std::vector<Event> events;
     std::size_t maybe_taken = 0;  ///< so many of the first were in a call without an answer
+    std::uint64_t refused = 0;    ///< for ever, of those that are settled
   };
   /// Sends some of the first events, no more than one call takes, and takes what is settled out of
   /// `rest` and into `tally`. REQUIRES: there is an event.

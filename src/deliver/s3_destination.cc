@@ -117,7 +117,7 @@ S3Destination::S3Destination(std::shared_ptr<aws::S3> s3, S3Place place,
       note_(std::move(note)),
       cancel_(std::move(cancel)) {}
 
-Delivered S3Destination::prepare() {
+Prepared S3Destination::prepare() {
   if (!needs_) return {};
   auto attached = attach_as_aws_does(*s3_, place_, *needs_, note_);
   if (!attached) return tl::unexpected(undelivered(std::move(attached.error())));
@@ -126,7 +126,7 @@ Delivered S3Destination::prepare() {
 
 Delivered S3Destination::deliver(const Segment& segment) {
   auto uploaded = upload(*s3_, place_, segment.key, segment.file, segment.bytes);
-  if (uploaded) return {};
+  if (uploaded) return Receipt{};
   const bool is_of_segment = uploaded.error().status == kPreconditionFailed ||
                              uploaded.error().kind == aws::Failure::Kind::unreadable;
   Undelivered why = undelivered(std::move(uploaded.error()));

@@ -60,7 +60,7 @@ class S3Destination : public Destination {
   S3Destination(std::shared_ptr<aws::S3> s3, S3Place place, std::optional<BucketNeeds> needs,
                 Note note, std::function<void()> cancel = {});
 
-  Delivered prepare() override;
+  Prepared prepare() override;
   Delivered deliver(const Segment& segment) override;
   [[nodiscard]] unsigned at_once() const override { return kUploadsAtOnce; }
   void cancel() override;

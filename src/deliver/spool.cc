@@ -84,7 +84,7 @@ base::Expected<void> Spool::State::open() {
   }
   keep_limits();
   if (waiting.count() != 0) {
-    log(fmt::format("{} objects of an earlier run wait in {}", waiting.count(),
+    log(fmt::format("{} segments of an earlier run wait in {}", waiting.count(),
                     files.path().string()));
   }
   return {};

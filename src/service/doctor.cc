@@ -199,7 +199,7 @@ void examine_folders(const Config& config, std::vector<Finding>& findings) {
     examine_folder("log-destination", destination, wait, findings);
   }
   if (has_remote) {
-    examine_folder("spool", config.spool.folder, "when it is full the oldest objects are given up",
+    examine_folder("spool", config.spool.folder, "when it is full the oldest in it is given up",
                    findings);
   }
 }

@@ -195,7 +195,7 @@ base::Expected<void> FlowLogs::settle(base::UnixMicros now) {
   // What was prepared of one that is to begin may have it, too.
   std::erase_if(remotes_, [this](const std::shared_ptr<Remote>& remote) {
     if (remote.use_count() != 1) return false;
-    gone_.lost_records += remote->account().spool.lost_records;
+    count(*remote, gone_);
     return true;
   });
   return {};
@@ -207,12 +207,20 @@ void FlowLogs::count(const FlowLog& flow_log, Totals& totals) {
   if (flow_log.remote() == nullptr) totals.lost_records += flow_log.lost_records();
 }
 
+void FlowLogs::count(const Remote& remote, Totals& totals) {
+  const DeliveryAccount account = remote.account();
+  totals.lost_records += account.spool.lost_records;
+  totals.refused_records += account.delivery.refused;
+}
+
 void FlowLogs::tell_published(FlowLog& flow_log, base::UnixMicros now) {
+  const Remote* const remote = flow_log.remote().get();
+  const bool takes_events = remote != nullptr && remote->takes_events();
   for (const deliver::PublishedObject& object : flow_log.take_published(now)) {
-    ++gone_.objects;
+    ++(takes_events ? gone_.batches : gone_.objects);
     log_(fmt::format("{}/{} ({} records, {} bytes){}", flow_log.destination(), object.key,
                      object.records, object.bytes,
-                     flow_log.remote() == nullptr ? "" : " is kept for delivery"));
+                     remote == nullptr ? "" : " is kept for delivery"));
   }
 }
 
@@ -271,7 +279,7 @@ FlowLogs::Totals FlowLogs::totals() const {
   Totals out = gone_;
   for (const auto& flow_log : at_work_) count(*flow_log, out);
   for (const Ended& each : ended_) count(*each.flow_log, out);
-  for (const auto& remote : remotes_) out.lost_records += remote->account().spool.lost_records;
+  for (const auto& remote : remotes_) count(*remote, out);
   return out;
 }
 

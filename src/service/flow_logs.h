@@ -71,7 +71,9 @@ class FlowLogs {
   struct Totals {
     std::uint64_t records = 0;
     std::uint64_t objects = 0;
+    std::uint64_t batches = 0;  ///< of events
     std::uint64_t lost_records = 0;
+    std::uint64_t refused_records = 0;  ///< for ever, by a service that takes events
   };
   [[nodiscard]] Totals totals() const;
 
@@ -86,6 +88,7 @@ class FlowLogs {
   base::Expected<void> settle(base::UnixMicros now);
   void tell_published(FlowLog& flow_log, base::UnixMicros now);
   static void count(const FlowLog& flow_log, Totals& totals);
+  static void count(const Remote& remote, Totals& totals);
   [[nodiscard]] bool is_at_work(const Remote& remote) const;
 
   Log log_;
@@ -93,7 +96,7 @@ class FlowLogs {
   std::vector<std::unique_ptr<FlowLog>> at_work_;
   std::vector<Ended> ended_;
   std::vector<std::shared_ptr<Remote>> remotes_;  ///< that are in use, each once
-  Totals gone_;                                   ///< of those that are neither; `objects` of all
+  Totals gone_;  ///< of those that are neither; `objects`, `batches` of all
 };
 
 }  // namespace weir::service

@@ -58,12 +58,14 @@ base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
 
 void Remote::deliver_to(std::unique_ptr<deliver::Destination> destination,
                         const FlowLogConfig& config, const deliver::FlowLog& flow_log) {
-  delivery_.reset();  // before the next one takes from the same spool
+  // Before the next one takes from the same spool.
+  deliver::DeliveryStatus before = delivery_ ? delivery_->end() : deliver::DeliveryStatus();
   addressee_ = addressee_of(config, flow_log);
   const std::chrono::milliseconds longest = limits_.retry_interval;
   const deliver::DeliveryPauses pauses{
       std::min<std::chrono::milliseconds>(std::chrono::seconds(1), longest), longest};
-  delivery_ = std::make_unique<deliver::Delivery>(spool_, std::move(destination), pauses, log_);
+  delivery_ = std::make_unique<deliver::Delivery>(spool_, std::move(destination), pauses, log_,
+                                                  std::move(before));
 }
 
 bool Remote::is_well() const {
@@ -71,8 +73,8 @@ bool Remote::is_well() const {
 }
 
 DeliveryAccount Remote::account() const {
-  return {flow_log_id_, addressee_.log_destination, spool_.status(), delivery_->status(),
-          delivery_->last_error()};
+  return {flow_log_id_, addressee_.log_destination, takes_events_, spool_.status(),
+          delivery_->status()};
 }
 
 void tell_left_over(const fs::path& folder, const std::vector<std::string>& known, const Log& log) {

@@ -69,9 +69,9 @@ struct ObjectReport {
 struct DeliveryAccount {
   std::string flow_log_id;
   std::string destination;
+  bool takes_events = false;  ///< a segment is a batch of events, not an object
   deliver::SpoolStatus spool;
-  deliver::DeliveryStatus delivery;
-  std::optional<deliver::Undelivered> last_error;  ///< of all attempts
+  deliver::DeliveryStatus delivery;  ///< since the spool was opened, to whatever destination
 };
 
 struct FlowLogReport {
@@ -82,7 +82,8 @@ struct FlowLogReport {
   /// Could not be written, or have given way in the spool, or were damaged there; SKIPDATA stands
   /// for them. Of a bucket: of all flow logs with this id, since its spool was opened.
   std::uint64_t lost_records = 0;
-  std::uint64_t objects = 0;  ///< in the destination's folder, or sealed in the spool
+  std::uint64_t objects =
+      0;  ///< in the destination's folder, or sealed in the spool; batches of events, too
   std::optional<ObjectReport> last_object;
   /// Nothing: the destination is a folder, and was one.
   std::optional<DeliveryAccount> delivery;

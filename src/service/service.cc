@@ -35,6 +35,7 @@ struct Service::State {
   base::Expected<void> look(base::UnixMicros now);
   base::Expected<void> miss_away(base::UnixMicros now);
   base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
+  void count();
   base::Expected<void> reload(std::shared_ptr<const Plan> next, base::UnixMicros now);
 
   Log log;
@@ -167,12 +168,18 @@ base::Expected<void> Service::State::miss_away(base::UnixMicros now) {
 base::Expected<void> Service::State::turn(base::UnixMicros now, Publishing publishing) {
   if (auto done = drain(now); !done) return done;
   if (auto done = flow_logs.turn(now, publishing); !done) return done;
+  count();
+  remember();
+  return {};
+}
+
+void Service::State::count() {
   const FlowLogs::Totals totals = flow_logs.totals();
   status.records = totals.records;
   status.objects = totals.objects;
+  status.batches = totals.batches;
   status.lost_records = totals.lost_records;
-  remember();
-  return {};
+  status.refused_records = totals.refused_records;
 }
 
 /// What was seen under the old plan is recorded under it, down to the last packet; only then do the
@@ -231,6 +238,7 @@ base::Expected<void> Service::stop(base::UnixMicros now) {
   if (auto done = state_->miss_away(now); !done) return done;
   if (auto done = state_->turn(now, Publishing::last); !done) return done;
   state_->flow_logs.drain(kLastDelivery);
+  state_->count();  // delivering shows what is damaged, and what is refused
   return {};
 }
 

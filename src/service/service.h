@@ -23,7 +23,10 @@ struct Status {
   std::uint64_t mismatches = 0;  ///< packets that are in none of these: a defect
   std::uint64_t records = 0;
   std::uint64_t objects = 0;
+  std::uint64_t batches = 0;       ///< of events
   std::uint64_t lost_records = 0;  ///< could not be written; SKIPDATA stands for them
+  /// CloudWatch Logs and Data Firehose do not take them, ever; nothing stands for them.
+  std::uint64_t refused_records = 0;
 };
 
 /// Called by one thread. Destroying it detaches from all interfaces; what was not published is lost

@@ -161,7 +161,7 @@ void add_flow_logs(const Report& report, Exposition& out) {
   out.family("weir_delivery_failing", "gauge", "1 if a flow log cannot be delivered now.");
   of_each([](const auto& flow_log) { return flow_log.complaint.empty() ? 0 : 1; });
   out.family("weir_objects_total", "counter",
-             "Objects of a flow log in its folder, or sealed in its spool.");
+             "Objects or batches of events of a flow log, in its folder or sealed in its spool.");
   of_each([](const auto& flow_log) { return flow_log.objects; });
   out.family("weir_last_object_timestamp_seconds", "gauge",
              "When a flow log's last object was published, or sealed.");

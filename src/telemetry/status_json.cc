@@ -64,7 +64,7 @@ Json json_of(const service::DeliveryAccount& account) {
   out["Delivered"] = account.delivery.delivered;
   out["RefusedRecords"] = account.delivery.refused;
   out["Failures"] = account.delivery.failures;
-  if (account.last_error) out["LastError"] = to_string(*account.last_error);
+  if (account.delivery.last_error) out["LastError"] = to_string(*account.delivery.last_error);
   return out;
 }
 

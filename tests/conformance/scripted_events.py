@@ -23,8 +23,8 @@ class Refused(Exception):
 class Server(scripted.Server):
     """`plan` says what happens to the next PutLogEvents or PutRecordBatch: "ok", "throttled",
     "denied", a status, "lost" (done, and the connection closed), "reset" (closed, not done), "half"
-    (done, half an answer), "deleted" (the log group is gone before), a list (Firehose refuses these
-    records). Then all is ok."""
+    (done, half an answer), "deleted" (the log group is gone before), "expired" (its retention is over
+    for all of them), a list (Firehose refuses these records). Then all is ok."""
 
     def __init__(self, plan=()):
         self.groups = {}   # by group, by stream: the calls' lists of (timestamp, message)
@@ -54,7 +54,7 @@ class Server(scripted.Server):
         streams[asked["logStreamName"]] = []
         return {}
 
-    def put_log_events(self, asked):
+    def put_log_events(self, asked, retention=14 * DAY):
         events = [(each["timestamp"], each["message"]) for each in asked["logEvents"]]
         times = [each for each, _ in events]
         size = sum(len(message.encode()) + 26 for _, message in events)
@@ -66,7 +66,7 @@ class Server(scripted.Server):
         if asked["logStreamName"] not in streams:
             raise Refused(400, "ResourceNotFoundException")
         now = time.time() * 1000
-        old = sum(each < now - 14 * DAY for each in times)
+        old = sum(each < now - retention for each in times)
         new = sum(each > now + 2 * 3_600_000 for each in times)
         streams[asked["logStreamName"]].append(events[old:len(events) - new])
         rejected = {}
@@ -139,7 +139,7 @@ class Handler(scripted.Handler):
             return self.close_connection_now()
         if step == "deleted":
             self.server.groups.clear()
-        more = [step] if isinstance(step, list) else []
+        more = [step] if isinstance(step, list) else [-DAY] if step == "expired" else []
         try:
             answer = operation(self.server, asked, *more)
         except Refused as why:

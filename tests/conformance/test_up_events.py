@@ -3,6 +3,7 @@ server that checks signatures, holds to AWS's limits and fails as it is told."""
 
 import collections
 import json
+import re
 
 from test_events import client, cloud, environment
 from test_up_s3 import SOURCE_PORTS, host, send_for, up
@@ -55,6 +56,23 @@ def test_each_record_becomes_an_event_whatever_the_services_refuse(host, up, ser
     assert not server.refused
     assert "delivery works again" in weir.said()
     assert scripted_events.SECRET not in weir.said()
+
+
+def test_what_is_refused_for_ever_is_told_at_the_end(host, up, serve_events, weir, tmp_path):
+    server = serve_events(*["expired"] * 1000)
+    running = up(server.environment(), destination=GROUP)
+    running.start()
+    send_for(host, 1.5, 0)
+    until(lambda: server.calls.count("PutLogEvents") != 0)
+    config = tmp_path / "weir.toml"
+    until(lambda: "refuses them for ever" in weir("status", "--config", config).stdout)
+    running.end()
+    said = running.said()
+    kept = [int(records) for records in re.findall(r"\((\d+) records, \d+ bytes\) is kept for delivery", said)]
+    assert f"; {sum(kept)} records in 0 objects and {len(kept)} batches of events\n" in said
+    assert f"\n{sum(kept)} records are lost: their service refuses them for ever" in said
+    assert f"{GROUP}: {len(kept)} batches of events delivered, 0 wait" in said
+    assert in_group(server) == []
 
 
 def test_what_waits_when_it_is_killed_is_delivered_by_the_next(host, up, serve_events, weir, tmp_path):

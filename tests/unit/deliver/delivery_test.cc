@@ -33,7 +33,7 @@ struct Orders {
   std::deque<Undelivered> prepare_failures;  ///< of the next preparations
   std::map<std::string, int> poisoned;       ///< by key: how often it is refused for itself
   bool hangs = false;
-  std::uint64_t refused = 0;         ///< records, for ever
+  std::uint64_t refused = 0;         ///< records of the next one that is taken, for ever
   std::vector<std::string> offered;  ///< keys
   std::vector<std::chrono::steady_clock::time_point> offered_at;
   std::vector<std::string> taken;
@@ -52,7 +52,7 @@ class Told : public Destination {
  public:
   explicit Told(Orders& orders, unsigned at_once = 1) : orders_(orders), at_once_(at_once) {}
 
-  Delivered prepare() override {
+  Prepared prepare() override {
     const std::scoped_lock lock(orders_.mutex);
     if (orders_.prepare_failures.empty()) {
       ++orders_.prepared;
@@ -82,14 +82,10 @@ class Told : public Destination {
       return tl::unexpected(std::move(failure));
     }
     orders_.taken.push_back(segment.key);
-    return {};
+    return Receipt{std::exchange(orders_.refused, 0)};
   }
 
   [[nodiscard]] unsigned at_once() const override { return at_once_; }
-  [[nodiscard]] std::uint64_t refused() const override {
-    const std::scoped_lock lock(orders_.mutex);
-    return orders_.refused;
-  }
   void cancel() override {
     const std::scoped_lock lock(orders_.mutex);
     orders_.hangs = false;
@@ -106,12 +102,14 @@ class Told : public Destination {
 class Delivering : public SpoolFolder {
  protected:
   std::unique_ptr<Delivery> deliver(Spool& spool, unsigned at_once = 1,
-                                    DeliveryPauses pauses = kShort) {
-    return std::make_unique<Delivery>(spool, std::make_unique<Told>(orders_, at_once), pauses,
-                                      [this](const std::string& line) {
-                                        const std::scoped_lock lock(said_mutex_);
-                                        log_.push_back(line);
-                                      });
+                                    DeliveryPauses pauses = kShort,
+                                    const DeliveryStatus& before = {}) {
+    const auto log = [this](const std::string& line) {
+      const std::scoped_lock lock(said_mutex_);
+      log_.push_back(line);
+    };
+    return std::make_unique<Delivery>(spool, std::make_unique<Told>(orders_, at_once), pauses, log,
+                                      before);
   }
   /// A drain that goes on after failures.
   static void drain(Delivery& delivery) {
@@ -153,7 +151,7 @@ TEST_F(Delivering, WhatFailsIsOfferedAgainAndTroubleIsToldOnce) {
   EXPECT_EQ(delivery->status().failures, 3U);
   EXPECT_FALSE(delivery->status().error);
   ASSERT_THAT(log_, SizeIs(2));
-  EXPECT_EQ(log_[0], "told: Rate limited: there: as told; nothing is lost: 1 objects wait");
+  EXPECT_EQ(log_[0], "told: Rate limited: there: as told; nothing is lost: 1 segments wait");
   EXPECT_EQ(log_[1], "told: delivery works again");
 }
 
@@ -189,8 +187,8 @@ TEST_F(Delivering, AccessErrorIsShownAndTriedSlowly) {
   const auto delivery = deliver(spool, 1, pauses);
   ASSERT_TRUE(seal(spool, "a", 1));
   EXPECT_FALSE(delivery->drain(kLong));
-  ASSERT_TRUE(delivery->last_error());
-  EXPECT_EQ(to_string(delivery->last_error()->kind), "Access error");
+  ASSERT_TRUE(delivery->status().last_error);
+  EXPECT_EQ(to_string(delivery->status().last_error->kind), "Access error");
   ASSERT_TRUE(seal(spool, "b", 2)) << "no reason to try sooner";
   drain(*delivery);
   EXPECT_THAT(orders_.offered, ElementsAre("a", "a", "b"));
@@ -282,7 +280,7 @@ TEST_F(Delivering, WhatIsKeptWaitingAndGivesWayIsStuckNoMore) {
 TEST_F(Delivering, WhatIsRefusedForEverIsCountedAndTold) {
   Spool spool = open();
   const auto delivery = deliver(spool);
-  for (const std::uint64_t refused : {0U, 2U, 2U, 3U}) {
+  for (const std::uint64_t refused : {0U, 2U, 0U, 1U}) {
     {
       const std::scoped_lock lock(orders_.mutex);
       orders_.refused = refused;
@@ -293,6 +291,31 @@ TEST_F(Delivering, WhatIsRefusedForEverIsCountedAndTold) {
   EXPECT_EQ(delivery->status().refused, 3U);
   EXPECT_THAT(log_, ElementsAre(HasSubstr("told: 2 of the 3 records of a are lost"),
                                 HasSubstr("told: 1 of the 3 records of a are lost")));
+}
+
+TEST_F(Delivering, OneThatFollowsAnotherCountsOn) {
+  Spool spool = open();
+  orders_.refused = 2;
+  ASSERT_TRUE(seal(spool, "a", 1));
+  auto delivery = deliver(spool, 1, {kShort.first, kLong});
+  ASSERT_TRUE(delivery->drain(kLong));
+  orders_.failures.push_back(failing(DeliverLogsError::access_error));
+  ASSERT_TRUE(seal(spool, "b", 2));
+  EXPECT_FALSE(delivery->drain(kLong));
+  const DeliveryStatus before = delivery->end();
+  orders_.failures.clear();  // of who cancelled
+  orders_.refused = 1;
+  delivery = deliver(spool, 1, kShort, before);  // only now is the first one destroyed
+  ASSERT_TRUE(delivery->drain(kLong));
+  ASSERT_TRUE(seal(spool, "c", 3));
+  ASSERT_TRUE(delivery->drain(kLong));
+  const DeliveryStatus status = delivery->status();
+  EXPECT_EQ(status.delivered, 3U);
+  EXPECT_EQ(status.delivered_bytes, 300U);
+  EXPECT_EQ(status.refused, 3U);
+  EXPECT_EQ(status.failures, before.failures);
+  EXPECT_FALSE(status.error);
+  EXPECT_TRUE(status.last_error);
 }
 
 TEST_F(Delivering, NobodyWaitsForWhatWasStuckBefore) {

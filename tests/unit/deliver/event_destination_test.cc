@@ -140,6 +140,19 @@ TEST_F(DeliveringEvents, WhatMayNotBeMadeIsAnAccessError) {
   EXPECT_THAT(delivered.error().error.hint, HasSubstr("logs:CreateLogStream"));
 }
 
+TEST_F(DeliveringEvents, WhatIsRefusedOfASegmentIsToldWithAllOfIt) {
+  transport_.answer(200, R"({"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":2}})");
+  for (int i = 0; i < 2; ++i) transport_.answer(503);
+  const Segment whole = segment({event(1), event(2), event(3), event(0, "eni-2-all")});
+  ASSERT_FALSE(logs_.deliver(whole));
+  transport_.answer(200, R"({"rejectedLogEventsInfo":{"tooNewLogEventStartIndex":0}})");
+  const auto delivered = logs_.deliver(whole);
+  ASSERT_TRUE(delivered);
+  EXPECT_EQ(delivered->refused, 3U);
+  transport_.answer(200, "{}");
+  EXPECT_EQ(logs_.deliver(segment(events(1), 2))->refused, 0U) << "of another one";
+}
+
 TEST_F(DeliveringEvents, WhatIsRefusedForEverIsCountedAndNotSentAgain) {
   transport_.answer(200, R"({"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":1,
                              "tooNewLogEventStartIndex":4}})");

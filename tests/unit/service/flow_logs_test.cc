@@ -83,7 +83,11 @@ class Silent : public Server {
 /// It says to each request, of which it reads what comes at once, that it is done.
 class Obliging : public Server {
  public:
-  Obliging() : thread_([this] { serve(); }) {}
+  /// Of each it says so in these words.
+  explicit Obliging(const std::string& body = "")
+      : answer_("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body),
+        thread_([this] { serve(); }) {}
   Obliging(const Obliging&) = delete;
   Obliging& operator=(const Obliging&) = delete;
   ~Obliging() {
@@ -93,8 +97,6 @@ class Obliging : public Server {
 
  private:
   void serve() const {
-    constexpr std::string_view kDone =
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     for (;;) {
       const base::Descriptor peer(accept(socket(), nullptr, nullptr));
       if (!peer.is_open()) return;
@@ -110,10 +112,11 @@ class Obliging : public Server {
         if (end == std::string::npos) continue;
         wanted = end + 4 + (length < end ? std::stoul(request.substr(length + 16)) : 0);
       }
-      send(peer.get(), kDone.data(), kDone.size(), MSG_NOSIGNAL);
+      send(peer.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
     }
   }
 
+  std::string answer_;
   std::thread thread_;
 };
 
@@ -141,6 +144,13 @@ class FlowLogsTest : public PlanFolder {
   void add(base::UnixMicros time) { EXPECT_TRUE(flow_logs_.add(flow_at(time, 1), eni_1())); }
   void turn(base::UnixMicros now, Publishing publishing = Publishing::what_is_due) {
     EXPECT_TRUE(flow_logs_.turn(now, publishing));
+  }
+
+  /// One record, and no more, waits until it is delivered.
+  void deliver_one(base::UnixSeconds time) {
+    add(time);
+    turn(time + seconds(1), Publishing::everything);
+    flow_logs_.drain(seconds(60));
   }
 
   FlowLogs flow_logs_;
@@ -203,6 +213,28 @@ TEST_F(FlowLogsTest, WhatWaitsGoesToAnotherRegion) {
   std::string request = server.next_request();
   while (request.find("/eu-west-1/") != std::string::npos) request = server.next_request();
   EXPECT_THAT(request, HasSubstr("/us-east-1/logs/aws4_request"));
+}
+
+TEST_F(FlowLogsTest, WhatIsRefusedForEverCountsOverAReloadAndTheEnd) {
+  const Obliging server(R"({"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":1}})");
+  begin(make_plan("fl-0123abcd", server.as_log_group()), kStart);
+  deliver_one(kStart + seconds(10));
+  EXPECT_EQ(flow_logs_.totals().refused_records, 1U);
+  begin(make_plan("fl-0123abcd", "region = 'us-east-1'\n" + server.as_log_group()),
+        kStart + seconds(20));
+  deliver_one(kStart + seconds(30));
+  ASSERT_THAT(flow_logs_.deliveries(), SizeIs(1));
+  EXPECT_EQ(flow_logs_.deliveries().front().delivery.refused, 2U);
+  EXPECT_EQ(flow_logs_.deliveries().front().delivery.delivered, 2U);
+  EXPECT_TRUE(flow_logs_.deliveries().front().takes_events);
+
+  begin(make_plan("fl-0badcafe", "log-destination = 'others'"), kStart + seconds(40));
+  turn(kStart + seconds(41));
+  EXPECT_THAT(flow_logs_.deliveries(), SizeIs(0));
+  const FlowLogs::Totals totals = flow_logs_.totals();
+  EXPECT_EQ(totals.refused_records, 2U);
+  EXPECT_EQ(totals.batches, 2U);
+  EXPECT_EQ(totals.objects, 0U);
 }
 
 TEST_F(FlowLogsTest, OneThatHasEndedIsToldOfWhileItDelivers) {

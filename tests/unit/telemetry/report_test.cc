@@ -41,7 +41,7 @@ service::FlowLogReport refused() {
   account.delivery.delivered = 2;
   account.delivery.refused = 5;
   account.delivery.failures = 7;
-  account.last_error = deliver::Undelivered{
+  account.delivery.last_error = deliver::Undelivered{
       deliver::DeliverLogsError::access_error, false, {"s3://logs", "AccessDenied", ""}};
   return out;
 }
