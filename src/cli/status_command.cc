@@ -115,15 +115,13 @@ void print_failures(const json& status) {
     const json account = flow_log.value("Delivery", json::object());
     if (const Number refused = account.value("RefusedRecords", Number{0}); refused != 0) {
       std::cout << fmt::format(
-          "{}: {} records are lost: their service refuses them for ever, as too old, too new or "
-          "too "
-          "large\n",
-          text(flow_log.at("FlowLogId")), refused);
+          "{}: {} records are lost: {} refuses them for ever, as too old, too new or too large\n",
+          text(flow_log.at("FlowLogId")), refused, text(flow_log.at("LogDestination")));
     }
     if (!account.contains("LastError")) continue;
-    std::cout << fmt::format("{}: {} attempts to deliver have failed, the last one with {}\n",
+    std::cout << fmt::format("{}: {} attempts to deliver to {} have failed, the last one with {}\n",
                              text(flow_log.at("FlowLogId")), number(account, "/Failures"),
-                             text(account.at("LastError")));
+                             text(flow_log.at("LogDestination")), text(account.at("LastError")));
   }
 }
 

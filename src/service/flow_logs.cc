@@ -88,6 +88,7 @@ base::Expected<void> FlowLogs::follow(std::shared_ptr<const Plan> plan, std::vec
                                       plan->flow_logs[i].flow_log);
   }
   plan_ = std::move(plan);
+  let_go();
   return {};
 }
 
@@ -96,7 +97,13 @@ base::Expected<void> FlowLogs::follow(std::shared_ptr<const Plan> plan, std::vec
 base::Expected<void> FlowLogs::end(std::unique_ptr<FlowLog> flow_log, base::UnixMicros now) {
   if (auto done = flow_log->finish(now); !done) return done;
   tell_published(*flow_log, now);
-  log_(fmt::format("flow log {} has ended", flow_log->id()));
+  const Remote* const remote = flow_log->remote().get();
+  const std::uint64_t waiting =
+      remote == nullptr || is_at_work(*remote) ? 0 : remote->account().spool.waiting;
+  log_(fmt::format("flow log {} has ended{}", flow_log->id(),
+                   waiting == 0 ? ""
+                                : fmt::format("; {} segments wait to be delivered to {}", waiting,
+                                              flow_log->destination())));
   const auto successor = std::find_if(at_work_.begin(), at_work_.end(), [&](const auto& other) {
     return other->id() == flow_log->id();
   });
@@ -177,12 +184,17 @@ base::Expected<void> FlowLogs::turn(base::UnixMicros now, Publishing publishing)
   return settle(now);
 }
 
-/// Those that have ended go when nothing of them is left, or what is left is a successor's.
 base::Expected<void> FlowLogs::settle(base::UnixMicros now) {
   for (const Ended& each : ended_) {
     if (auto done = each.flow_log->settle(now); !done) return done;
     tell_published(*each.flow_log, now);
   }
+  let_go();
+  return {};
+}
+
+/// Those that have ended go when nothing of them is left, or what is left is a successor's.
+void FlowLogs::let_go() {
   std::erase_if(ended_, [this](const Ended& each) {
     const FlowLog& flow_log = *each.flow_log;
     const Remote* remote = flow_log.remote().get();
@@ -198,7 +210,6 @@ base::Expected<void> FlowLogs::settle(base::UnixMicros now) {
     count(*remote, gone_);
     return true;
   });
-  return {};
 }
 
 /// What a spool has lost is its own, whoever wrote there.
@@ -250,21 +261,17 @@ WholeUntil FlowLogs::whole_until() const {
   return out;
 }
 
-/// An id is told of once: what has ended is the one at work by now, or else the one that ended
-/// last.
 std::vector<FlowLogReport> FlowLogs::reports() const {
   std::vector<FlowLogReport> out;
   for (const auto& flow_log : at_work_) out.push_back(flow_log->report());
   for (std::size_t i = ended_.size(); i-- != 0;) {
     FlowLogReport report = ended_[i].flow_log->report();
-    const auto known = std::find_if(out.begin(), out.end(),
-                                    [&](const auto& other) { return other.id == report.id; });
-    if (known == out.end()) {
-      report.has_ended = true;
-      out.push_back(std::move(report));
-    } else if (!known->delivery) {
-      known->delivery = std::move(report.delivery);
-    }
+    const bool is_known = std::any_of(out.begin(), out.end(), [&](const auto& other) {
+      return other.id == report.id && other.destination == report.destination;
+    });
+    if (is_known) continue;
+    report.has_ended = true;
+    out.push_back(std::move(report));
   }
   return out;
 }

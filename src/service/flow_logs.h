@@ -64,7 +64,8 @@ class FlowLogs {
   void drain(std::chrono::milliseconds longest) const;
 
   [[nodiscard]] WholeUntil whole_until() const;
-  /// Those that have ended, too, while they have something to tell or to deliver.
+  /// Those that have ended, too, while they have something to tell or to deliver that is not left
+  /// to a successor. No two have the same id and destination.
   [[nodiscard]] std::vector<FlowLogReport> reports() const;
   [[nodiscard]] std::vector<DeliveryAccount> deliveries() const;
   /// Since the start, of those that have ended, too.
@@ -86,6 +87,7 @@ class FlowLogs {
   base::Expected<Fresh> open(const Plan& plan, std::size_t number, base::UnixSeconds since);
   base::Expected<void> end(std::unique_ptr<FlowLog> flow_log, base::UnixMicros now);
   base::Expected<void> settle(base::UnixMicros now);
+  void let_go();
   void tell_published(FlowLog& flow_log, base::UnixMicros now);
   static void count(const FlowLog& flow_log, Totals& totals);
   static void count(const Remote& remote, Totals& totals);

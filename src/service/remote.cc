@@ -60,7 +60,13 @@ void Remote::deliver_to(std::unique_ptr<deliver::Destination> destination,
                         const FlowLogConfig& config, const deliver::FlowLog& flow_log) {
   // Before the next one takes from the same spool.
   deliver::DeliveryStatus before = delivery_ ? delivery_->end() : deliver::DeliveryStatus();
-  addressee_ = addressee_of(config, flow_log);
+  const Addressee old = std::exchange(addressee_, addressee_of(config, flow_log));
+  const std::uint64_t waiting = spool_.status().waiting;
+  if (delivery_ && waiting != 0) {
+    log_(fmt::format("flow log {}: {} segments wait for {} ({}), and go to {} ({}) from now on",
+                     flow_log_id_, waiting, old.log_destination, old.region,
+                     addressee_.log_destination, addressee_.region));
+  }
   const std::chrono::milliseconds longest = limits_.retry_interval;
   const deliver::DeliveryPauses pauses{
       std::min<std::chrono::milliseconds>(std::chrono::seconds(1), longest), longest};

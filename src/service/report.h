@@ -85,9 +85,10 @@ struct FlowLogReport {
   std::uint64_t objects =
       0;  ///< in the destination's folder, or sealed in the spool; batches of events, too
   std::optional<ObjectReport> last_object;
-  /// Nothing: the destination is a folder, and was one.
+  /// Nothing: the destination is a folder.
   std::optional<DeliveryAccount> delivery;
-  bool has_ended = false;  ///< it records nothing more, but has something to tell or to deliver
+  /// It records nothing more, but has something to tell or to deliver; another may have its id.
+  bool has_ended = false;
 };
 
 /// How long it took to empty the kernel's tables, and how full they were.

@@ -146,10 +146,15 @@ double seconds_of(base::UnixMicros time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
+/// One that has ended may have the id of another, but not its destination.
+std::string labels_of(const service::FlowLogReport& flow_log) {
+  return label("flow_log_id", flow_log.id) + "," + label("log_destination", flow_log.destination);
+}
+
 void add_flow_logs(const Report& report, Exposition& out) {
   const auto of_each = [&](auto value) {
     for (const service::FlowLogReport& flow_log : report.flow_logs) {
-      out.sample(label("flow_log_id", flow_log.id), value(flow_log));
+      out.sample(labels_of(flow_log), value(flow_log));
     }
   };
   out.family("weir_records_total", "counter", "Records of a flow log, NODATA and SKIPDATA too.");
@@ -167,7 +172,7 @@ void add_flow_logs(const Report& report, Exposition& out) {
              "When a flow log's last object was published, or sealed.");
   for (const service::FlowLogReport& flow_log : report.flow_logs) {
     if (!flow_log.last_object) continue;
-    out.sample(label("flow_log_id", flow_log.id),
+    out.sample(labels_of(flow_log),
                fmt::format("{:.6f}", seconds_of(flow_log.last_object->published)));
   }
 }
@@ -175,8 +180,7 @@ void add_flow_logs(const Report& report, Exposition& out) {
 void add_deliveries(const Report& report, Exposition& out) {
   const auto of_each = [&](auto value) {
     for (const service::FlowLogReport& flow_log : report.flow_logs) {
-      if (flow_log.delivery)
-        out.sample(label("flow_log_id", flow_log.id), value(*flow_log.delivery));
+      if (flow_log.delivery) out.sample(labels_of(flow_log), value(*flow_log.delivery));
     }
   };
   out.family("weir_spool_segments", "gauge", "Segments of a flow log that wait to be delivered.");
@@ -187,7 +191,7 @@ void add_deliveries(const Report& report, Exposition& out) {
              "When the earliest window begins of the segment that has waited longest.");
   for (const service::FlowLogReport& flow_log : report.flow_logs) {
     if (!flow_log.delivery || !flow_log.delivery->spool.waiting_since) continue;
-    out.sample(label("flow_log_id", flow_log.id),
+    out.sample(labels_of(flow_log),
                flow_log.delivery->spool.waiting_since->time_since_epoch().count());
   }
   out.family("weir_segments_given_up_total", "counter",

@@ -236,7 +236,7 @@ def test_status_and_metrics_tell_of_a_refusal_and_of_what_waits(host, up, serve,
     assert told["Delivery"]["Delivered"] == 0 < told["Delivery"]["Failures"]
     said = weir("status", "--config", config).stdout
     assert f"FAILED: {told['DeliverLogsErrorMessage']}" in said and told["Delivery"]["WaitingSince"] in said
-    labels = {"flow_log_id": told["FlowLogId"]}
+    labels = {"flow_log_id": told["FlowLogId"], "log_destination": "s3://logs/net"}
     metrics = samples(ask(tmp_path / "weir.sock", "/metrics"))
     assert metrics["weir_delivery_failing", frozenset(labels.items())] == 1
     assert metrics["weir_spool_segments", frozenset(labels.items())] >= 2

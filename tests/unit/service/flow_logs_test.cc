@@ -200,6 +200,8 @@ TEST_F(FlowLogsTest, WhatWaitsGoesToADestinationWithOtherSettings) {
   const auto deliveries = flow_logs_.deliveries();
   ASSERT_THAT(deliveries, SizeIs(1));
   EXPECT_EQ(deliveries.front().spool.waiting, 1U);
+  EXPECT_THAT(said_, HasSubstr("flow log fl-0123abcd: 1 segments wait for s3://bucket (eu-west-1), "
+                               "and go to s3://bucket (eu-west-1) from now on"));
 }
 
 TEST_F(FlowLogsTest, WhatWaitsGoesToAnotherRegion) {
@@ -255,9 +257,39 @@ TEST_F(FlowLogsTest, OneThatHasEndedIsToldOfWhileItDelivers) {
   begin(make_plan("fl-0123abcd", "log-destination = 'logs'"), kStart + seconds(40));
   turn(kStart + seconds(41));
   reports = flow_logs_.reports();
-  ASSERT_THAT(reports, SizeIs(1)) << "one of each id";
+  ASSERT_THAT(reports, SizeIs(2));
   EXPECT_FALSE(reports[0].has_ended);
-  ASSERT_TRUE(reports[0].delivery);
+  EXPECT_FALSE(reports[0].delivery) << "of a folder";
+  EXPECT_EQ(reports[1].id, reports[0].id);
+  EXPECT_TRUE(reports[1].has_ended);
+  EXPECT_EQ(reports[1].destination, "s3://bucket");
+  EXPECT_EQ(reports[1].delivery->spool.waiting, 1U);
+}
+
+TEST_F(FlowLogsTest, WhatWaitsToBeObjectsIsToldThoughItsSuccessorDeliversEvents) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  add(kStart + seconds(10));
+  turn(kStart + seconds(20), Publishing::everything);
+  begin(make_plan("fl-0123abcd", server.as_log_group()), kStart + seconds(30));
+  EXPECT_THAT(said_, HasSubstr("flow log fl-0123abcd has ended; 1 segments wait to be delivered to "
+                               "s3://bucket\n"));
+  turn(kStart + seconds(31));
+  auto reports = flow_logs_.reports();
+  ASSERT_THAT(reports, SizeIs(2));
+  EXPECT_FALSE(reports[0].has_ended);
+  EXPECT_EQ(reports[0].destination, "log group /flow");
+  EXPECT_EQ(reports[0].delivery->spool.waiting, 0U);
+  EXPECT_TRUE(reports[1].has_ended);
+  EXPECT_EQ(reports[1].destination, "s3://bucket");
+  EXPECT_EQ(reports[1].delivery->spool.waiting, 1U);
+
+  // Back to a bucket, with other settings: what waits is that one's from its first moment on.
+  begin(make_plan("fl-0123abcd", "traffic-type = 'REJECT'\n" + server.as_destination()),
+        kStart + seconds(40));
+  reports = flow_logs_.reports();
+  ASSERT_THAT(reports, SizeIs(1));
+  EXPECT_FALSE(reports[0].has_ended);
   EXPECT_EQ(reports[0].delivery->spool.waiting, 1U);
 }
 

@@ -27,6 +27,8 @@ service::Report report_of(service::FlowLogReport flow_log) {
   return report;
 }
 
+const std::string kLabels = R"({flow_log_id="fl-1",log_destination="s3://logs"})";
+
 /// Of a bucket that refuses what three segments hold, after it has taken two.
 service::FlowLogReport refused() {
   service::FlowLogReport out;
@@ -63,15 +65,14 @@ TEST(Report, OfARefusedDeliveryTellsWhyAndWhatWaits) {
 
   const std::string text = metrics(report_of(refused()));
   for (const char* sample : {"weir_delivery_failing", "weir_segments_given_up_total"}) {
-    EXPECT_THAT(text, HasSubstr(std::string("\n") + sample + "{flow_log_id=\"fl-1\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr(std::string("\n") + sample + kLabels + " 1\n"));
   }
-  EXPECT_THAT(text, HasSubstr("\nweir_spool_segments{flow_log_id=\"fl-1\"} 3\n"));
-  EXPECT_THAT(text, HasSubstr("\nweir_spool_bytes{flow_log_id=\"fl-1\"} 4096\n"));
-  EXPECT_THAT(
-      text, HasSubstr("\nweir_spool_oldest_timestamp_seconds{flow_log_id=\"fl-1\"} 1418530020\n"));
-  EXPECT_THAT(text, HasSubstr("\nweir_segments_delivered_total{flow_log_id=\"fl-1\"} 2\n"));
-  EXPECT_THAT(text, HasSubstr("\nweir_records_refused_total{flow_log_id=\"fl-1\"} 5\n"));
-  EXPECT_THAT(text, HasSubstr("\nweir_delivery_failures_total{flow_log_id=\"fl-1\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_spool_segments" + kLabels + " 3\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_spool_bytes" + kLabels + " 4096\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_spool_oldest_timestamp_seconds" + kLabels + " 1418530020\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_segments_delivered_total" + kLabels + " 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_records_refused_total" + kLabels + " 5\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_delivery_failures_total" + kLabels + " 7\n"));
 }
 
 TEST(Report, OfADeliveryThatWorksAgainStillHasItsLastError) {
@@ -85,8 +86,26 @@ TEST(Report, OfADeliveryThatWorksAgainStillHasItsLastError) {
   EXPECT_FALSE(told.at("Delivery").contains("WaitingSince"));
   EXPECT_TRUE(told.at("Delivery").contains("LastError"));
   const std::string text = metrics(report_of(flow_log));
-  EXPECT_THAT(text, HasSubstr("\nweir_delivery_failing{flow_log_id=\"fl-1\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_delivery_failing" + kLabels + " 0\n"));
   EXPECT_THAT(text, Not(HasSubstr("\nweir_spool_oldest_timestamp_seconds{")));
+}
+
+TEST(Report, OfOneThatHasEndedStandsBesideItsSuccessorOfTheSameId) {
+  service::Report report = report_of(refused());
+  report.flow_logs.front().has_ended = true;
+  service::FlowLogReport& successor = report.flow_logs.emplace_back();
+  successor.id = "fl-1";
+  successor.destination = "log group /flow";
+  successor.delivery.emplace();
+  const json status = json::parse(status_json(report));
+  EXPECT_EQ(status.at("FlowLogs").at(0).at("FlowLogStatus"), "ENDED");
+  EXPECT_EQ(status.at("FlowLogs").at(0).at("Delivery").at("Waiting"), 3);
+  EXPECT_EQ(status.at("FlowLogs").at(1).at("FlowLogStatus"), "ACTIVE");
+  EXPECT_EQ(status.at("FlowLogs").at(1).at("Delivery").at("Waiting"), 0);
+  const std::string text = metrics(report);
+  EXPECT_THAT(text, HasSubstr("\nweir_spool_segments" + kLabels + " 3\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_spool_segments{flow_log_id=\"fl-1\",log_destination=\"log "
+                              "group /flow\"} 0\n"));
 }
 
 TEST(Report, OfTheFirstSecondDoesNotTellOfADrainThatWasNot) {
