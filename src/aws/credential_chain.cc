@@ -112,7 +112,8 @@ class Search {
         keys_of(profile->credentials, at_.settings.profiles.credentials_path + " [" + name + "]");
     if (!keys || *keys) return keys;
     if (const std::string command = profile->get("credential_process"); !command.empty()) {
-      return found(credentials_of_process(command, "credential_process of profile " + name));
+      return found(credentials_of_process(command, "credential_process of profile " + name,
+                                          at_.is_cancelled));
     }
     keys = keys_of(profile->config, at_.settings.profiles.config_path + " [" + name + "]");
     if (!keys || *keys) return keys;

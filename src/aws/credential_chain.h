@@ -1,6 +1,7 @@
 // Looks for credentials where the AWS CLI looks, in its order.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "aws/client.h"
@@ -17,6 +18,7 @@ struct Surroundings {
   Transport& transport;  ///< for STS
   Transport& metadata;   ///< for containers' and instances' services
   Clock clock;
+  const std::atomic<bool>* is_cancelled = nullptr;  ///< set, the search ends soon; it may be null
 };
 
 /// One search:

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "aws/metadata.h"
 #include "base/descriptor.h"
@@ -44,17 +45,25 @@ int spawn(const std::string& command, int output, pid_t& process) {
   return error;
 }
 
-/// Reads to the end; false after `timeout`, or when there is more than credentials could be.
-bool read_all(int descriptor, std::chrono::seconds timeout, std::string& out) {
+struct Patience {
+  std::chrono::steady_clock::time_point end;
+  const std::atomic<bool>* is_cancelled;
+
+  [[nodiscard]] bool was_cancelled() const { return is_cancelled != nullptr && *is_cancelled; }
+  [[nodiscard]] bool is_over() const {
+    return was_cancelled() || std::chrono::steady_clock::now() >= end;
+  }
+};
+
+/// Reads to the end; false when patience is over, or there is more than credentials could be.
+bool read_all(int descriptor, const Patience& patience, std::string& out) {
   constexpr std::size_t kMost = std::size_t{1} << 20U;
-  const auto end = std::chrono::steady_clock::now() + timeout;
+  constexpr int kLook = 50;  // milliseconds: who cancels waits no longer
   std::array<char, 4096> block{};
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || out.size() > kMost) return false;
+    if (patience.is_over() || out.size() > kMost) return false;
     pollfd wanted{descriptor, POLLIN, 0};
-    const int ready = ::poll(&wanted, 1, static_cast<int>(left.count()));
+    const int ready = ::poll(&wanted, 1, kLook);
     if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
     const ssize_t count = ::read(descriptor, block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
@@ -63,9 +72,25 @@ bool read_all(int descriptor, std::chrono::seconds timeout, std::string& out) {
   }
 }
 
+/// Whether it ends by itself while there is patience, with this status; else it is killed.
+bool ends(pid_t process, const Patience& patience, int& status) {
+  constexpr std::chrono::milliseconds kLook{5};  // most have ended when their output has
+  while (::waitpid(process, &status, WNOHANG) == 0) {
+    if (patience.is_over()) {
+      ::kill(process, SIGKILL);
+      while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+      }
+      return false;
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<Credentials> credentials_of_process(const std::string& command, const std::string& where,
+                                           const std::atomic<bool>* is_cancelled,
                                            std::chrono::seconds timeout) {
   Pipe pipe = make_pipe();
   if (!pipe.reading.is_open()) return cannot({where, std::strerror(errno), ""});
@@ -75,13 +100,19 @@ Result<Credentials> credentials_of_process(const std::string& command, const std
   }
   pipe.writing.close();
   std::string text;
-  const bool is_read = read_all(pipe.reading.get(), timeout, text);
+  const Patience patience{std::chrono::steady_clock::now() + timeout, is_cancelled};
+  const bool is_read = read_all(pipe.reading.get(), patience, text);
   if (!is_read) ::kill(process, SIGKILL);
   int status = 0;
-  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
+  const bool has_ended = ends(process, patience, status) && is_read;
   const Secret kept(std::move(text));
-  if (!is_read) return cannot({where, "the program did not end in time", "run it by hand"});
+  if (!has_ended && patience.was_cancelled()) {
+    Failure failure;
+    failure.kind = Failure::Kind::cancelled;
+    failure.error = {where, "waiting for the program was cancelled", ""};
+    return tl::unexpected(std::move(failure));
+  }
+  if (!has_ended) return cannot({where, "the program did not end in time", "run it by hand"});
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return cannot({where, "the program failed", "run it by hand: " + command});
   }

@@ -1,6 +1,7 @@
 // Credentials from a program that the user names in a profile.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <string>
 
@@ -10,8 +11,10 @@
 namespace weir::aws {
 
 /// Runs `command` in /bin/sh and reads the JSON that it prints. What it says on stderr the user
-/// sees; what it prints is shown to nobody.
+/// sees; what it prints is shown to nobody. A shell that has not ended after `timeout`, or soon
+/// after `is_cancelled` is set (which may be null), is killed.
 Result<Credentials> credentials_of_process(const std::string& command, const std::string& where,
+                                           const std::atomic<bool>* is_cancelled,
                                            std::chrono::seconds timeout = std::chrono::seconds(60));
 
 }  // namespace weir::aws

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
+#include "aws/credential_process.h"
 #include "aws/sts.h"
 #include "unit/aws/scripted.h"
 
@@ -164,6 +168,30 @@ TEST_F(Chain, AProgramThatFailsIsNamedAndWhatItPrintedIsNot) {
   EXPECT_THAT(said, HasSubstr("credential_process of profile default: the program failed"));
   write("config", "[default]\ncredential_process = printf %s%s very- secret\n");
   EXPECT_THAT(found(), Not(HasSubstr("very-secret")));
+}
+
+TEST_F(Chain, WhoCancelsDoesNotWaitForTheProgram) {
+  const std::filesystem::path mark = folder_ / "begun";
+  const std::string command = "touch '" + mark.string() + "'; exec sleep 600";
+  std::atomic<bool> is_cancelled = false;
+  auto asked = std::async(std::launch::async, [&] {
+    return credentials_of_process(command, "there", &is_cancelled, std::chrono::seconds(600));
+  });
+  while (!std::filesystem::exists(mark)) std::this_thread::yield();
+  is_cancelled = true;
+  ASSERT_EQ(asked.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  const auto credentials = asked.get();
+  ASSERT_FALSE(credentials);
+  EXPECT_EQ(credentials.error().kind, Failure::Kind::cancelled);
+}
+
+TEST_F(Chain, AProgramThatSaysNoMoreAndDoesNotEndIsKilled) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto credentials =
+      credentials_of_process("exec >&-; exec sleep 600", "there", nullptr, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+  ASSERT_FALSE(credentials);
+  EXPECT_THAT(credentials.error().error.message(), HasSubstr("did not end in time"));
 }
 
 TEST_F(Chain, AnInstanceIsAskedByVersion2) {

@@ -354,6 +354,24 @@ TEST_F(FlowLogsTest, AllOfThemHaveOneTimeToDeliverInTheEnd) {
   EXPECT_LT(took, seconds(6)) << "which is what they would take one after another";
 }
 
+TEST_F(FlowLogsTest, NobodyWaitsInTheEndForAProgramThatGivesCredentials) {
+  const std::filesystem::path mark = folder_ / "begun";
+  std::ofstream(folder_ / "aws") << "[profile slow]\ncredential_process = touch '" << mark.string()
+                                 << "'; exec sleep 600\n";
+  setenv("AWS_CONFIG_FILE", (folder_ / "aws").c_str(), 1);
+  begin(make_plan("fl-0123abcd",
+                  "log-destination = 's3://bucket'\n[flow-log.remote]\n"
+                  "attach-bucket-policy = false\nprofile = 'slow'"),
+        kStart);
+  unsetenv("AWS_CONFIG_FILE");
+  add(kStart + seconds(10));
+  turn(kStart + seconds(20), Publishing::last);
+  while (!std::filesystem::exists(mark)) std::this_thread::yield();
+  const auto before = std::chrono::steady_clock::now();
+  flow_logs_ = FlowLogs(log());
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(20));
+}
+
 TEST_F(FlowLogsTest, WhatWaitsToBeObjectsIsNotForWhoTakesEvents) {
   const Silent server;
   begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
