@@ -1,5 +1,6 @@
 #include "deliver/publisher.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -9,6 +10,39 @@
 #include "deliver/spool.h"
 
 namespace weir::deliver {
+namespace {
+
+/// The numbers of further objects of a slot, all of which have to be told apart: what has the same
+/// bytes may stand for other packets.
+class Parts {
+ public:
+  explicit Parts(std::uint64_t first) : first_(first) {}
+
+  std::uint64_t next(base::UnixSeconds slot) {
+    const auto at = next_.emplace(slot, slot <= forgotten_ ? above_forgotten_ : first_).first;
+    const std::uint64_t part = at->second++;
+    if (next_.size() > kRemembered) forget(next_.begin());
+    return part;
+  }
+
+ private:
+  using Slots = std::map<base::UnixSeconds, std::uint64_t>;
+  static constexpr std::size_t kRemembered = 24;  // slots, two hours of them
+
+  /// What comes later still goes on above all numbers that were forgotten.
+  void forget(Slots::iterator slot) {
+    forgotten_ = std::max(forgotten_, slot->first);
+    above_forgotten_ = std::max(above_forgotten_, slot->second);
+    next_.erase(slot);
+  }
+
+  std::uint64_t first_;
+  Slots next_;
+  base::UnixSeconds forgotten_ = base::UnixSeconds::min();  ///< the last slot that was
+  std::uint64_t above_forgotten_ = 0;
+};
+
+}  // namespace
 
 struct Publisher::State {
   struct Open {
@@ -22,8 +56,7 @@ struct Publisher::State {
     const std::filesystem::path folder =
         spool == nullptr ? root / key_folder(flow_log, slot) : spool->writing_folder();
     if (auto made = make_folders(root, folder); !made) return tl::unexpected(made.error());
-    auto& part = parts.emplace(slot, first_part).first->second;
-    auto fresh = make_object(folder, key_stem(flow_log, slot), part++, flow_log, limits);
+    auto fresh = make_object(folder, key_stem(flow_log, slot), parts.next(slot), flow_log, limits);
     if (!fresh) return tl::unexpected(fresh.error());
     return open.emplace(slot, Open{std::move(*fresh), {}}).first;
   }
@@ -77,9 +110,8 @@ struct Publisher::State {
   FlowLog flow_log;
   ObjectLimits limits;
   Spool* spool = nullptr;
-  std::uint64_t first_part = 0;
+  Parts parts{0};
   std::map<base::UnixSeconds, Open> open;
-  std::map<base::UnixSeconds, std::uint64_t> parts;  ///< the next object's, by slot
   std::vector<PublishedObject> published;
 };
 
@@ -104,7 +136,7 @@ base::Expected<Publisher> Publisher::open(Spool& spool, FlowLog flow_log, std::u
   auto publisher = open(spool.writing_folder().string(), std::move(flow_log), limits);
   if (!publisher) return publisher;
   publisher->state_->spool = &spool;
-  publisher->state_->first_part = first_part;
+  publisher->state_->parts = Parts(first_part);
   return publisher;
 }
 
@@ -126,10 +158,6 @@ base::Expected<void> Publisher::finish() {
     if (!done && first) first = done;
   }
   return first;
-}
-
-const std::vector<PublishedObject>& Publisher::published() const {
-  return state_->published;
 }
 
 std::vector<PublishedObject> Publisher::take_published() {

@@ -44,8 +44,6 @@ class Publisher : public RecordWriter {
   base::Expected<void> publish_before(base::UnixSeconds time) override;
   base::Expected<void> finish() override;
 
-  [[nodiscard]] const std::vector<PublishedObject>& published() const;
-  /// The same, and forgets them.
   std::vector<PublishedObject> take_published() override;
 
  private:

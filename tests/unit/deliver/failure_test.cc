@@ -114,7 +114,7 @@ TEST_F(Failing, FinishPublishesWhatItCanAndReportsTheFirstError) {
   EXPECT_THAT(finished.error().message(), HasSubstr("cannot be renamed to: No such file"));
   ASSERT_THAT(files(), SizeIs(1));
   EXPECT_THAT(files()[0].string(), HasSubstr("_20180620T1625Z_"));
-  EXPECT_THAT(publisher.published(), SizeIs(1));
+  EXPECT_THAT(publisher.take_published(), SizeIs(1));
 }
 
 TEST_F(Failing, AFolderThatMayNotBeWrittenIsNamed) {
@@ -148,7 +148,7 @@ TEST_F(Failing, AFolderThatBecameAFileIsAnErrorAndFinishKeepsTheRest) {
   EXPECT_THAT(added.error().message(), HasSubstr("2018/06/21"));
   EXPECT_THAT(added.error().message(), HasSubstr("File exists"));
   EXPECT_TRUE(publisher.finish());
-  EXPECT_THAT(publisher.published(), SizeIs(1));
+  EXPECT_THAT(publisher.take_published(), SizeIs(1));
 }
 
 }  // namespace

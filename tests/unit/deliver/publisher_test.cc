@@ -49,7 +49,7 @@ TEST_F(Publishing, AnObjectIsNamedByTheHashOfItsBytes) {
   Publisher publisher = open();
   ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
   ASSERT_TRUE(publisher.finish());
-  const std::vector<PublishedObject>& published = publisher.published();
+  const std::vector<PublishedObject> published = publisher.take_published();
   ASSERT_THAT(published, SizeIs(1));
   const fs::path path = root_ / published[0].key;
   const std::string hash =
@@ -101,7 +101,7 @@ TEST_F(Publishing, NobodySeesAnObjectBeforeItIsWhole) {
   ASSERT_THAT(files(), SizeIs(1));
   EXPECT_EQ(files()[0].filename(),
             ".123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_0.tmp");
-  EXPECT_THAT(publisher.published(), IsEmpty());
+  EXPECT_THAT(publisher.take_published(), IsEmpty());
   ASSERT_TRUE(publisher.finish());
   ASSERT_THAT(files(), SizeIs(1));
   EXPECT_EQ(files()[0].extension(), ".gz");
@@ -135,9 +135,10 @@ TEST_F(Publishing, ALargeSlotMakesSeveralObjectsEachWithItsHeader) {
     ASSERT_TRUE(publisher.add(record_at(kSlotOfTests, i)));
   }
   ASSERT_TRUE(publisher.finish());
-  ASSERT_GT(publisher.published().size(), 3U);
+  const std::vector<PublishedObject> published = publisher.take_published();
+  ASSERT_GT(published.size(), 3U);
   std::uint16_t next = 0;
-  for (const PublishedObject& object : publisher.published()) {
+  for (const PublishedObject& object : published) {
     const std::vector<std::string> lines = gzip_lines(root_ / object.key);
     ASSERT_EQ(lines.size(), object.records + 1);
     EXPECT_EQ(lines[0], kHeader);
@@ -149,7 +150,7 @@ TEST_F(Publishing, ALargeSlotMakesSeveralObjectsEachWithItsHeader) {
     }
   }
   EXPECT_EQ(next, kRecords);
-  EXPECT_THAT(files(), SizeIs(publisher.published().size()));
+  EXPECT_THAT(files(), SizeIs(published.size()));
 }
 
 TEST_F(Publishing, ManyBlocksOfTextReadBackAsTheyWereWritten) {
@@ -169,11 +170,11 @@ TEST_F(Publishing, OnlySlotsThatEndedArePublished) {
   ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
   ASSERT_TRUE(publisher.add(record_at(kSlotOfTests + 300)));
   ASSERT_TRUE(publisher.publish_before(record::at(kSlotOfTests + 299)));
-  EXPECT_THAT(publisher.published(), IsEmpty());
+  EXPECT_THAT(publisher.take_published(), IsEmpty());
   ASSERT_TRUE(publisher.publish_before(record::at(kSlotOfTests + 300)));
-  EXPECT_THAT(publisher.published(), SizeIs(1));
+  EXPECT_THAT(publisher.take_published(), SizeIs(1));
   ASSERT_TRUE(publisher.finish());
-  EXPECT_THAT(publisher.published(), SizeIs(2));
+  EXPECT_THAT(publisher.take_published(), SizeIs(1));
 }
 
 TEST_F(Publishing, LateRecordsMakeAFurtherObjectEvenWithTheSameBytes) {
@@ -190,14 +191,27 @@ TEST_F(Publishing, LateRecordsMakeAFurtherObjectEvenWithTheSameBytes) {
   }
 }
 
+TEST_F(Publishing, AllObjectsOfASlotAreKeptHoweverManySlotsLieBetween) {
+  Publisher publisher = open();
+  constexpr int kSlots = 30;
+  for (int round = 0; round < 3; ++round) {
+    for (int slot = 0; slot < kSlots; ++slot) {
+      ASSERT_TRUE(publisher.add(record_at(kSlotOfTests + slot * 300)));
+      ASSERT_TRUE(publisher.finish());
+    }
+  }
+  EXPECT_THAT(files(), SizeIs(3 * kSlots));
+}
+
 TEST_F(Publishing, ParquetSaysWhatTextSaysAndIsCutByRecords) {
   flow_log_.file_format = FileFormat::parquet;
   Publisher publisher = open({.parquet_records = 100});
   for (std::uint16_t i = 0; i < 250; ++i) ASSERT_TRUE(publisher.add(record_at(kSlotOfTests, i)));
   ASSERT_TRUE(publisher.finish());
-  ASSERT_THAT(publisher.published(), SizeIs(3));
+  const std::vector<PublishedObject> published = publisher.take_published();
+  ASSERT_THAT(published, SizeIs(3));
   std::vector<std::string> lines;
-  for (const PublishedObject& object : publisher.published()) {
+  for (const PublishedObject& object : published) {
     const fs::path path = root_ / object.key;
     EXPECT_EQ(object.bytes, fs::file_size(path));
     EXPECT_TRUE(path.string().ends_with(".log.parquet"));
@@ -226,7 +240,7 @@ TEST_F(Publishing, TheSameBytesOfAnotherRunHaveAnotherNameInTheSpool) {
     Publisher publisher = Publisher::open(spool, flow_log_, first_part).value();
     ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
     ASSERT_TRUE(publisher.finish());
-    keys.push_back(publisher.published().at(0).key);
+    keys.push_back(publisher.take_published().at(0).key);
   }
   EXPECT_EQ(keys[0], keys[1]);
   EXPECT_NE(keys[1], keys[2]);
