@@ -22,6 +22,8 @@ struct FlowLog {
   FileFormat file_format = FileFormat::plain_text;
   bool hive_compatible_partitions = false;
   bool per_hour_partition = false;
+
+  friend bool operator==(const FlowLog&, const FlowLog&) = default;
 };
 
 }  // namespace weir::deliver

@@ -33,6 +33,8 @@ struct LogDestination {
     return type == LogDestinationType::cloud_watch_logs ||
            type == LogDestinationType::kinesis_data_firehose;
   }
+
+  friend bool operator==(const LogDestination&, const LogDestination&) = default;
 };
 
 /// As AWS reads them, and with its words where it refuses them; but that without a type a folder is

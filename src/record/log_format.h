@@ -28,6 +28,8 @@ class LogFormat {
   /// "${version} ${account-id} …", as DescribeFlowLogs echoes it.
   [[nodiscard]] std::string to_string() const;
 
+  friend bool operator==(const LogFormat&, const LogFormat&) = default;
+
  private:
   explicit LogFormat(std::vector<const Field*> fields);
   std::vector<const Field*> fields_;

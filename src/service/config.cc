@@ -132,7 +132,6 @@ void take_destination(Keys& keys, const std::string& where, const fs::path& base
   auto found = deliver::log_destination_of(asked, where);
   if (!found) return keys.fail(std::move(found.error()));
   deliver::LogDestination& destination = flow_log.destination = std::move(*found);
-  flow_log.remote.deliver_logs_permission_arn = destination.role_arn;
   std::string& told = flow_log.log_destination;
   if (destination.takes_events()) {
     told = asked.log_destination.empty() ? "log group " + destination.name : asked.log_destination;

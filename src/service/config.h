@@ -28,8 +28,6 @@ struct RemoteConfig {
   std::string kms_key_id;
   std::string delivery_principal;
   bool attaches_policy = true;
-  // Of events:
-  std::string deliver_logs_permission_arn = {};  ///< the role that delivers
 
   friend bool operator==(const RemoteConfig&, const RemoteConfig&) = default;
 };

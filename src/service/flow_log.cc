@@ -10,30 +10,22 @@ namespace weir::service {
 
 FlowLog::FlowLog(const Plan& plan, std::size_t number, std::unique_ptr<Objects> objects)
     : plan_(plan),
-      destination_(plan.config.flow_logs[number].log_destination),
-      remote_config_(plan.config.flow_logs[number].remote),
+      config_(plan.config.flow_logs[number]),
       settings_(plan.flow_logs[number]),
       objects_(std::move(objects)),
       recorder_(plan.network, plan.policy, plan.services, settings_, *objects_) {}
 
 bool FlowLog::is_same(const Plan& plan, std::size_t number) const {
-  const deliver::FlowLog& mine = settings_.flow_log;
-  const deliver::FlowLog& other = plan.flow_logs[number].flow_log;
-  return destination_ == plan.config.flow_logs[number].log_destination &&
-         remote_config_ == plan.config.flow_logs[number].remote && mine.id == other.id &&
-         mine.account_id == other.account_id && mine.region == other.region &&
-         mine.traffic_type == other.traffic_type &&
-         mine.max_aggregation_interval == other.max_aggregation_interval &&
-         mine.log_format.fields() == other.log_format.fields() &&
-         mine.file_format == other.file_format &&
-         mine.hive_compatible_partitions == other.hive_compatible_partitions &&
-         mine.per_hour_partition == other.per_hour_partition;
+  const FlowLogConfig& other = plan.config.flow_logs[number];
+  return config_.log_destination == other.log_destination &&
+         config_.destination == other.destination && config_.remote == other.remote &&
+         settings_.flow_log == plan.flow_logs[number].flow_log;
 }
 
 FlowLogReport FlowLog::report() const {
   FlowLogReport out;
   out.id = id();
-  out.destination = destination_;
+  out.destination = destination();
   out.complaint = objects_->complaint();
   out.records = records();
   out.lost_records = lost_records();

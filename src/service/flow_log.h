@@ -25,7 +25,7 @@ class FlowLog {
   FlowLog(const FlowLog&) = delete;
   FlowLog& operator=(const FlowLog&) = delete;
 
-  [[nodiscard]] const std::string& destination() const { return destination_; }
+  [[nodiscard]] const std::string& destination() const { return config_.log_destination; }
   [[nodiscard]] const std::string& id() const { return settings_.flow_log.id; }
   [[nodiscard]] bool has(vpc::InterfaceIndex interface) const {
     return settings_.subscribed[static_cast<std::size_t>(interface)];
@@ -88,8 +88,7 @@ class FlowLog {
   base::Expected<void> tell_lost(base::UnixMicros now);
 
   const Plan& plan_;
-  std::string destination_;
-  RemoteConfig remote_config_;
+  const FlowLogConfig& config_;
   const recorder::Settings& settings_;
   std::unique_ptr<Objects> objects_;
   recorder::LiveRecorder recorder_;

@@ -71,6 +71,7 @@ class Remote {
   /// What a destination is made of.
   struct Addressee {
     std::string log_destination;
+    deliver::LogDestination destination;
     RemoteConfig config;
     std::string account_id;
     std::string region;
@@ -79,8 +80,8 @@ class Remote {
     friend bool operator==(const Addressee&, const Addressee&) = default;
   };
   static Addressee addressee_of(const FlowLogConfig& config, const deliver::FlowLog& flow_log) {
-    return {config.log_destination, config.remote, flow_log.account_id, flow_log.region,
-            flow_log.hive_compatible_partitions};
+    return {config.log_destination, config.destination, config.remote,
+            flow_log.account_id,    flow_log.region,    flow_log.hive_compatible_partitions};
   }
   static std::string spool_name_of(const std::string& flow_log_id, bool takes_events) {
     return flow_log_id + (takes_events ? ".events" : "");

@@ -131,7 +131,7 @@ TEST_F(ConfigFile, EventsHaveALogGroupOrADeliveryStream) {
   const FlowLogConfig& group = logs->flow_logs.at(0);
   EXPECT_EQ(group.destination.type, deliver::LogDestinationType::cloud_watch_logs);
   EXPECT_EQ(group.log_destination, "log group /flow");
-  EXPECT_EQ(group.remote.deliver_logs_permission_arn, "arn:aws:iam::1:role/r");
+  EXPECT_EQ(group.destination.role_arn, "arn:aws:iam::1:role/r");
   EXPECT_EQ(group.remote.endpoint_url, "http://h:1");
   const std::string arn = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/flow";
   const auto firehose = read(begin + "log-destination = '" + arn + "'\n");
