@@ -217,6 +217,16 @@ TEST_F(FlowLogsTest, WhatWaitsGoesToAnotherRegion) {
   EXPECT_THAT(request, HasSubstr("/us-east-1/logs/aws4_request"));
 }
 
+TEST_F(FlowLogsTest, OneWhoseDestinationIsReachedByAnotherRoleIsAnother) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_log_group()), kStart);
+  begin(make_plan("fl-0123abcd", server.as_log_group()), kStart + seconds(10));
+  EXPECT_THAT(said_, Not(HasSubstr("has ended")));
+  const std::string role = "deliver-logs-permission-arn = 'arn:aws:iam::123456789012:role/r'\n";
+  begin(make_plan("fl-0123abcd", role + server.as_log_group()), kStart + seconds(20));
+  EXPECT_THAT(said_, HasSubstr("flow log fl-0123abcd has ended"));
+}
+
 TEST_F(FlowLogsTest, WhatIsRefusedForEverCountsOverAReloadAndTheEnd) {
   const Obliging server(R"({"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":1}})");
   begin(make_plan("fl-0123abcd", server.as_log_group()), kStart);
