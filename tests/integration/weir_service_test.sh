@@ -24,6 +24,7 @@ fail() { echo "$*"; cat "$work/up.log" "$work/told"; exit 1; }
 systemd-analyze security --offline=true --no-pager --threshold=25 packaging/weir.service >"$work/exposure" ||
   { grep '✗' "$work/exposure"; tail -1 "$work/exposure"; exit 1; }
 tail -1 "$work/exposure"
+grep '^ConfigurationDirectory=' packaging/weir.service && { echo "the unit would give /etc/weir away"; exit 1; }
 
 # Another host, at the other end of a veth pair.
 unshare --net sleep infinity &
