@@ -25,6 +25,8 @@ systemd-analyze security --offline=true --no-pager --threshold=25 packaging/weir
   { grep '✗' "$work/exposure"; tail -1 "$work/exposure"; exit 1; }
 tail -1 "$work/exposure"
 grep '^ConfigurationDirectory=' packaging/weir.service && { echo "the unit would give /etc/weir away"; exit 1; }
+[[ $(grep -c '^StartLimit\|^RestartSec=\|^TimeoutStartSec=' packaging/weir.service) == 4 ]] ||
+  { echo "a start is given up too soon, or is tried for ever"; exit 1; }
 
 # Another host, at the other end of a veth pair.
 unshare --net sleep infinity &
