@@ -112,7 +112,8 @@ base::Expected<void> FlowLogs::end(std::unique_ptr<FlowLog> flow_log, base::Unix
   return {};
 }
 
-base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros now) {
+base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros now,
+                                      base::UnixMicros attached) {
   for (const auto& [id, whole] : before) {
     const bool is_there =
         std::any_of(at_work_.begin(), at_work_.end(),
@@ -131,7 +132,7 @@ base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros
                      flow_log->id(), base::in_utc(base::second_of(whole->second)),
                      is_set_back ? "this window: the clock was set back" : "the time since"));
     const auto from = std::min<base::UnixMicros>(whole->second, now);
-    if (auto done = flow_log->missed_all(from, now); !done) return done;
+    if (auto done = flow_log->missed_all(from, attached); !done) return done;
   }
   return pass(now);
 }

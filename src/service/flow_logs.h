@@ -46,9 +46,10 @@ class FlowLogs {
   /// REQUIRES: `fresh` was prepared of it, and no other plan since.
   base::Expected<void> follow(std::shared_ptr<const Plan> plan, std::vector<Fresh> fresh,
                               base::UnixMicros now);
-  /// Nobody has recorded since the times in `before`: says so, and lets SKIPDATA stand for it,
-  /// where there still is a flow log of that id.
-  base::Expected<void> resume(const WholeUntil& before, base::UnixMicros now);
+  /// Nobody has recorded since the times in `before`, until all was `attached`: says so, and lets
+  /// SKIPDATA stand for it, where there still is a flow log of that id.
+  base::Expected<void> resume(const WholeUntil& before, base::UnixMicros now,
+                              base::UnixMicros attached);
   /// Tells of spools that hold something and that nobody delivers from.
   void tell_left_over() const;
   /// Every window has its NODATA from the one of `now` on, if it is the first time.

@@ -22,6 +22,11 @@ namespace {
 constexpr std::chrono::seconds kLastDelivery{5};
 constexpr std::chrono::seconds kAwsInterval{300};  // between publications
 
+/// What the time is, where it was `now` when that began.
+base::UnixMicros after(base::UnixMicros now, Tally::Clock::time_point begun) {
+  return now + std::chrono::duration_cast<std::chrono::microseconds>(Tally::Clock::now() - begun);
+}
+
 }  // namespace
 
 struct Service::State {
@@ -33,7 +38,7 @@ struct Service::State {
   base::Expected<void> drain(base::UnixMicros now);
   base::Expected<void> account(const live::PointAccount& point, base::UnixMicros now);
   base::Expected<void> look(base::UnixMicros now);
-  base::Expected<void> miss_away(base::UnixMicros now);
+  base::Expected<void> miss_away(base::UnixMicros until);
   base::Expected<void> turn(base::UnixMicros now, Publishing publishing);
   void count();
   base::Expected<void> reload(std::shared_ptr<const Plan> next, base::UnixMicros now);
@@ -55,6 +60,7 @@ struct Service::State {
 };
 
 base::Expected<void> Service::State::start(Config config, base::UnixMicros now) {
+  const auto begun = Tally::Clock::now();
   started = drained = now;
   auto made = Plan::make(std::move(config), nullptr);
   if (!made) return tl::unexpected(made.error());
@@ -75,10 +81,11 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   devices.emplace(*datapath, *plan, log);
   clean_up(before->remains);
   if (auto done = flow_logs.follow(plan, std::move(*fresh), now); !done) return done;
-  // Whoever was here before has stopped, or was killed: what it had not published is lost.
-  if (auto done = flow_logs.resume(before->whole_until, now); !done) return done;
   next_publication = now + plan->config.publish_interval;
   devices->look();
+  // Whoever was here before has stopped, or was killed: what it had not published is lost, and what
+  // came until programs hung there again, which may be in the next window.
+  if (auto done = flow_logs.resume(before->whole_until, now, after(now, begun)); !done) return done;
   remember();
   flow_logs.tell_left_over();
   return {};
@@ -151,18 +158,19 @@ base::Expected<void> Service::State::account(const live::PointAccount& point,
 }
 
 base::Expected<void> Service::State::look(base::UnixMicros now) {
+  const auto begun = Tally::Clock::now();
   devices->look();
-  return miss_away(now);
+  return miss_away(after(now, begun));
 }
 
 /// Nobody has seen all of what came there since the last drain, or can say that they were silent.
-base::Expected<void> Service::State::miss_away(base::UnixMicros now) {
+base::Expected<void> Service::State::miss_away(base::UnixMicros until) {
   std::vector<bool> away(plan->network.interfaces.size());
   for (const Watched& one : devices->watched()) {
     away[static_cast<std::size_t>(one.place.interface)] = one.was_away;
   }
   if (std::find(away.begin(), away.end(), true) == away.end()) return {};
-  return flow_logs.missed(away, std::min(drained, now), now);
+  return flow_logs.missed(away, std::min(drained, until), until);
 }
 
 base::Expected<void> Service::State::turn(base::UnixMicros now, Publishing publishing) {

@@ -132,6 +132,19 @@ TEST_F(Restart, AStopIsAGapTooAndAfterMoreThanADayOnlyItsEndsAreTold) {
   EXPECT_THAT(skipped, ElementsAre(Pair("eni-1", ElementsAre(0, kThreeDays))));
 }
 
+TEST_F(Restart, AWindowThatBeginsWhileItAttachesIsNotWhole) {
+  describe({one});
+  start();
+  const auto window = now - seconds(30);
+  tick();
+  stop();
+  now = window + minutes(2) - std::chrono::microseconds(1);
+  start();
+  tick(minutes(6));
+  stop();
+  EXPECT_THAT(told("SKIPDATA", window), ElementsAre(Pair("eni-1", ElementsAre(0, 60, 120))));
+}
+
 TEST_F(Restart, ASecondServiceIsRefusedWhileOneIsAtWork) {
   describe({one});
   start();

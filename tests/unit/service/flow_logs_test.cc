@@ -342,8 +342,8 @@ TEST_F(FlowLogsTest, ASpoolThatIsLeftOverIsToldEvenIfAFlowLogWithAFolderHasItsId
 
 TEST_F(FlowLogsTest, WhatCannotBeToldAnyMoreIsSaidAtTheStart) {
   begin(make_plan(), kStart);
-  EXPECT_TRUE(
-      flow_logs_.resume({{"fl-0123abcd", kStart}, {"fl-0badcafe", kStart - seconds(60)}}, kStart));
+  EXPECT_TRUE(flow_logs_.resume({{"fl-0123abcd", kStart}, {"fl-0badcafe", kStart - seconds(60)}},
+                                kStart, kStart));
   EXPECT_THAT(said_, HasSubstr("flow log fl-0badcafe was whole until"));
   EXPECT_THAT(said_, Not(HasSubstr("flow log fl-0123abcd was whole until")));
 }
