@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import gateway
@@ -11,6 +12,11 @@ import scripted_s3
 
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and so would be the programs under test.
+for deaf in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(deaf) == signal.SIG_IGN:
+        signal.signal(deaf, signal.SIG_DFL)
 
 WAITING = ("test_up_", "test_status", "test_tail_s3")
 

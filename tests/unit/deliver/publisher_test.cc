@@ -193,9 +193,9 @@ TEST_F(Publishing, LateRecordsMakeAFurtherObjectEvenWithTheSameBytes) {
 
 TEST_F(Publishing, AllObjectsOfASlotAreKeptHoweverManySlotsLieBetween) {
   Publisher publisher = open();
-  constexpr int kSlots = 30;
+  constexpr std::int64_t kSlots = 30;
   for (int round = 0; round < 3; ++round) {
-    for (int slot = 0; slot < kSlots; ++slot) {
+    for (std::int64_t slot = 0; slot < kSlots; ++slot) {
       ASSERT_TRUE(publisher.add(record_at(kSlotOfTests + slot * 300)));
       ASSERT_TRUE(publisher.finish());
     }
