@@ -295,9 +295,13 @@ int tell_end(const LogSource& source, const query::Engine& engine,
                  count_of(statistics.bytes_fetched, "byte"));
     }
     if (statistics.parquet_objects != 0) {
-      fmt::print(stderr, "opened {} of Parquet ({}): DuckDB reads what it needs of them\n",
+      fmt::print(stderr, "opened {} of Parquet ({}){}: DuckDB reads what it needs of them\n",
                  count_of(statistics.parquet_objects, "object"),
-                 count_of(statistics.parquet_bytes, "byte"));
+                 count_of(statistics.parquet_bytes, "byte"),
+                 statistics.parquet_bytes_fetched == 0
+                     ? ""
+                     : fmt::format(", fetched {} of them",
+                                   count_of(statistics.parquet_bytes_fetched, "byte")));
     }
   }
   if (source.is_strict && problems.bad_lines() != 0) return kFailed;

@@ -72,7 +72,9 @@ base::Expected<void> Engine::State::start() {
   for (const std::string& statement :
        {fmt::format("SET threads = {}", threads), std::string("SET memory_limit = '208MB'"),
         "SET temp_directory = " + sql_text(spill.path().string()),
-        std::string("SET TimeZone = 'UTC'"), std::string("SET preserve_insertion_order = false"),
+        // Files of S3's objects are filled while they are read.
+        std::string("SET enable_external_file_cache = false"), std::string("SET TimeZone = 'UTC'"),
+        std::string("SET preserve_insertion_order = false"),
         std::string("SET autoinstall_known_extensions = false"),
         std::string("SET autoload_known_extensions = false"), "SET allowed_paths = [" + paths + "]",
         "SET allowed_directories = [" + folders + "]"}) {
@@ -199,6 +201,7 @@ Statistics Engine::statistics() const {
   statistics.bytes_selected = selection.bytes;
   statistics.parquet_objects = selection.parquet_objects;
   statistics.parquet_bytes = selection.parquet_bytes;
+  statistics.parquet_bytes_fetched = state_->parquet_files.bytes_fetched();
   statistics.bytes_read = counters.packed_bytes;
   statistics.lines = counters.lines;
   return statistics;

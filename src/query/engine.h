@@ -23,10 +23,11 @@ struct Statistics {
   std::uint64_t objects_opened = 0;  ///< of text, as the next two
   std::uint64_t bytes_read = 0;      ///< packed
   std::uint64_t lines = 0;
-  std::uint64_t parquet_objects = 0;  ///< opened, by DuckDB
-  std::uint64_t parquet_bytes = 0;    ///< their size
-  std::uint64_t requests = 0;         ///< to S3, to list and to fetch
-  std::uint64_t bytes_fetched = 0;    ///< of their answers
+  std::uint64_t parquet_objects = 0;        ///< opened, by DuckDB
+  std::uint64_t parquet_bytes = 0;          ///< their size
+  std::uint64_t parquet_bytes_fetched = 0;  ///< of those in S3, their columns and footers
+  std::uint64_t requests = 0;               ///< to S3, to list and to fetch
+  std::uint64_t bytes_fetched = 0;          ///< of their answers
 };
 
 /// DuckDB with the table `flow_logs` (README.md of this folder), the functions of functions.h and

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "logs/open_lines.h"
+#include "query/pushdown.h"
 #include "query/schema.h"
 #include "record/log_format.h"
 
@@ -26,7 +27,8 @@ bool add_fields(const Fields& fields, Fields& to) {
   return to.size() != before;
 }
 
-base::Expected<void> Formats::fetch(const std::vector<std::size_t>& numbers) {
+base::Expected<void> Formats::fetch(const std::vector<std::size_t>& numbers,
+                                    const ColumnNames& wanted) {
   std::vector<const logs::Object*> of_text;
   std::vector<const logs::Object*> of_parquet;
   for (const std::size_t number : numbers) {
@@ -35,7 +37,11 @@ base::Expected<void> Formats::fetch(const std::vector<std::size_t>& numbers) {
     (object.kind == logs::ObjectKind::parquet ? of_parquet : of_text).push_back(&object);
   }
   fronts_.read(of_text);
-  files_.fetch(of_parquet);
+  files_.fetch(of_parquet, wanted);
+  return check_s3();
+}
+
+base::Expected<void> Formats::check_s3() const {
   if (settings_.s3 == nullptr) return {};
   for (const auto& error : {settings_.s3->failure(), settings_.s3->denied()}) {
     if (error) return tl::unexpected(*error);
@@ -50,10 +56,13 @@ base::Expected<Fields> Formats::at_front(const logs::Object& object) {
   return parquet_.add(duck_, *file);
 }
 
-base::Expected<Fields> Formats::at_front(const std::vector<std::size_t>& numbers) {
+base::Expected<Fields> Formats::at_front(const std::vector<std::size_t>& numbers,
+                                         const ColumnNames& wanted) {
   Fields fields;
+  std::vector<ParquetFiles::Described> described;
   parquet_ = {};
-  if (auto fetched = fetch(numbers); !fetched) return tl::unexpected(fetched.error());
+  wanted_ = wanted;
+  if (auto fetched = fetch(numbers, wanted); !fetched) return tl::unexpected(fetched.error());
   for (const std::size_t number : numbers) {
     const logs::Object& object = objects_.all()[number];
     if (!is_readable(object)) continue;
@@ -72,14 +81,23 @@ base::Expected<Fields> Formats::at_front(const std::vector<std::size_t>& numbers
     }
     if (object.kind == logs::ObjectKind::text) tell_without_column(object, *found);
     add_fields(*found, fields);
+    if (object.kind == logs::ObjectKind::parquet) described.push_back({&object, *found});
   }
+  if (wanted_ && wanted_->contains(kAnyColumn) && !fields.empty()) {
+    wanted_->insert(column_name_of(columns_of(fields).front().name));
+  }
+  const auto failed = files_.fetch_columns(duck_, described, wanted_);
+  if (auto fetched = check_s3(); !fetched) return tl::unexpected(fetched.error());
+  for (const logs::Object* object : failed) damaged(*object, files_.of(*object).error());
+  // Once more without them: what only they had is no field.
+  if (!failed.empty()) return at_front(numbers, wanted);
   return fields.empty() ? default_fields() : fields;
 }
 
 base::Expected<Fields> Formats::at_front() {
   std::vector<std::size_t> all(objects_.all().size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  return at_front(all);
+  return at_front(all, std::set<std::string>());
 }
 
 void Formats::for_each_behind_the_front(const std::function<bool(const Fields&)>& use) const {
@@ -127,7 +145,7 @@ bool Formats::drop_damaged_parquet(const base::Error& failure) {
   for (const logs::Object& object : parquet_.objects()) {
     ParquetTable alone;
     if (!alone.add(duck_, object)) continue;
-    auto all = duck_.run("SELECT max(hash(p)) FROM (" + alone.select() + ") AS p");
+    auto all = duck_.run("SELECT max(hash(p)) FROM (" + alone.select(wanted_) + ") AS p");
     if (all || scan_.is_cancelled) continue;
     damaged(object, {"", all.error().what, ""});
     has_dropped = true;

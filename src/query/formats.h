@@ -41,10 +41,12 @@ class Formats {
         fronts_(settings.s3.get(), scan.without_header) {}
 
   /// The fields at the front of the objects of these numbers (places in the list), in the order
-  /// in which they are met. `parquet` is of these objects from now on. Error: one lacks the time by
-  /// which the settings choose; S3 cannot be read.
-  base::Expected<Fields> at_front(const std::vector<std::size_t>& numbers);
-  /// Of all objects that are known.
+  /// in which they are met. `parquet` is of these objects from now on, and of those that are in S3
+  /// the columns that are `wanted` are here. Error: one lacks the time by which the settings
+  /// choose; S3 cannot be read.
+  base::Expected<Fields> at_front(const std::vector<std::size_t>& numbers,
+                                  const ColumnNames& wanted);
+  /// Of all objects that are known; no column is wanted.
   base::Expected<Fields> at_front();
   /// Calls `use` with the fields of headers that stand behind an object's front, until it returns
   /// false. AWS's objects have none: a flow log's format never changes (facts/flow-logs.md §6.4).
@@ -56,13 +58,14 @@ class Formats {
   }
   [[nodiscard]] const ParquetTable& parquet() const { return parquet_; }
   void forget_parquet() { parquet_ = {}; }
-  /// After a query has failed: reads each Parquet object whole, and leaves out those that cannot
-  /// be. True: there was one.
+  /// After a query has failed: reads the columns that were wanted of each Parquet object, and
+  /// leaves out objects that cannot be read. True: there was one.
   bool drop_damaged_parquet(const base::Error& failure);
 
  private:
-  /// Has all that has to come from S3 come. Error: nothing does, or the caller may not.
-  base::Expected<void> fetch(const std::vector<std::size_t>& numbers);
+  /// Has what is at objects' fronts come from S3. Error: nothing does, or the caller may not.
+  base::Expected<void> fetch(const std::vector<std::size_t>& numbers, const ColumnNames& wanted);
+  base::Expected<void> check_s3() const;
   base::Expected<Fields> at_front(const logs::Object& object);
   void tell_without_column(const logs::Object& object, const Fields& fields);
   void damaged(const logs::Object& object, const base::Error& error);
@@ -74,6 +77,7 @@ class Formats {
   ParquetFiles& files_;
   Fronts fronts_;
   ParquetTable parquet_;
+  ColumnNames wanted_;                ///< of it
   std::set<std::string> unreadable_;  ///< names
 };
 

@@ -44,9 +44,10 @@ base::Expected<std::vector<std::string>> ParquetTable::add(const Duck& duck,
   return fields;
 }
 
-std::string ParquetTable::columns() const {
+std::string ParquetTable::columns(const ColumnNames& wanted) const {
   std::string columns;
   for (const auto& [column, file_name, is_text] : columns_) {
+    if (!has_field(wanted, column.field)) continue;
     const std::string name = "p." + sql_name(file_name);
     const std::string value =
         is_text || column.type == ColumnType::varchar ? "nullif(" + name + "::VARCHAR, '-')" : name;
@@ -77,12 +78,13 @@ std::string ParquetTable::keys() const {
   return keys;
 }
 
-std::string ParquetTable::select(bool counts) const {
+std::string ParquetTable::select(const ColumnNames& wanted, bool counts) const {
   std::string paths;
   for (const logs::Object& object : objects_) {
     paths += (paths.empty() ? "" : ", ") + sql_text(object.path);
   }
-  return "SELECT " + columns() + (counts ? fmt::format("1::BIGINT AS {}, ", kRowsColumn) : "") +
+  return "SELECT " + columns(wanted) +
+         (counts ? fmt::format("1::BIGINT AS {}, ", kRowsColumn) : "") +
          "k.log_account::VARCHAR AS log_account, k.log_region::VARCHAR AS log_region, "
          "k.log_date::DATE AS log_date, k.log_hour::INTEGER AS log_hour FROM read_parquet([" +
          paths +

@@ -18,9 +18,10 @@ class ParquetTable {
   base::Expected<std::vector<std::string>> add(const Duck& duck, const logs::Object& object);
   [[nodiscard]] const std::vector<logs::Object>& objects() const { return objects_; }
 
-  /// A SELECT of the columns that the objects have, typed as ours; `-` in text is NULL there too
-  /// (facts/flow-logs.md §3.2). `counts`: kRowsColumn too. REQUIRES: an object.
-  [[nodiscard]] std::string select(bool counts = false) const;
+  /// A SELECT of the columns that the objects have and that are `wanted`, typed as ours; `-` in
+  /// text is NULL there too (facts/flow-logs.md §3.2). `counts`: kRowsColumn too. REQUIRES: an
+  /// object.
+  [[nodiscard]] std::string select(const ColumnNames& wanted = {}, bool counts = false) const;
 
  private:
   struct FileColumn {
@@ -28,7 +29,7 @@ class ParquetTable {
     std::string name;      ///< in the file: "log_status", or "log-status"
     bool is_text = false;  ///< in some of the files
   };
-  [[nodiscard]] std::string columns() const;
+  [[nodiscard]] std::string columns(const ColumnNames& wanted) const;
   [[nodiscard]] std::string keys() const;
 
   std::vector<FileColumn> columns_;

@@ -39,15 +39,16 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
       return !bound;
     });
     if (!bound) return tl::unexpected(bound.error());
-    Fields with_any = *bound;
-    with_any.emplace_back(kAnyField);
+    Fields with_any = {kAnyField};
+    add_fields(*bound, with_any);
     has_any = bind(sql, with_any).has_value();
     if (!has_any) bound = bind(sql, *bound, {});
   }
   auto pushed = list_and_push_down(sql);
   if (!pushed) return tl::unexpected(pushed.error());
   scan_.wants_every_column = pushed->wants_every_column || !has_any;
-  auto present = formats_.at_front(pushed->objects);
+  if (!has_any) pushed->columns.reset();
+  auto present = formats_.at_front(pushed->objects, pushed->columns);
   if (!present) return tl::unexpected(present.error());
   add_fields(found, *present);
   const auto tree = pushed->scans_nothing ? parse_one(duck_, sql) : std::nullopt;
@@ -133,7 +134,7 @@ base::Expected<void> Planner::define_table(const Fields& fields, bool counts) {
   const std::string condition = time_condition();
   std::string rows = std::string("SELECT * FROM ") + kScanFunction + "()";
   if (!formats_.parquet().objects().empty())
-    rows += " UNION ALL BY NAME " + formats_.parquet().select(counts);
+    rows += " UNION ALL BY NAME " + formats_.parquet().select({}, counts);
   sql += condition.empty() ? rows : "SELECT * FROM (" + rows + ") WHERE " + condition;
   auto done = duck_.run(sql);
   if (!done) return tl::unexpected(done.error());

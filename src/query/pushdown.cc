@@ -24,21 +24,33 @@ const std::set<std::string> kTimeColumns = {"end", "end_time", "start", "start_t
 /// A scan of flow logs in a plan.
 struct PlannedScan {
   std::optional<std::string> filter;  ///< above it
-  bool wants_every_column = false;
+  std::set<std::string> columns;      ///< that it hands out
 };
 
-bool wants_every_column(const Json& scan) {
-  constexpr std::string_view kAnyColumn = "weir_any";
+std::set<std::string> columns_of(const Json& scan) {
   const Json names = scan.value("/extra_info/Projections"_json_pointer, Json());
-  return names == kAnyColumn ||
-         (names.is_array() && std::find(names.begin(), names.end(), kAnyColumn) != names.end());
+  if (names.is_string()) return {names.get<std::string>()};
+  return names.is_array() ? names.get<std::set<std::string>>() : std::set<std::string>();
+}
+
+/// As fields' columns, of all scans.
+ColumnNames columns_of(const std::vector<PlannedScan>& scans) {
+  std::set<std::string> names;
+  for (const PlannedScan& scan : scans) {
+    const bool is_any_one = scan.columns.size() == 1;  // count(*) has the first one read
+    if (scan.columns.contains(kAnyColumn) && !is_any_one) return std::nullopt;
+    for (const std::string& column : scan.columns) {
+      const bool is_time = column == "start_time" || column == "end_time";
+      names.insert(small_letters(is_time ? column.substr(0, column.find('_')) : column));
+    }
+  }
+  return names;
 }
 
 void find_scans(const Json& node, const std::optional<std::string>& above,
                 std::vector<PlannedScan>& scans) {
   const std::string name = small_letters(text_of(node, "name"));
-  if (name.find(kScanFunction) != std::string::npos)
-    scans.push_back({above, wants_every_column(node)});
+  if (name.find(kScanFunction) != std::string::npos) scans.push_back({above, columns_of(node)});
   std::optional<std::string> filter;
   if (name == "filter" && node.contains("extra_info")) {
     filter = text_of(node["extra_info"], "Expression");
@@ -311,13 +323,12 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
   }
   // DESCRIBE, or a plan in a form that is not known.
   out.scans_nothing = scans.empty();
-  if (scans.empty()) scans.push_back({std::nullopt, true});
+  if (tree.is_array()) out.columns = columns_of(scans);
+  out.wants_every_column = !out.columns || out.scans_nothing;
+  if (scans.empty()) scans.emplace_back();
   const auto has_filter = [](const PlannedScan& scan) { return scan.filter.has_value(); };
   if (!std::all_of(scans.begin(), scans.end(), has_filter)) {
     // A scan without a filter needs all, and so does the query.
-    out.wants_every_column = std::any_of(scans.begin(), scans.end(), [](const PlannedScan& scan) {
-      return scan.wants_every_column;
-    });
     out.objects.resize(candidates.size());
     std::iota(out.objects.begin(), out.objects.end(), std::size_t{0});
     return out;
@@ -329,7 +340,6 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
   Pruner pruner(duck, candidates);
   for (const PlannedScan& scan : scans) {
     needed.merge(pruner.needed_by(scan.filter, out.equalities));
-    out.wants_every_column |= scan.wants_every_column;
   }
   if (scans.size() != 1) out.equalities.clear();
   out.objects.assign(needed.begin(), needed.end());

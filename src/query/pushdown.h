@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "query/duck.h"
 #include "query/scan.h"
+#include "query/schema.h"
 
 namespace weir::query {
 
@@ -29,14 +30,19 @@ struct Pushdown {
   std::vector<std::size_t> objects;
   /// Of the query's only scan; none if it has several.
   std::vector<Equality> equalities;
+  /// The fields' columns that it reads; kAnyColumn among them where it counts rows, for which
+  /// DuckDB reads the first column that there is; every one if that is not known.
+  ColumnNames columns;
   /// The query shows or counts the columns themselves, as SELECT * does.
   bool wants_every_column = false;
   /// There is no scan of flow_logs in the plan: DESCRIBE, or a query of other tables.
   bool scans_nothing = false;
 };
 
-/// A field that a table is given for push_down to see whether a query wants every column.
+/// A field that a table is given, as its first, for push_down to see whether a query wants every
+/// column.
 inline constexpr const char* kAnyField = "weir-any";
+inline constexpr const char* kAnyColumn = "weir_any";
 
 /// How long before its `end` a record may begin: AWS's longest window is 600 s, and its `start` and
 /// `end` may be off by a minute each (facts/flow-logs.md §1.2); the rest is for other writers.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "query/duck.h"
 #include "record/catalogue.h"
 
 namespace weir::query {
@@ -65,6 +66,15 @@ std::vector<Column> columns_of(const std::vector<std::string>& fields) {
 
 Column rows_column() {
   return {kRowsColumn, ColumnType::bigint, ColumnSource::rows, ""};
+}
+
+std::string column_name_of(std::string field) {
+  std::replace(field.begin(), field.end(), '-', '_');
+  return small_letters(std::move(field));
+}
+
+bool has_field(const ColumnNames& names, const std::string& field) {
+  return !names || names->contains(column_name_of(field));
 }
 
 std::vector<std::string> without_column(const std::vector<std::string>& fields) {

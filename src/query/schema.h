@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,13 @@ struct Column {
 /// as text), without those that are called like ours; then start_time and end_time, and the four
 /// columns of an object's key.
 std::vector<Column> columns_of(const std::vector<std::string>& fields);
+
+/// Columns of fields in small letters, as SQL compares names; nothing: every one.
+using ColumnNames = std::optional<std::set<std::string>>;
+
+/// "log-status" as it is among them: "log_status".
+std::string column_name_of(std::string field);
+bool has_field(const ColumnNames& names, const std::string& field);
 
 /// For queries whose counts have become sums of it (mergeable.h); no user sees it.
 inline constexpr const char* kRowsColumn = "weir_rows";

@@ -44,7 +44,8 @@ class Server(scripted.Server):
 
     It also lists and hands out what is in `objects`, by ranges too. `faults` says what happens to the next
     GETs of an object ("/bucket/key") or to the next listings of a prefix ("/bucket?prefix"): a status, "cut"
-    (half of the body, and the connection closed), "whole" (whatever range was asked for), "hang", "reset"."""
+    (half of the body, and the connection closed), "whole" (whatever range was asked for), "hang", "reset". What
+    it handed out of objects is in `sent`: path, first byte and how many."""
 
     page_size = 1000
 
@@ -54,6 +55,7 @@ class Server(scripted.Server):
         self.hangs = threading.Event()
         self.objects = {} if objects is None else objects
         self.requests, self.refused, self.policy = [], [], None
+        self.sent = []
         super().__init__(Handler, plan, port)
 
     def stop(self):
@@ -170,11 +172,12 @@ class Handler(scripted.Handler):
         etag = f'"{hashlib.md5(there).hexdigest()}"'
         if self.headers.get("If-Match") not in (None, etag):
             return self.refuse(412, "PreconditionFailed")
-        status, part, headers = 200, there, {"ETag": etag}
+        status, part, first, headers = 200, there, 0, {"ETag": etag}
         if "Range" in self.headers and step != "whole":
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             status, part = 206, there[first:last + 1]
             headers["Content-Range"] = f"bytes {first}-{first + len(part) - 1}/{len(there)}"
+        self.server.sent.append((path, first, len(part)))
         return self.answer_by(step, status, part, **headers)
 
     def answer_by(self, step, status, body, **headers):

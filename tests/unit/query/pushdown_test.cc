@@ -99,5 +99,28 @@ TEST_F(PushDown, OfTwoScansEachKeepsItsObjectsAndNoEqualityHoldsForBoth) {
   EXPECT_THAT(pushed.equalities, IsEmpty());
 }
 
+TEST_F(PushDown, TellsTheColumnsThatAreRead) {
+  scan_.columns = columns_of({kAnyField, "SrcAddr", "dstport", "bytes", "start", "end", "action"});
+  ASSERT_TRUE(duck_->run("CREATE OR REPLACE VIEW flow_logs AS SELECT * FROM weir_flow_logs()"));
+  const auto columns = [&](const std::string& sql) {
+    return push_down(*duck_, sql, {}).value().columns.value_or(std::set<std::string>{"every one"});
+  };
+  EXPECT_THAT(columns("SELECT sum(bytes) FROM flow_logs WHERE srcaddr > 'x' AND end_time > now()"),
+              ElementsAre("bytes", "end", "srcaddr"));
+  EXPECT_THAT(columns("SELECT a.bytes FROM flow_logs a, flow_logs b WHERE a.action = b.action"),
+              ElementsAre("action", "bytes"));
+  EXPECT_THAT(columns("SELECT dstport FROM (SELECT * FROM flow_logs)"), ElementsAre("dstport"));
+  EXPECT_THAT(columns("SELECT count(*) FROM flow_logs"), ElementsAre(kAnyColumn));
+  EXPECT_THAT(columns("SELECT max(bytes), (SELECT count(*) FROM flow_logs) FROM flow_logs"),
+              ElementsAre("bytes", kAnyColumn));
+  EXPECT_THAT(columns("SELECT 1 FROM flow_logs WHERE false"), IsEmpty());
+  EXPECT_THAT(columns("DESCRIBE flow_logs"), IsEmpty());
+  for (const char* all : {"SELECT * FROM flow_logs", "SUMMARIZE flow_logs",
+                          "SELECT flow_logs FROM flow_logs", "SELECT COLUMNS(*) FROM flow_logs",
+                          "SELECT bytes FROM flow_logs UNION SELECT hash(f) FROM flow_logs f"}) {
+    EXPECT_THAT(columns(all), ElementsAre("every one")) << all;
+  }
+}
+
 }  // namespace
 }  // namespace weir::query
