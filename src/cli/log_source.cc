@@ -178,7 +178,9 @@ Option* add_optional_source_options(Command& command, LogSource& source) {
       ->type_name("FORMAT");
   command.add_flag("--strict", source.is_strict, "A line that does not fit is an error");
   command.add_flag("--stats", source.shows_statistics, "Say how much was listed, opened and read");
-  command.add_option("--threads", source.threads, "Default: as many as processors")
+  command
+      .add_option("--threads", source.threads,
+                  "Default: as many as processors; each over two takes some 105 MB more")
       ->range(1, kMostThreads)
       ->type_name("N");
   command.add_option("--region", source.s3.region, "Of S3's first request; or AWS_REGION")

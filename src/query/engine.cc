@@ -28,6 +28,10 @@ namespace {
 constexpr std::size_t kTotalsBytes = std::size_t{48} << 20U;
 constexpr std::size_t kLeastTotalsBytes = std::size_t{1} << 20U;
 
+/// What a thread of DuckDB takes for a sort that spills, and what is enough for two.
+constexpr unsigned kMegabytesOfThread = 95;
+constexpr unsigned kLeastMegabytes = 208;
+
 }  // namespace
 
 struct Engine::State {
@@ -59,6 +63,7 @@ base::Expected<void> Engine::State::start() {
   scan.s3 = settings.s3.get();
   const unsigned threads =
       settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned megabytes = std::max(kMegabytesOfThread * threads, kLeastMegabytes);
   scan.totals_bytes = std::max(kTotalsBytes / threads, kLeastTotalsBytes);
   std::string paths = sql_text(result_path());
   for (const logs::Object& object : objects.all()) {
@@ -70,7 +75,8 @@ base::Expected<void> Engine::State::start() {
   const std::string folders = fetched.empty() ? "" : sql_text(fetched + "/");
   // The limit holds whatever a query reads; larger intermediate results go to the spill folder.
   for (const std::string& statement :
-       {fmt::format("SET threads = {}", threads), std::string("SET memory_limit = '208MB'"),
+       {fmt::format("SET threads = {}", threads),
+        fmt::format("SET memory_limit = '{}MB'", megabytes),
         "SET temp_directory = " + sql_text(spill.path().string()),
         // Files of S3's objects are filled while they are read.
         std::string("SET enable_external_file_cache = false"), std::string("SET TimeZone = 'UTC'"),
