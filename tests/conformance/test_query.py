@@ -743,5 +743,6 @@ def test_memory_is_bounded_whatever_is_asked(program, big, tmp_path, sql, form):
     if any(name in pathlib.Path(program).read_bytes() for name in (b"__asan_init", b"__tsan_init")):
         pytest.skip("a sanitizer's build takes memory of its own")
     with open(tmp_path / "out", "wb") as out:
-        peak, _ = peak_of(tmp_path, [program, "query", "--threads", "2", "--from", big, "--output", form, "--", sql], stdout=out)
+        peak, _ = peak_of(tmp_path, [program, "query", "--threads", "2", "--from", big, "--output", form, "--", sql],
+                          stdout=out)
     assert peak <= 400_000_000, f"{peak / 1e6:.0f} MB"
