@@ -130,12 +130,7 @@ S3Folder named_s3_folder(const std::string& bucket, const std::string& prefix) {
   return {bucket, prefix, false, kSearchDepth + 1, {}, {}, {}};
 }
 
-std::optional<S3Folder> s3_folder_below(const S3Folder& above, const std::string& prefix) {
-  if (const auto below = below_aws_logs(prefix)) {
-    const bool is_other_service = below->size() == kService && is_account(below->value(kAccount)) &&
-                                  below->value(kService) != "vpcflowlogs";
-    if (is_other_service) return std::nullopt;
-  }
+S3Folder s3_folder_below(const S3Folder& above, const std::string& prefix) {
   return folder_at(above.bucket, prefix, above.search_depth == 0 ? 0 : above.search_depth - 1);
 }
 

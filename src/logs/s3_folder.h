@@ -36,8 +36,7 @@ struct S3Folder {
 /// What a user named: all keys that begin with `prefix`, as `aws s3 ls --recursive` has it.
 S3Folder named_s3_folder(const std::string& bucket, const std::string& prefix);
 
-/// The folder of one of the prefixes that listing `above` told of. Nothing if no flow logs are
-/// there: below AWSLogs/{account}/ each service has its own folder.
-std::optional<S3Folder> s3_folder_below(const S3Folder& above, const std::string& prefix);
+/// The folder of one of the prefixes that listing `above` told of.
+S3Folder s3_folder_below(const S3Folder& above, const std::string& prefix);
 
 }  // namespace weir::logs

@@ -58,8 +58,7 @@ aws::Result<S3Listing> S3Reader::list(const S3Folder& folder) {
       if (auto object = object_of(folder, info)) listing.objects.push_back(std::move(*object));
     }
     for (const std::string& prefix : page->prefixes) {
-      if (auto below = s3_folder_below(folder, prefix))
-        listing.folders.push_back(std::move(*below));
+      listing.folders.push_back(s3_folder_below(folder, prefix));
     }
     request.continuation = std::move(page->continuation);
   } while (!request.continuation.empty());
