@@ -52,11 +52,10 @@ std::string_view value_of(std::string_view part, std::string_view key) {
 }
 
 /// From "AWSLogs" on; both layouts have their parts in the same places.
-void read_folders(const std::vector<std::string_view>& parts, Key& key) {
-  const auto top = std::find(parts.rbegin(), parts.rend(), "AWSLogs");
-  if (top == parts.rend() || top == parts.rbegin()) return;
-  std::vector<std::string_view> below(top.base(), parts.end() - 1);
-  if (below.size() < 3) return;
+void read_folders(std::string_view path, Key& key) {
+  auto folders = folders_below_aws_logs(path);
+  if (!folders || folders->size() < 3) return;
+  std::vector<std::string_view>& below = *folders;
   constexpr std::array<std::string_view, 7> kHiveKeys = {
       "aws-account-id", "aws-service", "aws-region", "year", "month", "day", "hour"};
   if (!value_of(below[0], kHiveKeys[0]).empty()) {
@@ -230,11 +229,20 @@ ObjectKind kind_of(const std::string& path) {
                                                                 : ObjectKind::text;
 }
 
+std::optional<std::vector<std::string_view>> folders_below_aws_logs(std::string_view path) {
+  std::vector<std::string_view> folders = split(path, '/');
+  folders.pop_back();
+  const auto top = std::find(folders.rbegin(), folders.rend(), "AWSLogs");
+  if (top == folders.rend()) return std::nullopt;
+  const bool has_organization = top != folders.rbegin() && top.base()->starts_with("o-");
+  folders.erase(folders.begin(), top.base() + (has_organization ? 1 : 0));
+  return folders;
+}
+
 Key read_key(std::string_view path) {
   Key key;
-  const auto parts = split(path, '/');
-  read_folders(parts, key);
-  read_name(parts.back(), key);
+  read_folders(path, key);
+  read_name(path.substr(path.rfind('/') + 1), key);
   return key;
 }
 

@@ -23,6 +23,10 @@ struct Key {
   std::optional<base::UnixSeconds> slot;  ///< its records' `end` lies in the five minutes from here
 };
 
+/// The names of a path's folders below AWSLogs/, from the account on. An organization, in front of
+/// it in the keys of CloudTrail's trail, is left out. Nothing: no folder is called AWSLogs.
+std::optional<std::vector<std::string_view>> folders_below_aws_logs(std::string_view path);
+
 /// Reads AWS's four layouts, and file names without their folders.
 Key read_key(std::string_view path);
 

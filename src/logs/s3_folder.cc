@@ -1,6 +1,5 @@
 #include "logs/s3_folder.h"
 
-#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -13,17 +12,6 @@ namespace {
 constexpr unsigned kSearchDepth = 3;
 
 enum Level : std::uint8_t { kTop, kAccount, kService, kRegion, kYear, kMonth, kDay, kHour };
-
-/// The names of a key's folders.
-std::vector<std::string_view> folders_of(std::string_view prefix) {
-  std::vector<std::string_view> names;
-  for (std::size_t slash = prefix.find('/'); slash != std::string_view::npos;
-       slash = prefix.find('/')) {
-    names.push_back(prefix.substr(0, slash));
-    prefix.remove_prefix(slash + 1);
-  }
-  return names;
-}
 
 bool is_account(std::string_view text) {
   constexpr std::size_t kDigits = 12;
@@ -104,17 +92,10 @@ void tell(S3Folder& folder, const Below& below) {
   folder.key.hour = key.hour;
 }
 
-std::optional<Below> below_aws_logs(std::string_view prefix) {
-  const auto names = folders_of(prefix);
-  const auto top = std::find(names.rbegin(), names.rend(), "AWSLogs");
-  if (top == names.rend()) return std::nullopt;
-  return Below({top.base(), names.end()});
-}
-
 S3Folder folder_at(const std::string& bucket, const std::string& prefix, unsigned search_depth) {
   S3Folder folder{bucket, prefix, false, search_depth, {}, {}, {}};
-  if (const auto below = below_aws_logs(prefix)) {
-    tell(folder, *below);
+  if (auto names = folders_below_aws_logs(prefix)) {
+    tell(folder, Below(std::move(*names)));
   } else {
     folder.is_flat = search_depth == 0;
   }

@@ -171,8 +171,9 @@ def fetched(server):
 
 
 def year():
-    """An object a day of two accounts, and CloudTrail's beside them."""
-    objects = {"AWSLogs/111111111111/CloudTrail/us-east-1/2018/06/20/trail.json.gz": b"no"}
+    """An object a day of two accounts, and beside them CloudTrail's, of one and of an organization."""
+    objects = {f"AWSLogs/{owner}/CloudTrail/us-east-1/2018/06/20/trail.json.gz": b"no"
+               for owner in ("111111111111", "o-exampleorgid/111111111111")}
     for account in ("111111111111", "222222222222"):
         for month in range(1, 13):
             for day in range(1, 28):
@@ -184,13 +185,13 @@ def year():
 
 
 @pytest.mark.parametrize("options, condition, days, at_most", [
-    # The root, AWSLogs, an account each, its regions, years, months, and the days.
-    ([], "log_date = '2018-06-20'", 2, 1 + 1 + 2 * 5 + 2),
-    ([], "log_date = '2018-06-20' AND log_account = '222222222222'", 1, 2 + 5 + 1),
-    ([], "log_region = 'eu-west-1'", 0, 2 + 2),
-    (["--since", "2018-06-20T16:00", "--until", "2018-06-20T17:00"], "true", 2, 2 + 2 * 5 + 2),
-    (["--since", "2018-06-20T00:30", "--until", "2018-06-20T01:00"], "true", 0, 2 + 2 * 5 + 4),
-    ([], "log_date BETWEEN '2018-06-20' AND '2018-07-02'", 2 * (8 + 2), 2 + 2 * 6 + 20)])
+    # The root, AWSLogs, the organization and its account, an account each, its regions, years, months, and the days.
+    ([], "log_date = '2018-06-20'", 2, 1 + 1 + 2 + 2 * 5 + 2),
+    ([], "log_date = '2018-06-20' AND log_account = '222222222222'", 1, 3 + 5 + 1),
+    ([], "log_region = 'eu-west-1'", 0, 4 + 2),
+    (["--since", "2018-06-20T16:00", "--until", "2018-06-20T17:00"], "true", 2, 4 + 2 * 5 + 2),
+    (["--since", "2018-06-20T00:30", "--until", "2018-06-20T01:00"], "true", 0, 4 + 2 * 5 + 4),
+    ([], "log_date BETWEEN '2018-06-20' AND '2018-07-02'", 2 * (8 + 2), 4 + 2 * 6 + 20)])
 def test_what_a_query_rules_out_is_never_listed(holding, program, options, condition, days, at_most):
     server = holding(year())
     done = run(server, program, "query", "--stats", *options, "--from", "s3://logs", "--output", "csv", "--",

@@ -23,8 +23,9 @@ TEST(Key, EachOfTheFourLayoutsTellsTheSame) {
       "AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-east-1/year=2018/"
       "month=06/day=20/";
   const std::string plain = "AWSLogs/123456789012/vpcflowlogs/us-east-1/2018/06/20/";
-  for (const std::string& folder : {plain, plain + "16/", hive, hive + "hour=16/", std::string(),
-                                    "/tmp/AWSLogs/old/" + plain}) {
+  for (const std::string& folder :
+       {plain, plain + "16/", hive, hive + "hour=16/", std::string(), "/tmp/AWSLogs/old/" + plain,
+        "AWSLogs/o-exampleorgid/" + plain.substr(8)}) {
     const Key key = read_key(folder + kName);
     EXPECT_EQ(key.account_id, "123456789012") << folder;
     EXPECT_EQ(key.region, "us-east-1");

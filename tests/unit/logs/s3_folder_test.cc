@@ -63,7 +63,15 @@ TEST(S3Folder, WhatIsNotCalledAsAwsCallsItIsListedAtOnce) {
     EXPECT_EQ(below(kPlain + name).key.region, "us-east-1");
   }
   EXPECT_FALSE(below(std::string(kHive) + "2024/").first_day) << "half of the other layout";
-  EXPECT_TRUE(below("AWSLogs/o-1234567890/").is_flat);
+}
+
+TEST(S3Folder, OfAnOrganizationsTrailNoServiceIsLookedAtButFlowLogs) {
+  const S3Folder organization = below("AWSLogs/o-exampleorgid/");
+  EXPECT_EQ(organization.prefix, "AWSLogs/o-exampleorgid/");
+  EXPECT_FALSE(organization.is_flat);
+  EXPECT_EQ(below("AWSLogs/o-exampleorgid/123456789012/").prefix,
+            "AWSLogs/o-exampleorgid/123456789012/vpcflowlogs/");
+  EXPECT_TRUE(named_s3_folder("b", "AWSLogs/o-exampleorgid/123456789012/CloudTrail/").is_flat);
 }
 
 TEST(S3Folder, AwsLogsIsLookedForTwoFoldersDown) {
@@ -84,8 +92,7 @@ TEST(S3Folder, APrefixThatEndsWithinANameTellsNothing) {
   EXPECT_FALSE(folder.is_flat);
   EXPECT_FALSE(folder.first_day);
   EXPECT_TRUE(folder.key.region.empty());
-  EXPECT_EQ(s3_folder_below(folder, std::string(kPlain) + "2024/01/").first_day,
-            day(2024, 1, 1));
+  EXPECT_EQ(s3_folder_below(folder, std::string(kPlain) + "2024/01/").first_day, day(2024, 1, 1));
 }
 
 }  // namespace
