@@ -41,6 +41,16 @@ bool is_older(const Object& a, const Object& b) {
   return std::forward_as_tuple(stamp_of(a), a.path) < std::forward_as_tuple(stamp_of(b), b.path);
 }
 
+/// Once.
+void tell(bool& is_told, const aws::Failure& failure, LineSink& sink) {
+  if (std::exchange(is_told, true)) return;
+  base::Error error = told_by_s3(failure);
+  error.what += ", and is asked again";
+  Problems problems;
+  problems.damaged(std::exchange(error.where, ""), error);
+  sink.problems(problems);
+}
+
 /// The bytes of an object, one piece after the other.
 class Pieces : public base::Input {
  public:
@@ -251,9 +261,10 @@ S3Follower::Reading S3Follower::read_new(LineSink& sink) {
   if (!listed) {
     if (listed.error().kind == aws::Failure::Kind::cancelled) return Reading::enough;
     sink.problems(problems);
-    tell(Reading::out, listed.error(), sink);
+    tell(is_outage_told_, listed.error(), sink);
     return Reading::out;
   }
+  is_outage_told_ = false;
   const std::vector<Object> objects = not_done(std::move(*listed));
   for (const Object& object : objects) {
     if (object.kind != ObjectKind::parquet) continue;
@@ -261,16 +272,12 @@ S3Follower::Reading S3Follower::read_new(LineSink& sink) {
     problems.damaged(object.path, {"", "is Parquet, and left out", "ask it with weir query"});
   }
   if (problems.damaged_objects() != 0) sink.problems(problems);
-  Reading all = Reading::done;
   for (const Object& object : objects) {
     if (object.kind == ObjectKind::parquet) continue;
     const Reading reading = read(object, sink);
-    if (reading == Reading::enough || reading == Reading::out) return reading;
-    if (reading == Reading::later) all = reading;
+    if (reading != Reading::done) return reading;
   }
-  // What is left of an outage that is over is told by itself.
-  if (told_ == Reading::out || all == Reading::done) told_ = Reading::done;
-  return all;
+  return Reading::done;
 }
 
 /// Hands out what has not been of the object's lines. What does not fit is told once it is whole.
@@ -305,7 +312,8 @@ S3Follower::Reading S3Follower::fail(const Object& object, const aws::Failure& f
   if (failure.kind == aws::Failure::Kind::cancelled) return Reading::enough;
   Known& known = known_.at(object.path);
   const bool is_followed = settings_.mode == Mode::follow;
-  const bool is_out = !is_of_one_object(failure);
+  // A transfer that is cut off each time looks like an outage: a listing tells which it is.
+  const bool is_out = !is_of_one_object(failure) && !s3_.list(settings_.folders.front());
   // The next listing tells what there is instead; unless that is what cannot be had.
   if (is_followed && is_of_the_past(failure) &&
       std::exchange(known.missed, object.etag) != object.etag) {
@@ -314,8 +322,8 @@ S3Follower::Reading S3Follower::fail(const Object& object, const aws::Failure& f
   }
   if (is_followed && !is_for_good(failure)) {
     known.is_done = false;
-    tell(is_out ? Reading::out : Reading::later, failure, sink);
-    return is_out ? Reading::out : Reading::later;
+    tell(is_out ? is_outage_told_ : known.is_told, failure, sink);
+    return is_out ? Reading::out : Reading::done;
   }
   base::Error error = told_by_s3(failure);
   error.where.clear();
@@ -323,17 +331,6 @@ S3Follower::Reading S3Follower::fail(const Object& object, const aws::Failure& f
   known.is_done = true;
   sink.problems(problems);
   return is_out ? Reading::out : Reading::done;
-}
-
-/// Once, and anew where it gets worse.
-void S3Follower::tell(Reading reading, const aws::Failure& failure, LineSink& sink) {
-  if (reading <= told_) return;
-  told_ = reading;
-  base::Error error = told_by_s3(failure);
-  error.what += ", and is asked again";
-  Problems problems;
-  problems.damaged(std::exchange(error.where, ""), error);
-  sink.problems(problems);
 }
 
 }  // namespace weir::logs

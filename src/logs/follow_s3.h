@@ -24,7 +24,7 @@ namespace weir::logs {
 /// from then on, and those before that could not be listed, or read, since they were over. An
 /// object that AWS named is known by its key, which has a hash of its content, another by its ETag
 /// too: what is replaced is read again. While S3 cannot be asked, the sink is told so once, and
-/// what came meanwhile is read afterwards.
+/// what came meanwhile is read afterwards. So it is with a single object, while the others go on.
 class S3Follower : public Following {
  public:
   struct Settings {
@@ -54,6 +54,7 @@ class S3Follower : public Following {
     std::uint64_t lines = 0;    ///< handed out
     bool is_done = false;
     std::optional<std::string> missed;  ///< the ETag under which it was not there to be read
+    bool is_told = false;               ///< that it cannot be read, and is asked for again
   };
   /// A folder that could not be listed, which was told.
   struct Unlisted {
@@ -61,8 +62,7 @@ class S3Follower : public Following {
     std::uint64_t listing = 0;        ///< the last one that met it
   };
   enum class Reading : std::uint8_t {
-    done,
-    later,   ///< of an object the rest
+    done,    ///< or the rest later
     out,     ///< S3 cannot be asked
     enough,  ///< the sink wants no more, or all is cancelled
   };
@@ -80,7 +80,6 @@ class S3Follower : public Following {
   Reading read(const Object& object, LineSink& sink);
   Reading fail(const Object& object, const aws::Failure& failure, Problems& problems,
                LineSink& sink);
-  void tell(Reading reading, const aws::Failure& failure, LineSink& sink);
 
   S3Reader& s3_;
   Settings settings_;
@@ -91,7 +90,7 @@ class S3Follower : public Following {
   std::vector<Object> earlier_;               ///< the newest last
   std::size_t text_objects_ = 0;
   std::size_t parquet_objects_ = 0;
-  Reading told_ = Reading::done;  ///< what is the case, as far as it was told
+  bool is_outage_told_ = false;
 };
 
 }  // namespace weir::logs

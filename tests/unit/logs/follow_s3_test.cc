@@ -32,6 +32,7 @@ class Store : public aws::Transport {
     std::string text;
     std::string modified;
     int failures = 0;  ///< that come first
+    int cuts = 0;      ///< of its transfer, that come first
     bool is_never_as_listed = false;
   };
 
@@ -51,6 +52,7 @@ class Store : public aws::Transport {
     if (object.is_never_as_listed || asked != '"' + etag_of(object) + '"') {
       return aws::Response{412, {}, "", false};
     }
+    if (object.cuts-- > 0) return unreachable();
     if (object.failures-- > 0) return aws::Response{500, {}, "", false};
     return aws::Response{200, {}, object.text, false};
   }
@@ -257,7 +259,39 @@ TEST_F(S3FollowerTest, AnOutageIsToldThoughAnObjectCannotBeHadEither) {
           [] {}, [&] { store_.is_out = false, put("b.log", "b 1\n").failures = 100; }, [] {}, [] {},
           [&] { store_.is_out = true; }, [] {}});
   EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("a.log: 500"), HasSubstr("refused"),
-                                      HasSubstr("a.log: 500"), HasSubstr("refused")));
+                                      HasSubstr("b.log: 500"), HasSubstr("refused")));
+}
+
+TEST_F(S3FollowerTest, AnObjectWhoseTransferIsAlwaysCutOffIsToldOnceAndHoldsUpNoOther) {
+  at("2026-11-24T12:00");
+  open();
+  follow({[&] { put("a.log", "a 1\n").cuts = 4, put("b.log", "b 1\n"); },
+          [&] { put("c.log", "c 1\n").cuts = 2, put("d.log", "d 1\n"); }, [] {}, [] {},
+          [&] { put("e.log", "e 1\n"); }});
+  EXPECT_THAT(handed_out(), ElementsAre("b", "d", "c", "a", "e"));
+  EXPECT_THAT(sink_.told,
+              ElementsAre(AllOf(HasSubstr("a.log"), HasSubstr("refused, and is asked again")),
+                          HasSubstr("c.log")));
+}
+
+TEST_F(S3FollowerTest, OlderObjectsAreReadThoughTheNewestIsCutOffUnlessNoneCanBeHad) {
+  at("2026-11-24T12:00");
+  put("a.log", "a 1\n");
+  put("b.log", "b 1\n", "2026-11-24T11:00:00.000Z").cuts = 2;
+  for (const auto mode : {Following::Mode::once, Following::Mode::follow}) {
+    open(mode);
+    while (follower_->read_earlier(sink_)) {
+    }
+    EXPECT_THAT(handed_out(), ElementsAre("a"));
+    EXPECT_THAT(std::exchange(sink_.told, {}), ElementsAre(HasSubstr("b.log")));
+  }
+  follow({[] {}});
+  EXPECT_THAT(handed_out(), ElementsAre("b"));
+  open();
+  put("b.log", "b 1\n", "2026-11-24T11:00:00.000Z").cuts = 1;
+  store_.is_out = true;
+  EXPECT_FALSE(follower_->read_earlier(sink_));
+  EXPECT_THAT(handed_out(), IsEmpty());
 }
 
 TEST_F(S3FollowerTest, WhoDoesNotFollowIsToldEachObjectThatCannotBeHad) {
