@@ -6,7 +6,8 @@ usage: bench/deliver.py [--rounds 5] [--objects 182] [--records 100000] [--small
 
 Prints, for large objects (2 GB of records, packed), small ones, and a capture that is recorded and delivered, seconds,
 throughput, peak memory and ratios as a Markdown table. Each turn has a gateway of its own, which is empty; it must hold
-the same objects afterwards. Weir's objects wait in its spool, as they do when a server comes back.
+the same objects afterwards. Weir's objects wait in its spool, as they do when a server comes back. `curl` puts the
+files over sixteen connections, nothing signed and no checksum made: that is the server's limit.
 """
 
 import argparse
@@ -44,9 +45,10 @@ def peers():
         print("rclone is not there: left out", file=sys.stderr)
 
 
-def take_turn(commands, expected):
-    """What the commands take together at a gateway of their own, and the gateway meanwhile."""
+def take_turn(prepare):
+    """What the commands take together at a gateway of their own, and the gateway meanwhile; and what it holds then."""
     with s3_server.running() as server:
+        commands, expected = prepare(server)
         before = server.cpu()
         taken = [measure(command, server.environment)[:3] for command in commands]
         cpu_of_server = server.cpu() - before
@@ -54,22 +56,27 @@ def take_turn(commands, expected):
         if there != expected:
             sys.exit(f"{commands[-1]} leaves {len(there)} objects, and they are not the {len(expected)} there are")
     seconds, cpu, memory = zip(*taken)
-    return sum(seconds), sum(cpu), max(memory), cpu_of_server
+    return (sum(seconds), sum(cpu), max(memory), cpu_of_server), expected
 
 
 def deliver_folder(folder, work):
-    """Weir's turn and its peers', each anew: what is to be run, and what then has to be there."""
+    """Weir's turn and its peers', each anew: what is to be run for a server, and what it then has to hold."""
     expected = sizes_below(folder)
 
-    def by_weir():
+    def by_weir(_server):
         spool = work / "spool"
         shutil.rmtree(spool, ignore_errors=True)
         subprocess.run([BUILD / "deliver_folder", "seal", folder, spool], check=True)
         return [[BUILD / "deliver_folder", "deliver", spool, URL]], expected
 
+    def by_curl(server):
+        files = {key: f'upload-file = "{folder / key}"' for key in expected}
+        return [server.curl("s3:PutObject", work, files)], expected
+
     yield "weir", by_weir
+    yield "curl", by_curl
     for name, copy in peers():
-        yield name, lambda copy=copy: ([copy(folder)], expected)
+        yield name, lambda _server, copy=copy: ([copy(folder)], expected)
 
 
 def record_and_deliver(capture, work):
@@ -83,9 +90,9 @@ def record_and_deliver(capture, work):
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
-    yield "weir record", lambda: ([[*record, URL]], expected)
+    yield "weir record", lambda _server: ([[*record, URL]], expected)
     for name, copy in peers():
-        yield f"weir record to a folder, {name}", lambda copy=copy: (
+        yield f"weir record to a folder, {name}", lambda _server, copy=copy: (
             [[*record, into(work / "records")], copy(work / "records")], expected)
 
 
@@ -96,9 +103,9 @@ def compare(what, tools, rounds):
     for turn in range(rounds):
         for name, prepare in tools.items():
             print(f"{what}: round {turn + 1} of {rounds}: {name}", file=sys.stderr)
-            commands, expected = prepare()
+            taken, expected = take_turn(prepare)
             size = sum(expected.values()) / 1e6
-            results.setdefault(name, []).append(take_turn(commands, expected))
+            results.setdefault(name, []).append(taken)
     median = {name: medians(figures) for name, figures in results.items()}
     first, first_cpu, *_ = next(iter(median.values()))
     for name, (seconds, cpu, memory, cpu_of_server) in median.items():

@@ -19,23 +19,11 @@ from measuring import TREE, measure, medians
 from query import DAY, DAYS, ONE_DAY, QUERIES, THREADS, answer, generate, weir
 
 URL = f"s3://{s3_server.BUCKET}"
-CONNECTIONS = 16
 QUERY = "count by action"
 
 
 def weir_query(where, sql):
     return weir("--from", where, "--output", "csv", "--", sql)
-
-
-def curl_config(server, work):
-    """Everything in the bucket, which anybody may read then."""
-    server.aws("s3api", "put-bucket-policy", "--bucket", s3_server.BUCKET, "--policy",
-               '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", '
-               f'"Resource": "arn:aws:s3:::{s3_server.BUCKET}/*"}}]}}')
-    config = work / "curl.txt"
-    config.write_text("".join(f'url = "{server.url}/{s3_server.BUCKET}/{key}"\noutput = "/dev/null"\n'
-                              for key in server.holds()))
-    return config
 
 
 def commands(server, work, prefix, query):
@@ -49,8 +37,7 @@ def commands(server, work, prefix, query):
         weir_query(down, sql_of_weir)]
     yield "duckdb, httpfs", [[s3_server.PEERS / "python", TREE / "bench" / "duckdb_s3.py", URL + prefix, THREADS, sql]]
     if not prefix:
-        yield "curl", [["curl", "--silent", "--fail", "--parallel", "--parallel-max", CONNECTIONS, "--config",
-                        curl_config(server, work)]]
+        yield "curl", [server.curl("s3:GetObject", work, dict.fromkeys(server.holds(), 'output = "/dev/null"'))]
         yield "weir, a folder", [weir_query(server.folder, sql_of_weir)]
 
 

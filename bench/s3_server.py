@@ -2,6 +2,7 @@
 it: the clients of bench/requirements.txt, and their settings."""
 
 import contextlib
+import json
 import os
 import pathlib
 import subprocess
@@ -17,6 +18,7 @@ import scripted  # noqa: E402
 
 PEERS = TREE / ".venv-bench" / "bin"
 BUCKET = "bench"
+CONNECTIONS = 16  # of curl
 MEMORY = 8 << 30  # taken as it is filled
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -47,6 +49,16 @@ class Server:
         lines = self.aws("s3api", "list-objects-v2", "--bucket", BUCKET, "--output", "text", "--query",
                          "Contents[].[Size,Key]").splitlines()
         return {key: int(size) for size, key in (line.split("\t") for line in lines if line != "None")}
+
+    def curl(self, action, work, keys):
+        """curl, which does no more than hand bytes on: with one line of its configuration for each key, and nothing
+        signed, for anybody may do what it does then."""
+        self.aws("s3api", "put-bucket-policy", "--bucket", BUCKET, "--policy", json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": action,
+                                                     "Resource": f"arn:aws:s3:::{BUCKET}/*"}]}))
+        config = work / "curl.txt"
+        config.write_text("".join(f'{line}\nurl = "{self.url}/{BUCKET}/{key}"\n' for key, line in keys.items()))
+        return ["curl", "--silent", "--fail", "--parallel", "--parallel-max", CONNECTIONS, "--config", config]
 
     def cpu(self):
         """Processor seconds that it has taken."""

@@ -117,7 +117,7 @@ class Slow:
 
 def time_delivery(slow, folder, work):
     for name, prepare in deliver.deliver_folder(folder, work):
-        commands, expected = prepare()
+        commands, expected = prepare(slow.server)
         slow.empty()
         yield name, slow.seconds(commands)
         if slow.server.holds() != expected:
@@ -125,7 +125,6 @@ def time_delivery(slow, folder, work):
 
 
 def time_query(slow, work):
-    slow.server.url = slow.url  # curl's
     tools = dict(s3_read.commands(slow.server, work, "", QUERIES[s3_read.QUERY]))
     for name in ("weir", "aws s3 cp, weir", "curl"):
         yield name, slow.seconds(tools[name])
@@ -135,7 +134,7 @@ def time_query(slow, work):
 def compare(slow, what, folder, delay, rounds):
     """Prints the tables of one set: delivered, and then queried."""
     size = sum(deliver.sizes_below(folder).values())
-    slow.server.folder = folder
+    slow.server.folder, slow.server.url = folder, slow.url  # the latter is curl's
     results = {}
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         work = pathlib.Path(work)
