@@ -36,11 +36,11 @@ bool is_of_folder(const S3Folder& folder, const aws::ListPage& page) {
 
 }  // namespace
 
-S3Reader::S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled, ReadAheadLimits limits)
+S3Reader::S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled, std::unique_ptr<ObjectCache> cache)
     : s3_(s3),
       is_cancelled_(is_cancelled),
-      ahead_([this](const Object& object, aws::ByteRange part) { return get(object, part); },
-             limits) {}
+      cache_(std::move(cache)),
+      ahead_([this](const Object& object, aws::ByteRange part) { return get(object, part); }, {}) {}
 
 aws::Result<S3Listing> S3Reader::list(const S3Folder& folder) {
   S3Listing listing;
@@ -66,6 +66,17 @@ aws::Result<S3Listing> S3Reader::list(const S3Folder& folder) {
 }
 
 aws::Result<std::string> S3Reader::get(const Object& object, aws::ByteRange part) {
+  const bool is_known = cache_ != nullptr && !object.etag.empty();
+  auto kept = is_known ? cache_->get(object, part) : std::nullopt;
+  aws::Result<std::string> bytes = kept ? std::move(*kept) : fetch(object, part);
+  if (is_known && !kept && bytes && bytes->size() == part.count) {
+    cache_->put(object, part, *bytes);
+  }
+  note(bytes);
+  return bytes;
+}
+
+aws::Result<std::string> S3Reader::fetch(const Object& object, aws::ByteRange part) {
   auto name = aws::parse_s3_url(object.path, object.name);
   if (!name) return aws::cannot(name.error());
   aws::GetOptions options;
@@ -73,7 +84,10 @@ aws::Result<std::string> S3Reader::get(const Object& object, aws::ByteRange part
   options.most_bytes = part.count;
   // A checksum is of the whole.
   if (part.first != 0 || part.count < object.bytes) options.range = part;
-  auto bytes = s3_.get(*name, options);
+  return s3_.get(*name, options);
+}
+
+void S3Reader::note(const aws::Result<std::string>& bytes) {
   const std::scoped_lock lock(mutex_);
   if (bytes) {
     has_read_ = true;
@@ -82,7 +96,6 @@ aws::Result<std::string> S3Reader::get(const Object& object, aws::ByteRange part
   } else if (bytes.error().status == kForbidden && !denied_) {
     denied_ = told_by_s3(bytes.error());
   }
-  return bytes;
 }
 
 std::optional<base::Error> S3Reader::denied() const {

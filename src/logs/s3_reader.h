@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "aws/s3.h"
 #include "base/input.h"
+#include "logs/object_cache.h"
 #include "logs/objects.h"
 #include "logs/read_ahead.h"
 #include "logs/s3_folder.h"
@@ -25,8 +27,9 @@ struct S3Listing {
 /// For several threads at once.
 class S3Reader {
  public:
-  /// Both outlive it. `is_cancelled` is the one at which requests of `s3` end.
-  S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled, ReadAheadLimits limits = {});
+  /// Both outlive it. `is_cancelled` is the one at which requests of `s3` end. `cache` may be null.
+  S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled,
+           std::unique_ptr<ObjectCache> cache = nullptr);
   S3Reader(const S3Reader&) = delete;
   S3Reader& operator=(const S3Reader&) = delete;
   ~S3Reader() { cancel(); }
@@ -34,7 +37,7 @@ class S3Reader {
   aws::Result<S3Listing> list(const S3Folder& folder);
 
   /// A part of an object, which ends with the object at the latest, so long as it is the one that
-  /// was listed.
+  /// was listed; from the cache where that has it.
   aws::Result<std::string> get(const Object& object, aws::ByteRange part);
 
   /// Fetches objects ahead of who reads them.
@@ -47,10 +50,16 @@ class S3Reader {
   /// Nothing has been had of any object, and access to one was denied.
   [[nodiscard]] std::optional<base::Error> denied() const;
   [[nodiscard]] const aws::Traffic& traffic() const { return s3_.traffic(); }
+  /// Null: there is none.
+  [[nodiscard]] const ObjectCache* cache() const { return cache_.get(); }
 
  private:
+  aws::Result<std::string> fetch(const Object& object, aws::ByteRange part);
+  void note(const aws::Result<std::string>& bytes);
+
   aws::S3& s3_;
   std::atomic<bool>& is_cancelled_;
+  std::unique_ptr<ObjectCache> cache_;
   mutable std::mutex mutex_;
   std::optional<base::Error> failure_;
   std::optional<base::Error> denied_;
