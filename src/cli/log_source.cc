@@ -25,7 +25,6 @@
 #include "cli/interruption.h"
 #include "cli/options.h"
 #include "cli/s3_options.h"
-#include "cli/s3_source.h"
 #include "query/duck.h"
 #include "record/log_format.h"
 
@@ -119,6 +118,30 @@ base::Expected<query::Settings> settings_of(const LogSource& source) {
   return settings;
 }
 
+void tell_statistics(const query::Statistics& statistics, bool has_cache) {
+  fmt::print(stderr, "listed {} ({}), needed {} ({}), opened {} of text: read {}, {}\n",
+             count_of(statistics.objects_listed, "object"),
+             count_of(statistics.bytes_listed, "byte"), statistics.objects_selected,
+             count_of(statistics.bytes_selected, "byte"), statistics.objects_opened,
+             count_of(statistics.bytes_read, "byte"), count_of(statistics.lines, "line"));
+  if (statistics.requests != 0) {
+    fmt::print(stderr, "asked S3 {}: {} came\n", count_of(statistics.requests, "time"),
+               count_of(statistics.bytes_fetched, "byte"));
+  }
+  if (has_cache) {
+    fmt::print(stderr, "found {} of objects in the cache: {}\n",
+               count_of(statistics.cache_hits, "part"), count_of(statistics.cache_bytes, "byte"));
+  }
+  if (statistics.parquet_objects != 0) {
+    fmt::print(
+        stderr, "opened {} of Parquet ({}){}: DuckDB reads what it needs of them\n",
+        count_of(statistics.parquet_objects, "object"), count_of(statistics.parquet_bytes, "byte"),
+        statistics.parquet_bytes_fetched == 0
+            ? ""
+            : fmt::format(", took {} of them", count_of(statistics.parquet_bytes_fetched, "byte")));
+  }
+}
+
 }  // namespace
 
 base::Expected<std::optional<base::UnixSeconds>> time_of(const std::string& option,
@@ -186,6 +209,7 @@ Option* add_optional_source_options(Command& command, LogSource& source) {
   command.add_option("--region", source.s3.region, "Of S3's first request; or AWS_REGION")
       ->type_name("REGION");
   add_s3_options(command, source.s3);
+  add_cache_options(command, source.cache);
   return from;
 }
 
@@ -199,8 +223,10 @@ std::string take_last_path(LogSource& source) {
 tl::expected<std::unique_ptr<query::Engine>, int> open_logs(const LogSource& source) {
   auto settings = settings_of(source);
   if (!settings) return tl::unexpected(failed(settings.error(), kUsage));
+  const auto most_kept = cache_size_of(source.cache.size);
+  if (!most_kept) return tl::unexpected(failed(most_kept.error(), kUsage));
   if (!settings->folders.empty()) {
-    auto reader = connect_s3(source.s3);
+    auto reader = connect_s3(source.s3, source.cache.folder, *most_kept);
     if (!reader) return tl::unexpected(failed(reader.error()));
     settings->s3 = std::move(*reader);
   }
@@ -275,7 +301,6 @@ int tell_end(const LogSource& source, const query::Engine& engine,
   std::cout.flush();
   if ((!done || !std::cout) && output_is_gone()) return kOutputGone;
   const logs::Problems& problems = engine.problems();
-  const query::Statistics statistics = engine.statistics();
   for (const std::string& problem : problems.first()) tell(problem);
   if (const auto lines = problems.bad_lines(); lines != 0) {
     fmt::print(stderr, "weir: {}: {} did not fit{}\n", source.is_strict ? "error" : "warning",
@@ -286,26 +311,10 @@ int tell_end(const LogSource& source, const query::Engine& engine,
     fmt::print(stderr, "weir: warning: {} could not be read, or not to the end\n",
                count_of(objects, "object"));
   }
-  if (source.shows_statistics) {
-    fmt::print(stderr, "listed {} ({}), needed {} ({}), opened {} of text: read {}, {}\n",
-               count_of(statistics.objects_listed, "object"),
-               count_of(statistics.bytes_listed, "byte"), statistics.objects_selected,
-               count_of(statistics.bytes_selected, "byte"), statistics.objects_opened,
-               count_of(statistics.bytes_read, "byte"), count_of(statistics.lines, "line"));
-    if (statistics.requests != 0) {
-      fmt::print(stderr, "asked S3 {}: {} came\n", count_of(statistics.requests, "time"),
-                 count_of(statistics.bytes_fetched, "byte"));
-    }
-    if (statistics.parquet_objects != 0) {
-      fmt::print(stderr, "opened {} of Parquet ({}){}: DuckDB reads what it needs of them\n",
-                 count_of(statistics.parquet_objects, "object"),
-                 count_of(statistics.parquet_bytes, "byte"),
-                 statistics.parquet_bytes_fetched == 0
-                     ? ""
-                     : fmt::format(", fetched {} of them",
-                                   count_of(statistics.parquet_bytes_fetched, "byte")));
-    }
+  if (const auto failure = engine.cache_failure()) {
+    tell("warning: not all was kept in the cache: " + failure->message());
   }
+  if (source.shows_statistics) tell_statistics(engine.statistics(), !source.cache.folder.empty());
   if (source.is_strict && problems.bad_lines() != 0) return kFailed;
   if (!done) return failed(done.error());
   if (!std::cout) {

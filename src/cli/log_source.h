@@ -9,6 +9,7 @@
 #include "aws/settings.h"
 #include "base/error.h"
 #include "cli/command_line.h"
+#include "cli/s3_source.h"
 #include "query/engine.h"
 
 namespace weir::cli {
@@ -24,6 +25,7 @@ struct LogSource {
   bool shows_statistics = false;
   unsigned threads = 0;
   aws::Options s3;
+  CacheAsked cache;
 };
 
 /// `--from` is required.

@@ -199,6 +199,10 @@ Statistics Engine::statistics() const {
   if (const auto& s3 = state_->settings.s3) {
     statistics.requests = s3->traffic().requests;
     statistics.bytes_fetched = s3->traffic().bytes_received;
+    if (const logs::ObjectCache* cache = s3->cache()) {
+      statistics.cache_hits = cache->hits();
+      statistics.cache_bytes = cache->bytes_hit();
+    }
   }
   const ScanCounters& counters = state_->scan.counters;
   statistics.objects_opened = counters.objects_opened;
@@ -215,6 +219,11 @@ Statistics Engine::statistics() const {
 
 const logs::Problems& Engine::problems() const {
   return state_->scan.problems;
+}
+
+std::optional<base::Error> Engine::cache_failure() const {
+  const logs::S3Reader* s3 = state_->settings.s3.get();
+  return s3 != nullptr && s3->cache() != nullptr ? s3->cache()->failure() : std::nullopt;
 }
 
 }  // namespace weir::query

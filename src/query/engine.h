@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -25,9 +26,11 @@ struct Statistics {
   std::uint64_t lines = 0;
   std::uint64_t parquet_objects = 0;        ///< opened, by DuckDB
   std::uint64_t parquet_bytes = 0;          ///< their size
-  std::uint64_t parquet_bytes_fetched = 0;  ///< of those in S3, their columns and footers
+  std::uint64_t parquet_bytes_fetched = 0;  ///< of those in S3, or kept of it: columns, footers
   std::uint64_t requests = 0;               ///< to S3, to list and to fetch
   std::uint64_t bytes_fetched = 0;          ///< of their answers
+  std::uint64_t cache_hits = 0;             ///< parts of objects that S3 was not asked for
+  std::uint64_t cache_bytes = 0;            ///< of them
 };
 
 /// DuckDB with the table `flow_logs` (README.md of this folder), the functions of functions.h and
@@ -58,6 +61,8 @@ class Engine {
   void interrupt();
   [[nodiscard]] Statistics statistics() const;
   [[nodiscard]] const logs::Problems& problems() const;
+  /// Why the cache of S3's objects keeps nothing more; answers are whole without it.
+  [[nodiscard]] std::optional<base::Error> cache_failure() const;
 
  private:
   struct State;

@@ -135,7 +135,7 @@ def test_a_real_server_gives_what_is_asked_for(server, bucket, program, tmp_path
     for sql in HARD:
         there = answer(program, f"s3://{bucket}", sql, server)
         assert there.stdout == here[sql], sql
-    assert int(re.search(r"fetched (\d+) bytes", there.stderr)[1]) < len(files("zstd")) / 2
+    assert int(re.search(r"took (\d+) bytes", there.stderr)[1]) < len(files("zstd")) / 2
 
 
 def sent(server):
@@ -154,7 +154,7 @@ def test_no_more_comes_than_is_needed(holding, program, files, sql, share):
     assert sent(server) <= share * 2 * len(body)
     assert f"asked S3 {len(server.requests)} times" in done.stderr
     if not done.returncode:
-        assert f"opened 2 objects of Parquet ({2 * len(body)} bytes), fetched {sent(server)} bytes of them" in done.stderr
+        assert f"opened 2 objects of Parquet ({2 * len(body)} bytes), took {sent(server)} bytes of them" in done.stderr
 
 
 def test_a_long_footer_comes_whole(holding, program):
