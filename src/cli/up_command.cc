@@ -93,7 +93,9 @@ void print_summary(const service::Service& service) {
              status.objects,
              status.batches == 0 ? "" : fmt::format(" and {} batches of events", status.batches));
   if (status.lost_records != 0) {
-    fmt::print(stderr, "{} records could not be written; SKIPDATA stands for them\n",
+    fmt::print(stderr,
+               "{} records could not be written; SKIPDATA stands for them, or will when weir runs "
+               "again if it could not be written either\n",
                status.lost_records);
   }
   if (status.refused_records != 0) {

@@ -71,6 +71,15 @@ base::Expected<void> FlowLog::settle(base::UnixMicros now) {
   return {};
 }
 
+base::Expected<void> FlowLog::settle_all(base::UnixMicros now) {
+  if (auto done = settle(now); !done || !objects_->has_room()) return done;
+  // Nothing more of the windows that have begun can be lost.
+  const base::UnixMicros until = now + settings_.flow_log.max_aggregation_interval;
+  base::Expected<bool> told = true;
+  while (told && *told) told = tell_lost(until);
+  return told ? base::Expected<void>() : tl::unexpected(told.error());
+}
+
 base::Expected<bool> FlowLog::tell_losses(base::UnixMicros now) {
   if (!objects_->has_room()) return false;
   if (const auto loss = objects_->take_loss()) {
@@ -83,18 +92,18 @@ base::Expected<bool> FlowLog::tell_losses(base::UnixMicros now) {
   return true;
 }
 
-base::Expected<void> FlowLog::tell_lost(base::UnixMicros now) {
+base::Expected<bool> FlowLog::tell_lost(base::UnixMicros until) {
   const std::shared_ptr<Remote>& remote = objects_->remote();
-  if (remote == nullptr) return {};
+  if (remote == nullptr) return false;
   deliver::Spool& spool = remote->spool();
   const deliver::Coverage lost = spool.lost();
-  if (lost.empty() || !remote->is_well()) return {};
+  if (lost.empty() || !remote->is_well()) return false;
   const auto length = settings_.flow_log.max_aggregation_interval;
   const auto slot_of = [&](base::UnixSeconds window) {
     return base::aligned(window + length - std::chrono::seconds(1), deliver::kSlot);
   };
   const base::UnixSeconds first = base::aligned(*lost.first(), length);
-  if (first + length > now) return {};  // more of it may be lost
+  if (first + length > until) return false;  // more of it may be lost
   const base::UnixSeconds slot = slot_of(first);
   const std::uint64_t given_up = spool.status().given_up;
   deliver::Coverage told;
@@ -102,17 +111,21 @@ base::Expected<void> FlowLog::tell_lost(base::UnixMicros now) {
     const auto interface = plan_.network.find_interface(id);
     for (const auto& [start, end] : spans) {
       base::UnixSeconds window = base::aligned(start, length);
-      for (; window < end && slot_of(window) <= slot && window + length <= now; window += length) {
+      for (; window < end && slot_of(window) <= slot && window + length <= until;
+           window += length) {
         told.add(id, window, window + length);
         // Of one that is not described any more no record can be made; its loss was logged.
         if (!interface) continue;
-        if (auto done = recorder_.lost(*interface, window); !done) return done;
+        if (auto done = recorder_.lost(*interface, window); !done) {
+          return tl::unexpected(done.error());
+        }
       }
     }
   }
   objects_->publish_early(slot + deliver::kSlot);
-  if (spool.status().given_up == given_up) spool.forget_lost(told);
-  return {};
+  if (spool.status().given_up != given_up) return false;
+  spool.forget_lost(told);
+  return true;
 }
 
 std::unique_ptr<FlowLog> FlowLog::follow(FlowLog& before, const Plan& plan, std::size_t number) {

@@ -61,6 +61,8 @@ class FlowLog {
   base::Expected<void> finish(base::UnixMicros now);
   /// After `finish`: lets SKIPDATA stand for what was lost, if there is room.
   base::Expected<void> settle(base::UnixMicros now);
+  /// After the last `finish` of the service: the same, for windows that are not over, too.
+  base::Expected<void> settle_all(base::UnixMicros now);
   /// Nothing was added that is not published, and no loss in the folder is untold.
   [[nodiscard]] bool is_published() const { return objects_->is_published(); }
   /// What `ended` has lost and not told is this one's to tell: they have the same id.
@@ -83,9 +85,10 @@ class FlowLog {
  private:
   /// Lets SKIPDATA stand for all that was lost. False: there is no room.
   base::Expected<bool> tell_losses(base::UnixMicros now);
-  /// Lets SKIPDATA stand for windows whose records were lost in the spool, five minutes' worth at a
-  /// time, once the destination takes objects again.
-  base::Expected<void> tell_lost(base::UnixMicros now);
+  /// Lets SKIPDATA stand for windows that end by then and whose records were lost in the spool,
+  /// five minutes' worth at a time, once the destination takes objects again. False: there was
+  /// nothing to tell, or it could not be told.
+  base::Expected<bool> tell_lost(base::UnixMicros until);
 
   const Plan& plan_;
   const FlowLogConfig& config_;

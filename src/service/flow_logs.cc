@@ -175,19 +175,21 @@ base::Expected<void> FlowLogs::missed(const std::vector<bool>& interfaces, base:
 }
 
 base::Expected<void> FlowLogs::turn(base::UnixMicros now, Publishing publishing) {
+  const bool is_last = publishing == Publishing::last;
   for (const auto& flow_log : at_work_) {
-    auto done = publishing == Publishing::last
-                    ? flow_log->finish(now)
-                    : flow_log->turn(now, publishing == Publishing::everything);
+    auto done =
+        is_last ? flow_log->finish(now) : flow_log->turn(now, publishing == Publishing::everything);
+    if (done && is_last) done = flow_log->settle_all(now);
     if (!done) return done;
     tell_published(*flow_log, now);
   }
-  return settle(now);
+  return settle(now, is_last);
 }
 
-base::Expected<void> FlowLogs::settle(base::UnixMicros now) {
+base::Expected<void> FlowLogs::settle(base::UnixMicros now, bool is_last) {
   for (const Ended& each : ended_) {
-    if (auto done = each.flow_log->settle(now); !done) return done;
+    auto done = is_last ? each.flow_log->settle_all(now) : each.flow_log->settle(now);
+    if (!done) return done;
     tell_published(*each.flow_log, now);
   }
   let_go();

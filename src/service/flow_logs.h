@@ -87,7 +87,7 @@ class FlowLogs {
 
   base::Expected<Fresh> open(const Plan& plan, std::size_t number, base::UnixSeconds since);
   base::Expected<void> end(std::unique_ptr<FlowLog> flow_log, base::UnixMicros now);
-  base::Expected<void> settle(base::UnixMicros now);
+  base::Expected<void> settle(base::UnixMicros now, bool is_last);
   void let_go();
   void tell_published(FlowLog& flow_log, base::UnixMicros now);
   static void count(const FlowLog& flow_log, Totals& totals);

@@ -53,6 +53,17 @@ TEST_F(FlowLogTest, RecordsThatWereLostBecomeSkipdataOfAllInterfacesInTheNextTur
   EXPECT_EQ(told("eni-2"), told("eni-1"));
 }
 
+TEST_F(FlowLogTest, WhatTheLastPublicationLostIsToldAtOnceIfThereIsRoom) {
+  add(kStart + seconds(10), 1);
+  break_logs();
+  EXPECT_TRUE(flow_log_->finish(kStart + seconds(11)));
+  mend_logs();
+  EXPECT_TRUE(flow_log_->settle_all(kStart + seconds(11)));
+  EXPECT_THAT(told("eni-1"), ElementsAre("0 SKIPDATA"));
+  EXPECT_EQ(told("eni-2"), told("eni-1"));
+  EXPECT_TRUE(flow_log_->is_published());
+}
+
 TEST_F(FlowLogTest, AClockThatIsSetBackLeavesNothingUnpublished) {
   turn(kStart + minutes(10));
   add(kStart + minutes(11), 1);

@@ -326,6 +326,23 @@ TEST_F(FlowLogsTest, WhatWasLostCountsOnceThoughItsFlowLogComesBackAsItIsDone) {
   EXPECT_EQ(flow_logs_.totals().lost_records, 1U);
 }
 
+TEST_F(FlowLogsTest, TheLastTurnTellsWhatASpoolLostOfWindowsThatAreNotOver) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  add(kStart + seconds(290));
+  add(kStart + seconds(310));
+  break_folder("weir.state/spool/fl-0123abcd");
+  turn(kStart + seconds(320), Publishing::everything);
+  mend_folder("weir.state/spool/fl-0123abcd");
+  constexpr std::uint64_t kLost = (2 * 5) + 1;  // of both interfaces in five minutes, and the last
+  EXPECT_EQ(flow_logs_.totals().lost_records, kLost);
+  EXPECT_EQ(flow_logs_.totals().records, kLost);
+  turn(kStart + seconds(330), Publishing::last);
+  EXPECT_EQ(flow_logs_.totals().lost_records, kLost);
+  EXPECT_EQ(flow_logs_.totals().records, 2 * kLost) << "SKIPDATA instead of each";
+  EXPECT_EQ(flow_logs_.deliveries().at(0).spool.waiting, 2U) << "of two times five minutes";
+}
+
 TEST_F(FlowLogsTest, ASpoolThatIsLeftOverIsToldEvenIfAFlowLogWithAFolderHasItsId) {
   const Silent server;
   begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
