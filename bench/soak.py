@@ -24,6 +24,7 @@ import time
 from measuring import TREE
 
 sys.path.insert(0, str(TREE / "tests" / "conformance"))
+from accounting import account  # noqa: E402
 from lab import INTERFACE, OPEN_PORT, RECEIVER, SENDER, in_namespace, prepared_lab, run  # noqa: E402
 from waiting import until  # noqa: E402
 
@@ -152,19 +153,6 @@ def read_records(folder):
     return packets, skipped
 
 
-def judge(bursts, packets, skipped):
-    """What is wrong, and the bursts that no record has to tell of."""
-    wrong, lost = [], 0
-    for port, (begin, end) in bursts.items():
-        count = packets.pop(port, 0)
-        is_told = any(first - 1 <= end and begin <= last + 1 for first, last in skipped)
-        if count > BURST or (count < BURST and not is_told):
-            wrong.append(f"{count} of {BURST} packets from port {port}, sent at {begin:.3f}")
-        lost += max(BURST - count, 0)
-    wrong += [f"port {port} sent nothing" for port in packets]
-    return wrong, lost
-
-
 def main():
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 20
     program = os.environ.get("WEIR", str(TREE / "build" / "weir"))
@@ -187,7 +175,7 @@ def main():
         assert lab.stop() == 0, lab.said()
         packets, skipped = read_records(lab.folder / "logs")
         recorded = sum(packets.values())
-        wrong, lost = judge(sender.bursts, packets, skipped)
+        wrong, lost = account(sender.bursts, packets, skipped, each=BURST)
         if "defect" in lab.said():
             wrong.append("a drain did not account for every packet")
     sent = BURST * len(sender.bursts)
