@@ -22,7 +22,7 @@ struct Traffic {
 };
 
 /// One direction of an interface since the service began. Every packet seen is in exactly one of
-/// the packet counts below it, or in `mismatch`.
+/// the packet counts below it, unless `mismatch` says otherwise.
 struct PointFigures {
   std::uint64_t seen = 0;
   Traffic accepted;  ///< in drained flows
@@ -35,7 +35,9 @@ struct PointFigures {
   std::uint64_t truncated = 0;
   std::uint64_t malformed = 0;
   std::uint64_t not_judged = 0;  ///< came before the rules
-  std::int64_t mismatch = 0;     ///< seen but not accounted for: a defect of weir
+  /// By how many packets the accounts of drains were wrong, in sum: a defect of weir. What is
+  /// missing in one drain and too much in the next is counted twice.
+  std::uint64_t mismatch = 0;
 
   /// These count connections.
   std::uint64_t not_tracked = 0;       ///< the table was full

@@ -71,8 +71,8 @@ void Tally::add(const live::PointAccount& account, const std::string& id) {
   point.not_judged += counts[WEIR_SEEN_UNJUDGED];
   point.not_tracked += counts[WEIR_NOT_TRACKED];
   point.forgotten_closed += counts[WEIR_FORGOTTEN_CLOSED];
-  point.mismatch +=
-      static_cast<std::int64_t>(account.seen()) - static_cast<std::int64_t>(account.accounted());
+  const auto [least, most] = std::minmax({account.seen(), account.accounted()});
+  point.mismatch += most - least;
 }
 
 void Tally::end_drain(Clock::time_point end, base::UnixMicros now) {

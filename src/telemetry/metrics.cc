@@ -94,8 +94,9 @@ void add_packets(const Report& report, Exposition& out) {
     out.sample(labels + R"(,reason="malformed")", point.malformed);
     out.sample(labels + R"(,reason="not_judged")", point.not_judged);
   });
-  out.family("weir_packets_mismatch", "gauge",
-             "Packets seen and not accounted for; anything but 0 is a defect of weir.");
+  out.family(
+      "weir_packets_mismatch_total", "counter",
+      "Packets by which the accounts of drains were wrong; anything but 0 is a defect of weir.");
   add_points(report, out, [](const PointFigures& point) { return point.mismatch; });
 }
 

@@ -118,7 +118,7 @@ def test_metrics_are_prometheus_s_and_have_the_same_figures(lab):
     assert value("weir_packets_recorded_total", action="REJECT") == REFUSED
     assert value("weir_bytes_recorded_total", action="REJECT") == REFUSED * (SIZE + HEADERS)
     assert value("weir_packets_rejected_total") == REFUSED
-    assert value("weir_packets_overflow_total") == value("weir_packets_mismatch") == 0
+    assert value("weir_packets_overflow_total") == value("weir_packets_mismatch_total") == 0
     exceptions = sum(number for (name, labels), number in values.items()
                      if name == "weir_packets_exceptions_total"
                      and {("network_interface_id", INTERFACE), ("direction", "ingress")} <= labels)
