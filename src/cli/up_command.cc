@@ -76,12 +76,26 @@ void wait(const ReloadRequests& requests, telemetry::Telemetry& telemetry) {
   }
 }
 
+struct UpOptions {
+  std::string config;
+  std::optional<std::uint64_t> publish_interval;  ///< seconds; instead of what the file says
+};
+
+base::Expected<service::Config> read_config(const UpOptions& options) {
+  auto config = service::read_config(options.config);
+  if (config && options.publish_interval) {
+    config->publish_interval = std::chrono::seconds(*options.publish_interval);
+  }
+  return config;
+}
+
 /// What is wrong leaves everything as it was.
-void reload(service::Service& service, const std::string& path) {
-  auto config = service::read_config(path);
+void reload(service::Service& service, const UpOptions& options) {
+  auto config = read_config(options);
   const auto done = config ? service.reload(std::move(*config), now())
                            : base::Expected<void>(tl::unexpected(config.error()));
-  say(done ? path + " has been read again" : "nothing was changed: " + done.error().message());
+  say(done ? options.config + " has been read again"
+           : "nothing was changed: " + done.error().message());
 }
 
 void print_summary(const service::Service& service) {
@@ -112,8 +126,8 @@ void print_summary(const service::Service& service) {
   }
 }
 
-int run(const std::string& path) {
-  auto config = service::read_config(path);
+int run(const UpOptions& options) {
+  auto config = read_config(options);
   if (!config) return failed(config.error());
   const ReloadRequests requests;
   watch_interruption();
@@ -139,7 +153,7 @@ int run(const std::string& path) {
   while (wait(requests, *telemetry), !was_interrupted()) {
     if (requests.take()) {
       manager.reloading();
-      reload(**service, path);
+      reload(**service, options);
       manager.ready();
     }
     const base::UnixMicros time = now();
@@ -159,11 +173,17 @@ int run(const std::string& path) {
 
 void add_up_command(Command& weir, int& exit_code) {
   auto* command = weir.add_subcommand("up", "Record live interfaces, until it is told to end");
-  auto config = std::make_shared<std::string>();
-  command->add_option("--config", *config, "weir.toml: what to record, and where to")
+  auto options = std::make_shared<UpOptions>();
+  command->add_option("--config", options->config, "weir.toml: what to record, and where to")
       ->required()
       ->type_name("FILE");
-  command->callback([config, &exit_code] { exit_code = run(*config); });
+  command
+      ->add_option("--publish-interval", options->publish_interval,
+                   "Publish objects every so many seconds, whatever publish-interval in the file "
+                   "says; less than 300 is for labs")
+      ->range(1, 300)
+      ->type_name("SECONDS");
+  command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 
 }  // namespace weir::cli

@@ -42,7 +42,6 @@ PY
 vpc=$(python3 -c 'import json; print(json.load(open("demo/vpc.json"))["Vpcs"][0]["VpcId"])')
 cat >"$work/weir.toml" <<TOML
 vpc = "vpc.json"
-publish-interval = 1
 [[flow-log]]
 resource-type = "VPC"
 resource-ids = ["$vpc"]
@@ -67,7 +66,7 @@ for wrong in 's/"eni-0a1[^"]*"/"eni-0c0000000000002"/' 's/"eni-0a1[^"]*"/"eni-ty
     exit 1
   }
 done
-"$weir" up --config "$work/weir.toml" 2>"$work/up.log" &
+"$weir" up --config "$work/weir.toml" --publish-interval 1 2>"$work/up.log" &
 up=$!
 for interface in eni-0a10000000000010a eni-0a20000000000020a eni-0b30000000000030b; do
   wait_for grep -q "$interface is recorded" "$work/up.log" || {
@@ -95,6 +94,11 @@ cp "$work/wrong.toml" "$work/weir.toml"
 kill -HUP "$up"
 wait_for grep -q 'nothing was changed: .* has no interface with a device' "$work/up.log"
 wait "$talk"
+# It still publishes as often as its command line says, for all that the file was read again.
+touch "$work/reloaded"
+on web ping -qc 1 10.20.1.20 >/dev/null
+is_published() { [[ -n $(find "$work/logs" -name '*.log.gz' -newer "$work/reloaded") ]]; }
+wait_for is_published
 # From here on nobody sends (a server's last FIN comes late), and tcpdump has written what it was given:
 # it and weir end with the same packets.
 for host in router web app db client; do
