@@ -26,7 +26,7 @@ struct weir_packet {
   struct weir_address dst;
   weir_u32 bytes;       /* layer 3: the IP total length, as AWS counts (facts §1.3) */
   weir_u32 fragment_id; /* IP identification; 0 where the packet is whole */
-  weir_u32 headers;     /* of `bytes`, what comes before TCP's or UDP's payload; otherwise 0 */
+  weir_u32 headers;     /* of `bytes`, what comes before layer 4's payload; 0 in a later fragment */
   weir_u16 srcport;     /* TCP, UDP, SCTP; otherwise 0 */
   weir_u16 dstport;
   weir_u16 icmp_id; /* identifier of an echo request or reply, otherwise 0 */
@@ -76,6 +76,7 @@ WEIR_INLINE int weir_parse_transport(const weir_u8* at, const weir_u8* end, weir
                     : packet->protocol == WEIR_SCTP                                    ? 12
                     : packet->protocol == WEIR_ICMP || packet->protocol == WEIR_ICMPV6 ? 4
                                                                                        : 0;
+  packet->headers = packet->bytes - wire + header;
   if (header == 0) return WEIR_PARSED;
   if (wire < header) return WEIR_MALFORMED;
   if (at + 4 > end) return WEIR_TRUNCATED;
@@ -95,9 +96,8 @@ WEIR_INLINE int weir_parse_transport(const weir_u8* at, const weir_u8* end, weir
     if (at + 14 > end) return WEIR_TRUNCATED;
     if ((at[12] >> 4) < 5) return WEIR_MALFORMED;
     packet->tcp_bits = at[13];
-    header = (at[12] >> 4) * 4U;
+    packet->headers += (at[12] >> 4) * 4U - header;
   }
-  packet->headers = packet->bytes - wire + header;
   return WEIR_PARSED;
 }
 

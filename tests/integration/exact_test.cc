@@ -190,14 +190,14 @@ class Iperf : public Exact {
     Exact::SetUp();
   }
 
-  void send(const std::string& bytes) {
+  void send(const std::string& bytes, const std::string& to = kOwner, const char* more = "") {
     std::thread server([&] { owner->run("iperf3 --server --one-off"); });
     Ended client;
     drain_during([&] {
       // Until the server listens.
       eventually([&] {
         client = run_program("ip netns exec " + peer->name() + " iperf3 --bytes " + bytes +
-                             " --client " + std::string(kOwner));
+                             " --client " + to + " " + more);
         return client.status == 0;
       });
     });
@@ -229,6 +229,33 @@ TEST_F(Iperf, SegmentsThatTheCardIsYetToCutAreCountedAsTcpCountsThem) {
   record({.flows = 4096, .ipv6_flows = 512, .connections = 8192});
   send("400M");
   expect_what_tcp_counts();
+}
+
+TEST_F(Iperf, SegmentsInATunnelAreCountedAsTheOtherEndReceivesThem) {
+  const auto join = [](const Space& space, const char* own, const char* other, const char* inside) {
+    space.run("ip link add vx0 type vxlan id 1 dstport 4789 dev eth0 local " + std::string(own) +
+              " remote " + other);
+    space.run("ip addr add " + std::string(inside) + "/24 dev vx0");
+    space.run("ip link set vx0 up");
+  };
+  join(*owner, kOwner, kPeer, "10.1.0.10");
+  join(*peer, kPeer, kOwner, "10.1.0.20");
+  // The stack cuts them itself, after the program, so that the other end sees what a wire has.
+  owner->run(
+      "ethtool -K eth0 tso off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off");
+  record({.flows = 4096, .ipv6_flows = 512, .connections = 8192});
+  const std::uint64_t before = peer->statistic("rx_packets");
+  const std::uint64_t bytes_before = peer->statistic("rx_bytes");
+  send("50M", "10.1.0.10", "--reverse");
+  drain();
+  const Sum& sum = sums[Direction::egress];
+  EXPECT_EQ(sum.seen, peer->statistic("rx_packets") - before);
+  // What is in no flow is ARP.
+  EXPECT_EQ(sum.bytes + sum.recorded * 14 + (sum.seen - sum.recorded) * 42,
+            peer->statistic("rx_bytes") - bytes_before);
+  EXPECT_GT(kernel_counts(*owner, "snmp", "Tcp:", "OutSegs"),
+            kernel_counts(*owner, "snmp", "Ip:", "OutRequests"))
+      << "there was nothing to cut";
 }
 
 TEST_F(Iperf, EnforcingLetsItThroughByItsRuleAndItsRepliesByTheConnection) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <iterator>
@@ -112,6 +113,60 @@ TEST_F(Program, SegmentsThatNobodyCountedAreCountedByTheirSize) {
   ASSERT_EQ(flows.size(), 1U);
   EXPECT_EQ(flows[0].counters.packets, 3U);
   EXPECT_EQ(flows[0].counters.bytes, 3U * 40 + 2004);  // frame_of fills TCP's 20 bytes up to 24
+}
+
+/// What comes again with each segment of a packet that carries `payload`, as it is counted.
+class Tunnels : public Program {
+ protected:
+  void SetUp() override {
+    Program::SetUp();
+    if (IsSkipped()) return;
+    port = add_port(Mode::observe);
+    publish();
+  }
+
+  std::uint64_t repeated(std::uint8_t protocol, std::uint16_t to,
+                         const std::vector<std::vector<std::uint8_t>>& payload) {
+    weir_packet outer = packet_of(protocol);
+    outer.dstport = to;
+    auto sent = property::frame_of(outer, {.payload = 3000});
+    auto at = sent.begin() + kEthernet + 20 + (protocol == WEIR_UDP ? 8 : 0);
+    for (const auto& part : payload) at = std::copy(part.begin(), part.end(), at);
+    send(port, sent, {.segments = 3, .size = 700});
+    drain();
+    EXPECT_EQ(flows.size(), 1U);
+    return (flows[0].counters.bytes - (sent.size() - kEthernet)) / 2;
+  }
+
+  std::vector<std::uint8_t> frame = property::frame_of(packet_of(WEIR_TCP), {});
+  std::vector<std::uint8_t> ip{frame.begin() + kEthernet, frame.end()};
+  Port port{};
+};
+
+TEST_F(Tunnels, SegmentsRepeatTheHeadersInside) {
+  const std::vector<std::uint8_t> vxlan{8, 0, 0, 0, 0, 0, 1, 0};
+  EXPECT_EQ(repeated(WEIR_UDP, 4789, {vxlan, frame}), 28U + 8 + 14 + 20 + 20);
+  EXPECT_EQ(repeated(WEIR_UDP, 8472, {vxlan, frame}), 28U + 8 + 14 + 20 + 20);
+  const auto tagged = property::frame_of(packet_of(WEIR_TCP), {.vlan_tags = 1});
+  EXPECT_EQ(repeated(WEIR_UDP, 4789, {vxlan, tagged}), 28U + 8 + 18 + 20 + 20);
+  const std::vector<std::uint8_t> geneve{2, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 1, 0, 0, 0, 0};
+  EXPECT_EQ(repeated(WEIR_UDP, 6081, {geneve, frame}), 28U + 16 + 14 + 20 + 20);
+
+  EXPECT_EQ(repeated(47, 0, {{0, 0, 8, 0}, ip}), 20U + 4 + 20 + 20);
+  // With checksum, key and sequence number.
+  const std::vector<std::uint8_t> gre{0xb0, 0, 0x65, 0x58, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2};
+  EXPECT_EQ(repeated(47, 0, {gre, frame}), 20U + 16 + 14 + 20 + 20);
+
+  EXPECT_EQ(repeated(4, 0, {ip}), 20U + 20 + 20);
+  weir_packet wide = packet_of(WEIR_UDP);
+  wide.family = WEIR_IPV6;
+  const auto frame6 = property::frame_of(wide, {});
+  EXPECT_EQ(repeated(41, 0, {{frame6.begin() + kEthernet, frame6.end()}}), 20U + 40 + 8);
+}
+
+TEST_F(Tunnels, WhatIsNoTunnelRepeatsItsOwnHeadersOnly) {
+  EXPECT_EQ(repeated(WEIR_UDP, 443, {frame}), 28U);
+  EXPECT_EQ(repeated(47, 0, {{0, 0, 8, 0}}), 20U) << "zeros are no IP";
 }
 
 TEST_F(Program, PaddingAndVlanTagsAreNotCounted) {
