@@ -18,7 +18,7 @@ for deaf in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(deaf) == signal.SIG_IGN:
         signal.signal(deaf, signal.SIG_DFL)
 
-WAITING = ("test_up_", "test_status", "test_tail_s3")
+WAITING = ("test_soak", "test_up_", "test_status", "test_tail_s3")
 
 
 def pytest_collection_modifyitems(items):
