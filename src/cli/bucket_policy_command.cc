@@ -90,7 +90,7 @@ int check(const Asked& asked) {
   if (!judged) return failed(judged.error());
   print_check(*judged, asked.form);
   if (asked.has_probe) {
-    const auto put = deliver::probe(s3, *s3_place(asked.destination, asked.s3), needs->account_id);
+    const auto put = deliver::probe(s3, *s3_place(asked.destination, asked.s3), *needs);
     if (!put) return failed(put.error().error);
     fmt::print(stderr, "delivery works: an object could be put there by these credentials\n");
     return kDone;

@@ -61,9 +61,8 @@ aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& k
   return tl::unexpected(std::move(failure));
 }
 
-aws::Result<void> probe(aws::S3& s3, const S3Place& place, const std::string& account_id) {
-  const aws::ObjectName name{place.bucket,
-                             place.key_of("AWSLogs/" + account_id + "/WeirDeliveryTestFile")};
+aws::Result<void> probe(aws::S3& s3, const S3Place& place, const BucketNeeds& needs) {
+  const aws::ObjectName name{place.bucket, delivered_prefix(needs) + "WeirDeliveryTestFile"};
   aws::PutOptions options;
   options.acl = kAcl;
   options.encryption = place.encryption;
@@ -82,7 +81,7 @@ aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const Bu
   if (!changed) {
     const bool is_forbidden =
         changed.error().status == kForbidden || changed.error().status == kNotAllowed;
-    if (!is_forbidden || !probe(s3, place, needs.account_id)) {
+    if (!is_forbidden || !probe(s3, place, needs)) {
       return tl::unexpected(std::move(changed.error()));
     }
     note("no policy was attached to " + bucket + " (" + changed.error().error.what +
@@ -98,7 +97,7 @@ aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const Bu
        " and read the bucket's ACL");
   if (s3.is_aws()) return {};
   // Such servers accept the policy, and may know no service to match it with.
-  auto put = probe(s3, place, needs.account_id);
+  auto put = probe(s3, place, needs);
   if (put) return {};
   if (put.error().is("AccessDenied") && needs.principal.empty()) {
     put.error().error.hint =

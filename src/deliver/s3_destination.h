@@ -42,8 +42,9 @@ aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& k
                          const std::filesystem::path& file, std::uint64_t bytes);
 
 /// Whether objects can be put there, found by putting an empty one (and removing it, if that is
-/// allowed): policies are accepted by servers that then match nobody.
-aws::Result<void> probe(aws::S3& s3, const S3Place& place, const std::string& account_id);
+/// allowed): policies are accepted by servers that then match nobody. It lies where the policy lets
+/// objects lie, `delivered_prefix(needs)`; of `place` it has the encryption.
+aws::Result<void> probe(aws::S3& s3, const S3Place& place, const BucketNeeds& needs);
 
 /// Takes what a person should know of, such as that a policy was attached.
 using Note = std::function<void(const std::string& text)>;

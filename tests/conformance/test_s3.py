@@ -144,6 +144,18 @@ def test_another_user_delivers_by_the_policy_only(server, bucket, program):
            user="delivery", status=1)
 
 
+def test_another_user_delivers_to_hive_folders(server, bucket, program):
+    """What may not look at the policy finds out whether it may deliver where it will."""
+    hive = ["--hive-compatible-partitions", "--delivery-principal", "arn:aws:iam:::user/delivery"]
+    where = ["--log-destination", f"s3://{bucket}/net", "--account-id", ACCOUNT, "--region", REGION]
+    run(server, program, "bucket-policy", "attach", *where, *hive)
+    record(server, program, f"s3://{bucket}/net", *hive, user="delivery")
+    run(server, program, "bucket-policy", "check", "--probe", *where, *hive, user="owner")
+    counted = run(server, program, "query", "--from", f"s3://{bucket}/net", "SELECT count(*) > 0 AS any "
+                  "FROM flow_logs", "--output", "json")
+    assert json.loads(counted.stdout) == [{"any": True}]
+
+
 def test_what_cannot_be_delivered_is_kept_and_told(server, bucket, program, tmp_path):
     done = record(server, program, f"s3://{bucket}", "--no-attach-bucket-policy", user="delivery",
                   status=1, TMPDIR=str(tmp_path))

@@ -102,11 +102,16 @@ TEST_F(ToBucket, WhatCannotBeReadToBeSentHoldsUpThisSegmentOnly) {
 TEST_F(ToBucket, AProbePutsAnEmptyObjectAndRemovesIt) {
   transport_.answer(200);
   transport_.answer(403);
-  EXPECT_TRUE(probe(s3_, {"logs", "a", "", ""}, "123456789012")) << "it may stay";
+  BucketNeeds needs{"logs", "a", "123456789012", "us-east-1", false, ""};
+  EXPECT_TRUE(probe(s3_, {"logs", "a", "", ""}, needs)) << "it may stay";
   EXPECT_EQ(transport_.asked[0].request.url(),
             "http://127.0.0.1:9000/logs/a/AWSLogs/123456789012/WeirDeliveryTestFile");
   transport_.answer(403, "<Error><Code>AccessDenied</Code></Error>");
-  EXPECT_FALSE(probe(s3_, {"logs", "a", "", ""}, "123456789012"));
+  needs.hive_compatible_partitions = true;
+  EXPECT_FALSE(probe(s3_, {"logs", "a", "", ""}, needs));
+  EXPECT_EQ(
+      transport_.asked[2].request.url(),
+      "http://127.0.0.1:9000/logs/a/AWSLogs/aws-account-id%3D123456789012/WeirDeliveryTestFile");
 }
 
 }  // namespace
