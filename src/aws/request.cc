@@ -101,6 +101,14 @@ std::string Request::url() const {
   return out;
 }
 
+std::optional<std::size_t> Request::read_body(std::uint64_t at, std::span<std::uint8_t> out) const {
+  if (file) return file->read(at, out);
+  const auto left = body.subspan(static_cast<std::size_t>(at));
+  const std::size_t given = std::min(left.size(), out.size());
+  std::copy_n(left.begin(), given, out.begin());
+  return given;
+}
+
 std::string percent_encoded(std::string_view text) {
   return encoded(text, false);
 }

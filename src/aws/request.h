@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "aws/file_part.h"
 #include "base/error.h"
 
 namespace weir::aws {
@@ -43,13 +44,18 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> query;  ///< plain; encoded when sent
   std::vector<Header> headers;
   std::span<const std::uint8_t> body;  ///< outlives the request
-  /// Hex SHA-256 of the body, where it is known already.
+  std::optional<FilePart> file;        ///< the body, in place of those bytes
+  /// Hex SHA-256 of the body, where it is known already. That of a file has to be.
   std::string body_sha256;
   /// How long the answer may be; 0: what the transport takes.
   std::uint64_t max_answer_bytes = 0;
 
   void set(std::string_view name, std::string value);  ///< in place of one of that name
   [[nodiscard]] std::string url() const;
+  [[nodiscard]] std::uint64_t body_bytes() const { return file ? file->bytes : body.size(); }
+  /// As FilePart::read has it.
+  [[nodiscard]] std::optional<std::size_t> read_body(std::uint64_t at,
+                                                     std::span<std::uint8_t> out) const;
 };
 
 struct Response {

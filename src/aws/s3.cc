@@ -242,8 +242,12 @@ Result<std::string> S3::put(const ObjectName& name, std::span<const std::uint8_t
   Request request = request_for("PUT", name, {});
   base::Digest digest;
   digest.add(bytes);
-  const base::Sha256 hash = digest.take();
   request.body = bytes;
+  return put_body(name, std::move(request), digest.take(), options);
+}
+
+Result<std::string> S3::put_body(const ObjectName& name, Request request, const base::Sha256& hash,
+                                 const PutOptions& options) {
   request.body_sha256 = base::hex(hash);
   request.headers = {{"x-amz-checksum-sha256", base64(hash)}};
   if (options.is_new) request.set("if-none-match", "*");

@@ -44,8 +44,11 @@ struct PutOptions {
   std::string encryption;  ///< "AES256", "aws:kms"; "": as the bucket says
   std::string kms_key_id;  ///< of aws:kms; "": AWS's own key
   std::string content_type;
+  /// Larger files go in parts of that length. No object of a flow log is so large: the bucket's
+  /// policy demands the ACL, which Ceph's gateway does not see where an upload in parts begins.
+  std::uint64_t part_bytes = std::uint64_t{128} << 20U;
 
-  /// Puts them on a request, `is_new` apart.
+  /// Puts the headers on a request, If-None-Match apart.
   void set_on(Request& request) const;
 };
 
@@ -93,8 +96,8 @@ class S3 {
   /// damaged, and given as the object's checksum.
   Result<std::string> put(const ObjectName& name, std::span<const std::uint8_t> bytes,
                           const PutOptions& options);
-  /// The same of a file's first `size` bytes; many go in parts, of which one at a time is in
-  /// memory. What had been sent is withdrawn if a part fails.
+  /// The same of a file's first `size` bytes, read as they are sent; very many go in parts. What
+  /// had been sent is withdrawn if a part fails.
   Result<std::string> put_file(const ObjectName& name, const std::string& path, std::uint64_t size,
                                const PutOptions& options);
   /// The bytes, compared with the object's checksum or MD5 where the server tells one of the whole.
@@ -118,9 +121,6 @@ class S3 {
   [[nodiscard]] bool is_aws() const;
   [[nodiscard]] std::string endpoint_url() const;
 
-  /// More than this goes in parts of at least this length.
-  static constexpr std::uint64_t kPartBytes = std::uint64_t{16} << 20U;
-
  private:
   using Query = std::vector<std::pair<std::string, std::string>>;
 
@@ -130,12 +130,23 @@ class S3 {
   void place(Request& request, const ObjectName& name, const std::string& region) const;
   [[nodiscard]] std::string region_of(const std::string& bucket) const;
 
+  /// A body whose hash is known.
+  Result<std::string> put_body(const ObjectName& name, Request request, const base::Sha256& hash,
+                               const PutOptions& options);
+  Result<std::string> put_whole(const ObjectName& name, const FilePart& file,
+                                const PutOptions& options);
+  Result<std::string> put_in_parts(const ObjectName& name, const FilePart& file,
+                                   const PutOptions& options);
   Result<std::string> begin_parts(const ObjectName& name, const PutOptions& options);
   Result<std::string> put_part(const ObjectName& name, const std::string& upload, int number,
-                               std::span<const std::uint8_t> bytes);
+                               const FilePart& part);
+  Result<std::vector<std::string>> put_parts(const ObjectName& name, const std::string& upload,
+                                             const FilePart& file, std::uint64_t part_bytes);
   Result<std::string> finish_parts(const ObjectName& name, const std::string& upload,
                                    const std::vector<std::string>& etags,
                                    const PutOptions& options);
+  /// Whether an upload that is no longer there has become the object; else its failure.
+  Result<std::string> found_finished(const ObjectName& name, std::uint64_t size, Failure failure);
 
   Client& client_;
   S3Settings settings_;

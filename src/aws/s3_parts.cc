@@ -1,32 +1,25 @@
 // Large objects in parts.
-#include <fmt/format.h>
+#include <fcntl.h>
 
 #include <algorithm>
-#include <fstream>
+#include <cerrno>
 
 #include "aws/s3.h"
 #include "aws/xml.h"
+#include "base/descriptor.h"
+#include "base/file_error.h"
 
 namespace weir::aws {
 namespace {
 
 constexpr std::uint64_t kMostParts = 10'000;
 
+constexpr const char* kCutShort = "cannot be read to its end";
+
 tl::unexpected<Failure> unreadable(base::Error error) {
   auto failure = cannot(std::move(error));
   failure.value().kind = Failure::Kind::unreadable;
   return failure;
-}
-
-/// The next `count` bytes of a file.
-Result<std::vector<std::uint8_t>> read_next(std::ifstream& file, std::uint64_t count,
-                                            const std::string& path) {
-  std::vector<std::uint8_t> bytes(count);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(count));
-  if (static_cast<std::uint64_t>(file.gcount()) != count) {
-    return unreadable({path, "cannot be read to its end", "it was whole when it was written"});
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -45,13 +38,29 @@ Result<std::string> S3::begin_parts(const ObjectName& name, const PutOptions& op
 }
 
 Result<std::string> S3::put_part(const ObjectName& name, const std::string& upload, int number,
-                                 std::span<const std::uint8_t> bytes) {
+                                 const FilePart& part) {
+  const auto hash = part.sha256();
+  if (!hash) return unreadable({name.url(), kCutShort, ""});
   Request request =
       request_for("PUT", name, {{"partNumber", std::to_string(number)}, {"uploadId", upload}});
-  request.body = bytes;
+  request.file = part;
+  request.body_sha256 = base::hex(*hash);
   auto response = send(name, std::move(request));
   if (!response) return tl::unexpected(std::move(response.error()));
   return std::string(response->header("etag"));
+}
+
+Result<std::vector<std::string>> S3::put_parts(const ObjectName& name, const std::string& upload,
+                                               const FilePart& file, std::uint64_t part_bytes) {
+  part_bytes = std::max(part_bytes, (file.bytes + kMostParts - 1) / kMostParts);
+  std::vector<std::string> etags;
+  for (std::uint64_t at = 0; at < file.bytes; at += part_bytes) {
+    const FilePart part{file.descriptor, file.first + at, std::min(part_bytes, file.bytes - at)};
+    auto etag = put_part(name, upload, static_cast<int>(etags.size()) + 1, part);
+    if (!etag) return tl::unexpected(std::move(etag.error()));
+    etags.push_back(std::move(*etag));
+  }
+  return etags;
 }
 
 Result<std::string> S3::finish_parts(const ObjectName& name, const std::string& upload,
@@ -88,34 +97,57 @@ Result<std::string> S3::finish_parts(const ObjectName& name, const std::string& 
   return xml ? text_of(*xml, "ETag") : "";
 }
 
-Result<std::string> S3::put_file(const ObjectName& name, const std::string& path,
-                                 std::uint64_t size, const PutOptions& options) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return unreadable({path, "cannot be opened for delivery", ""});
-  if (size <= kPartBytes) {
-    auto bytes = read_next(file, size, path);
-    if (!bytes) return tl::unexpected(std::move(bytes.error()));
-    return put(name, *bytes, options);
-  }
+Result<std::string> S3::found_finished(const ObjectName& name, std::uint64_t size,
+                                       Failure failure) {
+  auto there = head(name);
+  if (there && there->bytes == size) return there->etag;
+  // Nothing is missing that somebody could mend: the next attempt finds the key taken, or free.
+  failure.kind = Failure::Kind::unreachable;
+  failure.status = 0;
+  failure.error.what = "the answer to the end of its upload was lost";
+  failure.error.hint = "it is put again with the next attempt";
+  return tl::unexpected(std::move(failure));
+}
+
+Result<std::string> S3::put_in_parts(const ObjectName& name, const FilePart& file,
+                                     const PutOptions& options) {
   auto upload = begin_parts(name, options);
   if (!upload) return upload;
-  const std::uint64_t part_bytes = std::max(kPartBytes, (size + kMostParts - 1) / kMostParts);
-  std::vector<std::string> etags;
   const auto withdrawn = [&](Failure failure) -> Result<std::string> {
     // If this fails too, the bucket's rule for unfinished uploads removes the parts.
     static_cast<void>(send(name, request_for("DELETE", name, {{"uploadId", *upload}})));
     return tl::unexpected(std::move(failure));
   };
-  for (std::uint64_t at = 0; at < size; at += part_bytes) {
-    auto bytes = read_next(file, std::min(part_bytes, size - at), path);
-    if (!bytes) return withdrawn(std::move(bytes.error()));
-    auto etag = put_part(name, *upload, static_cast<int>(etags.size()) + 1, *bytes);
-    if (!etag) return withdrawn(std::move(etag.error()));
-    etags.push_back(std::move(*etag));
+  const auto etags = put_parts(name, *upload, file, options.part_bytes);
+  if (!etags) return withdrawn(etags.error());
+  auto finished = finish_parts(name, *upload, *etags, options);
+  if (finished) return finished;
+  if (finished.error().is("NoSuchUpload") && finished.error().may_be_done) {
+    return found_finished(name, file.bytes, std::move(finished.error()));
   }
-  auto finished = finish_parts(name, *upload, etags, options);
-  if (!finished) return withdrawn(std::move(finished.error()));
-  return finished;
+  return withdrawn(std::move(finished.error()));
+}
+
+Result<std::string> S3::put_whole(const ObjectName& name, const FilePart& file,
+                                  const PutOptions& options) {
+  const auto hash = file.sha256();
+  if (!hash) return unreadable({name.url(), kCutShort, ""});
+  Request request = request_for("PUT", name, {});
+  request.file = file;
+  return put_body(name, std::move(request), *hash, options);
+}
+
+Result<std::string> S3::put_file(const ObjectName& name, const std::string& path,
+                                 std::uint64_t size, const PutOptions& options) {
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return unreadable(base::file_error(path, "opened for delivery", errno));
+  const FilePart whole{file.get(), 0, size};
+  auto put = size > options.part_bytes ? put_in_parts(name, whole, options)
+                                       : put_whole(name, whole, options);
+  if (!put && put.error().kind == Failure::Kind::unreadable) {
+    return unreadable({path, kCutShort, "it was whole when it was written"});
+  }
+  return put;
 }
 
 }  // namespace weir::aws

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -29,8 +28,9 @@ constexpr long kUploadBuffer = 512L << 10U;  // the usual 64 KiB halve the throu
 struct Exchange {
   const Request& request;
   Response response;
-  std::size_t sent = 0;
+  std::uint64_t sent = 0;
   std::uint64_t max_bytes = 0;
+  bool is_unreadable = false;
   bool is_too_long = false;
   bool has_all_headers = false;
   const std::atomic<bool>* is_cancelled = nullptr;
@@ -78,11 +78,14 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
 
 std::size_t give_body(char* out, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
-  const auto left = exchange.request.body.subspan(exchange.sent);
-  const std::size_t given = std::min(left.size(), size * count);
-  if (given != 0) std::memcpy(out, left.data(), given);
-  exchange.sent += given;
-  return given;
+  const auto given = exchange.request.read_body(
+      exchange.sent, {reinterpret_cast<std::uint8_t*>(out), size * count});
+  if (!given) {
+    exchange.is_unreadable = true;
+    return CURL_READFUNC_ABORT;
+  }
+  exchange.sent += *given;
+  return *given;
 }
 
 /// A connection that was kept may turn out to be closed: the body starts anew on another. What went
@@ -90,9 +93,9 @@ std::size_t give_body(char* out, std::size_t size, std::size_t count, void* user
 int seek_body(void* user, curl_off_t offset, int origin) {
   auto& exchange = *static_cast<Exchange*>(user);
   if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
-  const std::size_t size = exchange.request.body.size();
+  const std::uint64_t size = exchange.request.body_bytes();
   if (size != 0 && exchange.sent == size) exchange.response.may_be_repeated = true;
-  exchange.sent = static_cast<std::size_t>(offset);
+  exchange.sent = static_cast<std::uint64_t>(offset);
   return CURL_SEEKFUNC_OK;
 }
 
@@ -158,7 +161,7 @@ bool may_have_arrived(CURL* curl, const Exchange& exchange) {
   long sent = 0;  // bytes of its head, too
   curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
   return exchange.response.may_be_repeated ||
-         (sent != 0 && exchange.sent == exchange.request.body.size());
+         (sent != 0 && exchange.sent == exchange.request.body_bytes());
 }
 
 bool may_come_right(CURLcode code) {
@@ -244,7 +247,7 @@ void CurlTransport::State::prepare(CURL* curl, Exchange& exchange, curl_slist* h
     curl_easy_setopt(curl, CURLOPT_READDATA, &exchange);
     curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_body);
     curl_easy_setopt(curl, CURLOPT_SEEKDATA, &exchange);
-    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_bytes()));
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
@@ -267,7 +270,7 @@ Result<Response> CurlTransport::send(const Request& request) {
   if (curl == nullptr) throw std::bad_alloc();
   const std::uint64_t max_bytes =
       request.max_answer_bytes != 0 ? request.max_answer_bytes : state_->settings.max_answer_bytes;
-  Exchange exchange{request, {}, 0, max_bytes, false, false, state_->is_cancelled};
+  Exchange exchange{request, {}, 0, max_bytes, false, false, false, state_->is_cancelled};
   List headers;
   add_headers(request, headers);
   std::array<char, CURL_ERROR_SIZE> error_text{};
@@ -290,6 +293,11 @@ Result<Response> CurlTransport::send(const Request& request) {
     return tl::unexpected(std::move(failure));
   }
   failure.may_be_done = may_be_done;
+  if (exchange.is_unreadable) {
+    failure.kind = Failure::Kind::unreadable;
+    failure.error.what = "what is to be sent cannot be read to its end";
+    return tl::unexpected(std::move(failure));
+  }
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     failure.kind = Failure::Kind::cancelled;
     failure.error.what = "the request was cancelled";

@@ -222,26 +222,45 @@ class InParts : public Storing {
       : path_(std::filesystem::path(testing::TempDir()) /
               (testing::UnitTest::GetInstance()->current_test_info()->name() +
                std::to_string(getpid()))) {
-    std::ofstream(path_, std::ios::binary) << std::string(S3::kPartBytes, 'a') << "rest";
+    std::ofstream(path_, std::ios::binary) << "first"
+                                           << "rest";
     on_own_endpoint();
   }
   ~InParts() override { std::filesystem::remove(path_); }
 
   Result<std::string> put() {
     S3 store = s3();
-    return store.put_file({"logs", "k"}, path_.string(), std::filesystem::file_size(path_),
-                          {true, "private", {}, {}, {}});
+    PutOptions options;
+    options.is_new = true;
+    options.acl = "private";
+    options.part_bytes = part_bytes_;
+    return store.put_file({"logs", "k"}, path_.string(), size_, options);
+  }
+  /// Of an upload, up to its end.
+  void answer_parts() {
+    transport_.answer(200, "<R><UploadId>u/1</UploadId></R>");
+    transport_.answer(200, "", {{"ETag", "\"1\""}});
+    transport_.answer(200, "", {{"ETag", "\"2\""}});
   }
 
   std::filesystem::path path_;
+  std::uint64_t size_ = 9;
+  std::uint64_t part_bytes_ = 5;
 };
 
-constexpr const char* kBegun = "<R><UploadId>u/1</UploadId></R>";
+TEST_F(InParts, AnObjectOfAFlowLogNeverGoes) {
+  EXPECT_GT(PutOptions().part_bytes, std::uint64_t{75} << 20U);
+  part_bytes_ = size_;
+  transport_.answer(200, "", {{"ETag", "\"1\""}});
+  ASSERT_TRUE(put());
+  EXPECT_EQ(url(0), "http://127.0.0.1:9000/logs/k");
+  EXPECT_EQ(transport_.asked[0].body, "firstrest");
+  EXPECT_EQ(header(0, "x-amz-content-sha256"),
+            "a0cf620143d5f6154d663def0140ff480fcd675010de0b1dfd1fb2b27add04fa");
+}
 
 TEST_F(InParts, ALargeFileIsUploaded) {
-  transport_.answer(200, kBegun);
-  transport_.answer(200, "", {{"ETag", "\"1\""}});
-  transport_.answer(200, "", {{"ETag", "\"2\""}});
+  answer_parts();
   transport_.answer(200, "<R><ETag>\"done-2\"</ETag></R>");
   const auto etag = put();
   ASSERT_TRUE(etag) << etag.error().error.message();
@@ -258,7 +277,7 @@ TEST_F(InParts, ALargeFileIsUploaded) {
 }
 
 TEST_F(InParts, APartThatFailsWithdrawsTheOthers) {
-  transport_.answer(200, kBegun);
+  transport_.answer(200, "<R><UploadId>u/1</UploadId></R>");
   transport_.answer(200, "", {{"ETag", "\"1\""}});
   transport_.answer(403, "<Error><Code>AccessDenied</Code></Error>");
   transport_.answer(204);
@@ -270,14 +289,51 @@ TEST_F(InParts, APartThatFailsWithdrawsTheOthers) {
 }
 
 TEST_F(InParts, AnAnswerOf200CanStillBeAnError) {
-  transport_.answer(200, kBegun);
-  transport_.answer(200, "", {{"ETag", "\"1\""}});
-  transport_.answer(200, "", {{"ETag", "\"2\""}});
+  answer_parts();
   transport_.answer(200, "<Error><Code>InternalError</Code></Error>");
   transport_.answer(204);
   const auto etag = put();
   ASSERT_FALSE(etag);
   EXPECT_TRUE(etag.error().is("InternalError"));
+}
+
+TEST_F(InParts, WhetherAnUploadWasFinishedWhoseAnswerWasLostIsLookedAt) {
+  for (const auto& [bytes, is_there] : {std::pair("9", true), std::pair("8", false)}) {
+    answer_parts();
+    transport_.answer_by([](const Request&) { return Response{500, {}, {}, false}; });
+    transport_.answer(404, "<Error><Code>NoSuchUpload</Code></Error>");
+    transport_.answer(200, "", {{"Content-Length", bytes}, {"ETag", "\"done-2\""}});
+    const auto etag = put();
+    EXPECT_EQ(transport_.asked.back().request.method, "HEAD");
+    ASSERT_EQ(etag.has_value(), is_there);
+    if (is_there) {
+      EXPECT_EQ(*etag, "done-2");
+    } else {
+      EXPECT_EQ(etag.error().kind, Failure::Kind::unreachable) << "nobody's access is to blame";
+    }
+  }
+}
+
+TEST_F(InParts, AnUploadThatSomebodyEndedWasNotFinished) {
+  answer_parts();
+  transport_.answer(404, "<Error><Code>NoSuchUpload</Code></Error>");
+  transport_.answer(404);
+  const auto etag = put();
+  ASSERT_FALSE(etag);
+  EXPECT_TRUE(etag.error().is("NoSuchUpload"));
+}
+
+TEST_F(InParts, AFileThatIsShorterThanItWasCannotBeSent) {
+  for (const std::uint64_t part_bytes : {5U, 20U}) {
+    part_bytes_ = part_bytes;
+    size_ = 10;
+    transport_ = {};
+    answer_parts();
+    const auto etag = put();
+    ASSERT_FALSE(etag);
+    EXPECT_EQ(etag.error().kind, Failure::Kind::unreadable);
+    EXPECT_EQ(etag.error().error.where, path_.string());
+  }
 }
 
 TEST(S3Url, NamesABucketAndAPrefix) {

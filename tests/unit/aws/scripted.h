@@ -41,9 +41,17 @@ class Scripted : public Transport {
   }
 
   Result<Response> send(const Request& request) override {
-    const std::string body(request.body.begin(), request.body.end());
+    std::string body(request.body_bytes(), '\0');
+    const auto read =
+        request.read_body(0, {reinterpret_cast<std::uint8_t*>(body.data()), body.size()});
+    if (!read) {
+      Failure failure;
+      failure.kind = Failure::Kind::unreadable;
+      return tl::unexpected(failure);
+    }
     asked.push_back({request, body});
     asked.back().request.body = {};
+    asked.back().request.file.reset();
     if (answers_.empty()) {
       return cannot({"script", "has no answer for " + request.method + " " + request.url(), ""});
     }

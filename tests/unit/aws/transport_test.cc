@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -144,6 +145,39 @@ TEST(Transport, UploadsABodyAndAsksForNo100Continue) {
   EXPECT_EQ(text.find("Expect"), std::string::npos);
   EXPECT_EQ(text.find("Transfer-Encoding"), std::string::npos);
   EXPECT_EQ(text.size() - text.find("\r\n\r\n") - 4, body.size());
+}
+
+class FromAFile : public testing::Test {
+ protected:
+  FromAFile() : body_(3'000'000, '\0') {
+    for (std::size_t i = 0; i < body_.size(); ++i) body_[i] = static_cast<char>(i % 251);
+    EXPECT_EQ(::write(file_.get(), body_.data(), body_.size()), ssize_t{3'000'000});
+  }
+
+  std::string body_;
+  base::Descriptor file_{::memfd_create("body", MFD_CLOEXEC)};
+};
+
+TEST_F(FromAFile, APartIsSentAndAnewWhereTheConnectionWasClosed) {
+  Server server({kHello, "", kHello});
+  CurlTransport transport({});
+  ASSERT_TRUE(transport.send(server.request()));
+  Request put = server.request("PUT");
+  put.file = FilePart{file_.get(), 1'000, 2'000'000};
+  EXPECT_TRUE(transport.send(put).value().may_be_repeated);
+  const std::string text = server.requests().at(2);
+  EXPECT_EQ(text.substr(text.find("\r\n\r\n") + 4), body_.substr(1'000, 2'000'000));
+}
+
+TEST_F(FromAFile, OneThatIsCutShortMeanwhileIsNoFaultOfTheServer) {
+  Server server({kHello});
+  CurlTransport transport({});
+  Request put = server.request("PUT");
+  put.file = FilePart{file_.get(), 1'000, 3'000'000};
+  const auto response = transport.send(put);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, Failure::Kind::unreadable);
+  EXPECT_FALSE(response.error().may_be_done);
 }
 
 TEST(Transport, AnAnswerThatEndsWithinItsHeadersIsNone) {
