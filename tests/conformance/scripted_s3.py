@@ -4,6 +4,7 @@ import datetime
 import email.utils
 import hashlib
 import threading
+import time
 import urllib.parse
 
 import botocore.auth
@@ -40,7 +41,9 @@ class Server(scripted.Server):
     """`plan` says what happens to the next PUTs of objects: "ok", a status, "lost" (done, and the
     connection closed), "reset" (closed, not done), "half" (half an answer), "hang" (no answer until
     `hangs` is set, not done). Then all is ok. `port` and `objects` are those of a server that was
-    there before.
+    there before. `pause` is how long an upload takes before its object is stored, and again before that is
+    answered: `asked` has the uploads that came, `answered` those that were told that it is there. `cut` is how many requests ended
+    in their middle.
 
     It also lists and hands out what is in `objects`, by ranges too. `faults` says what happens to the next
     GETs of an object ("/bucket/key") or to the next listings of a prefix ("/bucket?prefix"): a status, "cut"
@@ -56,6 +59,7 @@ class Server(scripted.Server):
         self.objects = {} if objects is None else objects
         self.requests, self.refused, self.policy = [], [], None
         self.sent = []
+        self.pause, self.asked, self.answered, self.cut = 0, set(), set(), 0
         super().__init__(Handler, plan, port)
 
     def stop(self):
@@ -89,8 +93,12 @@ class Handler(scripted.Handler):
         return abs(signed - self.server.now()) < datetime.timedelta(minutes=15)
 
     def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        size = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(size)
         with self.server.lock:
+            if len(body) != size:  # who sent it was killed meanwhile: nothing of it counts
+                self.server.cut += 1
+                return self.close_connection_now()
             self.server.requests.append((self.command, self.path))
             if not self.is_on_time():
                 return self.refuse(403, "RequestTimeTooSkewed")
@@ -120,15 +128,22 @@ class Handler(scripted.Handler):
             codes = {503: "SlowDown", 403: "AccessDenied", 404: missing, 400: "ExpiredToken"}
             self.refuse(step, codes.get(step, "InternalError"))
         elif step == "hang":
-            self.server.lock.release()  # the lock is the server's: others are answered meanwhile
-            self.server.hangs.wait()
-            self.server.lock.acquire()
+            self.wait(self.server.hangs.wait)
             self.close_connection_now()
         elif step == "reset":
             self.close_connection_now()
         else:
             return step
         return None
+
+    def wait(self, until):
+        self.server.lock.release()  # the lock is the server's: others are answered meanwhile
+        until()
+        self.server.lock.acquire()
+
+    def take_its_time(self):
+        if self.server.pause:
+            self.wait(lambda: time.sleep(self.server.pause))
 
     def handle_list(self):
         """Pages of `page_size` keys and prefixes, in the order of their bytes."""
@@ -197,16 +212,21 @@ class Handler(scripted.Handler):
         if self.command == "DELETE":
             self.server.objects.pop(path, None)
             return self.answer(204)
+        self.server.asked.add(path)
         step = self.fail(self.server.plan, missing="NoSuchBucket")
         if not step:
             return None
-        if self.headers.get("If-None-Match") == "*" and there is not None:
+        self.take_its_time()
+        if self.headers.get("If-None-Match") == "*" and path in self.server.objects:
+            self.server.answered.add(path)
             return self.refuse(412, "PreconditionFailed")
         self.server.objects[path] = body
+        self.take_its_time()
         if step == "half":
             return self.answer_half()
         if step == "lost":
             return self.close_connection_now()
+        self.server.answered.add(path)
         return self.answer(200)
 
     do_GET = do_PUT = do_HEAD = do_DELETE = handle_any

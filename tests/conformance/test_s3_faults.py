@@ -12,9 +12,9 @@ import subprocess
 
 import pytest
 
-import network
 import scripted
 import scripted_s3
+from deliverer import capture_of_windows
 from scripted import CLEAN
 from waiting import until, until_caught
 
@@ -33,8 +33,12 @@ def record(server, program, destination="s3://logs", *more, status=0, **variable
 
 
 def in_folder(program, folder):
-    subprocess.run([program, "record", "--read", CAPTURE, "--vpc", NETWORK, "--log-destination",
-                    folder], check=True, capture_output=True)
+    return folder_of(program, ["--read", CAPTURE, "--vpc", NETWORK], folder)
+
+
+def folder_of(program, options, folder):
+    """What the bucket has to hold: the files that the same recording leaves in a folder."""
+    subprocess.run([program, "record", *options, "--log-destination", folder], check=True, capture_output=True)
     return {f"/logs/{path.relative_to(folder)}": path.read_bytes()
             for path in folder.rglob("*") if path.is_file()}
 
@@ -83,14 +87,6 @@ def test_a_server_that_stays_down_leaves_the_object_in_its_file(serve, program, 
     assert "SlowDown: as told (HTTP 503) (after 2 attempts)" in done.stderr
     (kept,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert kept.name.endswith(".log.gz")
-
-
-def capture_of_windows(folder, windows):
-    """A packet in each of so many windows, which are objects of their own."""
-    packets = [(1_700_000_000 + 600 * window, network.packet("198.51.100.1", "10.0.0.10", network.TCP, 60, 1024, 443,
-                                                            network.SYN)) for window in range(windows)]
-    described = network.description("10.0.0.10", "10.0.0.0/16", ingress=[network.permission("tcp", (443, 443))])
-    return network.write(folder, packets, described)
 
 
 AT_ONCE = 8  # so many objects are under way

@@ -7,12 +7,12 @@ import time
 SECONDS = 120  # before a test gives up
 
 
-def until(condition, what="it", seconds=SECONDS):
-    """What the condition returns, once that is true."""
+def until(condition, what="it", seconds=SECONDS, every=0.02):
+    """What the condition returns, once that is true; it is asked `every` so many seconds."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"gave up waiting for {what}"
-        time.sleep(0.02)
+        time.sleep(every)
     return value
 
 
