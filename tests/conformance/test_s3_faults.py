@@ -217,10 +217,3 @@ def test_the_policy_is_read_back(serve, program):
     record(server, program)
     asked = [command for command, path in server.requests if "policy" in path]
     assert asked == ["GET", "PUT", "GET"]
-
-
-def test_no_secret_is_in_the_process_list_or_the_environment_of_others(serve, program):
-    """The command line has no option that takes a secret."""
-    said = subprocess.run([program, "record", "--help"], capture_output=True, text=True, check=True)
-    for word in ("secret", "token", "access-key"):
-        assert word not in said.stdout.lower()
