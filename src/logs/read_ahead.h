@@ -18,8 +18,8 @@ namespace weir::logs {
 struct ReadAheadLimits {
   std::size_t threads = 16;
   std::uint64_t piece_bytes = std::uint64_t{4} << 20U;
-  /// That have been fetched, or are being, and have not been read. A reader that would wait for
-  /// ever otherwise gets one piece more.
+  /// Of pieces that are being fetched, lie ready or are being read. What a reader waits for is
+  /// fetched all the same, or it might wait for ever: each reader may add a piece.
   std::uint64_t held_bytes = std::uint64_t{64} << 20U;
 };
 
