@@ -12,6 +12,14 @@
 
 namespace weir::aws {
 
+/// What becomes of a request that reaches nobody.
+inline Result<Response> unreachable() {
+  Failure failure;
+  failure.kind = Failure::Kind::unreachable;
+  failure.error.what = "Connection refused";
+  return tl::unexpected(failure);
+}
+
 class Scripted : public Transport {
  public:
   using Answer = std::function<Result<Response>(const Request&)>;
@@ -32,12 +40,7 @@ class Scripted : public Transport {
     });
   }
   void answer_nothing() {
-    answers_.emplace_back([](const Request&) -> Result<Response> {
-      Failure failure;
-      failure.kind = Failure::Kind::unreachable;
-      failure.error.what = "Connection refused";
-      return tl::unexpected(failure);
-    });
+    answers_.emplace_back([](const Request&) { return unreachable(); });
   }
 
   Result<Response> send(const Request& request) override {

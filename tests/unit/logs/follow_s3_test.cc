@@ -11,6 +11,7 @@
 
 #include "aws/s3.h"
 #include "base/descriptor.h"
+#include "unit/aws/scripted.h"
 
 namespace weir::logs {
 namespace {
@@ -41,7 +42,7 @@ class Store : public aws::Transport {
     for (const auto& [name, value] : request.query) {
       if (name != "prefix") continue;
       if (value == refused) return aws::Response{403, {}, "", false};
-      return is_out || value == out ? unreachable() : listing(value);
+      return is_out || value == out ? aws::unreachable() : listing(value);
     }
     const auto found = objects.find(request.path.substr(std::string("/logs/").size()));
     if (found == objects.end()) {
@@ -52,7 +53,7 @@ class Store : public aws::Transport {
     if (object.is_never_as_listed || asked != '"' + etag_of(object) + '"') {
       return aws::Response{412, {}, "", false};
     }
-    if (object.cuts-- > 0) return unreachable();
+    if (object.cuts-- > 0) return aws::unreachable();
     if (object.failures-- > 0) return aws::Response{500, {}, "", false};
     return aws::Response{200, {}, object.text, false};
   }
@@ -65,13 +66,6 @@ class Store : public aws::Transport {
   std::string outside;        ///< a folder that each listing has, wherever it lies
 
  private:
-  static aws::Result<aws::Response> unreachable() {
-    aws::Failure failure;
-    failure.kind = aws::Failure::Kind::unreachable;
-    failure.error.what = "Connection refused";
-    return tl::unexpected(failure);
-  }
-
   static std::string etag_of(const Stored& object) {
     return std::to_string(std::hash<std::string>()(object.text));
   }
