@@ -20,6 +20,11 @@ std::string quoted(const std::string& text, char quote) {
   return out + quote;
 }
 
+/// Before an error that several threads have met.
+constexpr std::string_view kQuoting =
+    "Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\n"
+    "Error: ";
+
 constexpr std::string_view kAt = ", at '";
 
 /// "LINE 2: SELECT foo, bar" over a line with a caret gives ", at 'foo' in line 2".
@@ -60,9 +65,10 @@ std::string on_one_line(std::string_view text) {
 
 base::Error told_by_duck(const char* reason) {
   if (reason == nullptr) return {"SQL", "DuckDB refused a statement", ""};
-  const std::string_view text = reason;
+  std::string_view text = reason;
+  if (text.starts_with(kQuoting)) text.remove_prefix(kQuoting.size());
   if (text.starts_with("Out of Memory")) {
-    return {"SQL", "Out of Memory: the query needs more than the 208 MB that it may have",
+    return {"SQL", "Out of Memory: the query needs more than it may have",
             "aggregate or LIMIT before you sort, list or join, or choose with --since and WHERE"};
   }
   const std::size_t context = text.find(kPlace);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "logs_folder.h"
+#include "query/duck.h"
 #include "record/parquet.h"
 #include "record/text.h"
 
@@ -280,6 +281,19 @@ TEST_F(EngineTest, AnErrorsPlaceIsInTheUsersOwnText) {
   ASSERT_FALSE(counted);
   EXPECT_THAT(counted.error().what, ::testing::Not(::testing::HasSubstr(" in line ")))
       << "DuckDB was given another text";
+}
+
+TEST(ToldByDuck, AnErrorIsTheSameWhereDuckDbQuotesIt) {
+  for (const std::string reason :
+       {"Out of Memory Error: failed to pin block of size 256.0 KiB\n\nPossible solutions: many",
+        "Conversion Error: Could not convert string 'x' to INT32"}) {
+    const std::string quoted =
+        "Invalid Input Error: Attempting to execute an unsuccessful or closed pending query "
+        "result\n"
+        "Error: " +
+        reason;
+    EXPECT_EQ(told_by_duck(quoted.c_str()).message(), told_by_duck(reason.c_str()).message());
+  }
 }
 
 TEST_F(EngineTest, RunsOneQueryAfterTheOther) {
