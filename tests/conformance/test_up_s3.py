@@ -22,13 +22,14 @@ import scripted_s3
 from accounting import account
 from lab import add_namespaces, ask, in_namespace, name_of_our_own, run, samples, wait_until_recording
 from scripted import CLEAN
-from waiting import until
+from waiting import SECONDS, until
 
 ENI, ADDRESS = "eni-1235b8ca123456789", "10.99.1.10"
 FIELDS = "${srcport} ${dstport} ${packets} ${bytes} ${dstaddr} ${start} ${end} ${log-status}"
 SOURCE_PORTS = 60_000
 SEALED = re.compile(r"weir: s3://logs/net/(\S+) \((\d+) records, \d+ bytes\) is kept for delivery")
 GIVEN_UP = re.compile(r" with (\d+) records is given up")
+SLOW = 4_000  # bits a second
 SEED = int(os.environ.get("WEIR_SEED", "20261125"))
 
 # Sends packets of these numbers, in a network namespace; says when each batch is done.
@@ -371,11 +372,11 @@ def test_a_destination_that_hangs_holds_up_neither_another_nor_the_recording(hos
 
 @pytest.fixture
 def slow_link():
-    """A network namespace whose loopback brings 50 kbit/s."""
+    """A network namespace whose loopback brings so many bits."""
     name = name_of_our_own("slow")
     add_namespaces(name)
     for step in (f"ip -n {name} link set lo up",
-                 f"tc -n {name} qdisc add dev lo root tbf rate 50kbit burst 4kb latency 400ms"):
+                 f"tc -n {name} qdisc add dev lo root tbf rate {SLOW}bit burst 4kb latency 400ms"):
         status, said = run(*step.split())
         assert status == 0, f"{step}: {said}"
     yield name
@@ -387,14 +388,15 @@ def test_a_slow_link_holds_up_neither_another_destination_nor_the_recording(host
     weir = up(server.environment(), "logs")
     weir.inside = ["nsenter", f"--net=/run/netns/{slow_link}"]
     weir.start()
-    end = 8_000  # their records, packed, take the link more than ten seconds
+    end = 8_000
     host.send(0, end)
     folder = tmp_path / "logs"
 
     def written():
         return {path: path.read_bytes() for path in folder.rglob("*.log.gz")}
 
-    until(lambda: sum(recorded(written()).values()) >= end, seconds=8)
+    until(lambda: sum(recorded(written()).values()) >= end)
+    assert sum(map(len, written().values())) * 8 > SLOW * SECONDS, "the link takes longer than until waits"
     assert sum(recorded(dict(server.objects)).values()) < end
     assert weir.waiting() > 0
     status, said = run("tc", "-n", slow_link, "qdisc", "del", "dev", "lo", "root")
