@@ -301,10 +301,12 @@ int Datapath::program(Port port, vpc::Direction direction) const {
 
 base::Expected<void> Datapath::check(const policy::Policy& policy) {
   if (policy.arena().size() <= WEIR_ARENA_WORDS) return {};
-  return base::fail("",
-                    "the rules take " + std::to_string(policy.arena().size() * 8) +
-                        " bytes, more than the kernel's " + std::to_string(sizeof(weir_arena)),
-                    "describe only the interfaces of this host");
+  return base::fail(
+      "",
+      "the rules of interfaces with a device take " + std::to_string(policy.arena().size() * 8) +
+          " bytes, more than the kernel's " + std::to_string(sizeof(weir_arena)),
+      "give the tag weir:device to interfaces of this host alone; those with the same "
+      "groups share their rules");
 }
 
 base::Expected<void> Datapath::publish(const policy::Policy& policy,

@@ -49,7 +49,8 @@ Prefix reserved_host(const Prefix& block, std::uint32_t offset) {
 /// Turns a network into a policy; used once.
 class Compiler {
  public:
-  Compiler(const vpc::Network& network, const Policy* before) : network_(network) {
+  Compiler(const vpc::Network& network, const Policy* before, Scope scope)
+      : network_(network), scope_(scope) {
     policy_.names_ = {"", "tracked"};
     if (before != nullptr) policy_.names_ = before->names_;
     for (std::uint32_t i = 0; i < policy_.names_.size(); ++i) numbers_[policy_.names_[i]] = i;
@@ -58,11 +59,11 @@ class Compiler {
   base::Expected<Policy> run() && {
     collect_group_members();
     for (const vpc::NetworkInterface& interface : network_.interfaces) {
-      weir_interface out{};
+      weir_interface& out = policy_.interfaces_.emplace_back();
+      if (scope_ == Scope::with_device && interface.device.empty()) continue;
       if (auto done = compile_interface(interface, out); !done) {
         return tl::unexpected(done.error());
       }
-      policy_.interfaces_.push_back(out);
     }
     return std::move(policy_);
   }
@@ -263,6 +264,7 @@ class Compiler {
   }
 
   const vpc::Network& network_;
+  Scope scope_;
   Policy policy_;
   std::vector<std::vector<Prefix>> members_;  ///< private addresses by group
   std::map<std::pair<std::vector<vpc::SecurityGroupIndex>, Direction>, GroupRules> groups_;
@@ -271,8 +273,9 @@ class Compiler {
   std::map<vpc::VpcIndex, FamilyRules> exempt_;
 };
 
-base::Expected<Policy> Policy::compile(const vpc::Network& network, const Policy* before) {
-  return Compiler(network, before).run();
+base::Expected<Policy> Policy::compile(const vpc::Network& network, const Policy* before,
+                                       Scope scope) {
+  return Compiler(network, before, scope).run();
 }
 
 }  // namespace weir::policy

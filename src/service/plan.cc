@@ -106,7 +106,8 @@ base::Expected<std::vector<Place>> places_of(const Config& config, const vpc::Ne
 base::Expected<std::unique_ptr<const Plan>> Plan::make(Config config, const Plan* before) {
   auto network = vpc::read_network(config.vpc);
   if (!network) return tl::unexpected(network.error());
-  auto policy = policy::Policy::compile(*network, before == nullptr ? nullptr : &before->policy);
+  auto policy = policy::Policy::compile(*network, before == nullptr ? nullptr : &before->policy,
+                                        policy::Scope::with_device);
   if (!policy) return tl::unexpected(policy.error());
   if (auto held = live::Datapath::check(*policy); !held) return tl::unexpected(held.error());
   recorder::AwsServices services;

@@ -30,7 +30,7 @@ struct Plan {
 
   Config config;
   vpc::Network network;
-  policy::Policy policy;
+  policy::Policy policy;  ///< of interfaces with a device; other hosts' rules are not needed
   recorder::AwsServices services;
   std::vector<Place> places;
   /// Does a device lie in a network namespace of its own?
