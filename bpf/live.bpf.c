@@ -73,7 +73,8 @@ struct weir_sighting {
   weir_u32 segments; /* packets that this one is, or was, on the wire */
   weir_u32 jiffies;
   weir_u32 beat;
-  weir_u32 row; /* of the half and processor */
+  weir_u16 half;
+  weir_u16 processor;
 };
 
 /* What is known of a packet once it has been judged. */
@@ -303,15 +304,23 @@ struct weir_window {
   weir_u32 home;
 };
 
+/* The number of the flow's block, of `each` that the processor has where `all` are a half. */
+WEIR_INLINE weir_u32 weir_block_of(const struct weir_sighting* at, weir_u32 each, weir_u32 all) {
+  weir_u32 first = at->half * all;
+  if (at->processor >= settings.online) {
+    return first + settings.online * each + (at->processor - settings.online);
+  }
+  return first + at->processor * each + (weir_u32)((at->hash >> 32) * each >> 32);
+}
+
 WEIR_INLINE struct weir_window weir_find_window(const struct weir_sighting* at, int is_wide) {
   /* A flow and its replies lie side by side. */
   struct weir_window window = {0, (weir_u32)at->hash + settings.direction};
-  weir_u32 spread = (weir_u32)(at->hash >> 32);
   if (is_wide) {
-    weir_u32 index = at->row * (settings.wide_block_mask + 1) + (spread & settings.wide_block_mask);
+    weir_u32 index = weir_block_of(at, settings.wide_blocks.each, settings.wide_blocks.all);
     window.block = bpf_map_lookup_elem(&wide_slots, &index);
   } else {
-    weir_u32 index = at->row * (settings.block_mask + 1) + (spread & settings.block_mask);
+    weir_u32 index = weir_block_of(at, settings.blocks.each, settings.blocks.all);
     window.block = bpf_map_lookup_elem(&slots, &index);
   }
   return window;
@@ -543,8 +552,10 @@ WEIR_INLINE int weir_record(struct __sk_buff* skb) {
   const weir_u64 now = settings.is_test ? shared.test_clock : bpf_jiffies64();
   at.jiffies = (weir_u32)now;
   at.beat = (weir_u32)(now >> settings.beat_shift);
-  at.row = (shared.half & 1) * settings.processors + bpf_get_smp_processor_id();
-  weir_u32 index = at.row * settings.points + settings.port * 2 + settings.direction;
+  at.half = shared.half & 1;
+  at.processor = (weir_u16)bpf_get_smp_processor_id();
+  weir_u32 row = at.half * settings.processors + at.processor;
+  weir_u32 index = row * settings.points + settings.port * 2 + settings.direction;
   struct weir_counts* count = bpf_map_lookup_elem(&counts, &index);
   if (!count) return weir_action(0);
 

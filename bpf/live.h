@@ -84,7 +84,8 @@ WEIR_INLINE weir_u64 weir_slot_id(weir_u32 point, const struct weir_packet* pack
 }
 
 /* An arena is a row of blocks for each half and processor. A flow lies in its block, in the first
- * free slot from its home on; when the window is full, the packet is overflow. */
+ * free slot from its home on; when the window is full, the packet is overflow. The arenas of a half
+ * lie one behind the other, by processor. */
 #define WEIR_SLOT_WINDOW 16
 #define WEIR_BLOCK_SLOTS 512
 struct weir_block {
@@ -93,6 +94,13 @@ struct weir_block {
 #define WEIR_WIDE_BLOCK_SLOTS 256
 struct weir_wide_block {
   struct weir_wide_slot slots[WEIR_WIDE_BLOCK_SLOTS];
+};
+
+/* How many blocks a processor has: those that were online when the maps were made share what there
+ * is; one that comes later has a block. */
+struct weir_shares {
+  weir_u32 each;
+  weir_u32 all; /* blocks of a half */
 };
 
 /* What one point saw on one processor, in packets as they are on the wire. */
@@ -161,10 +169,11 @@ struct weir_settings {
   weir_u32 direction;       /* enum weir_direction, as the interface's owner sees it */
   weir_u32 enforces;        /* drops what it rejects */
   weir_u32 has_link_header; /* Ethernet's; else packets start with IP */
-  weir_u32 processors;
-  weir_u32 points;     /* how many rows of counters a processor has */
-  weir_u32 block_mask; /* blocks of a processor's arena, less one */
-  weir_u32 wide_block_mask;
+  weir_u32 processors;      /* their numbers are below it, also of those that are not online yet */
+  weir_u32 online;          /* the same of those that were online when the maps were made */
+  weir_u32 points;          /* how many rows of counters a processor has */
+  struct weir_shares blocks;
+  struct weir_shares wide_blocks;
   weir_u32 set_mask; /* sets of connections, less one */
   weir_u32 beat_shift;
   weir_u32 beat_micros;

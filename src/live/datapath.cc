@@ -84,9 +84,10 @@ unsigned ticks_a_second(const weir_clock& before, const weir_clock& after) {
   });
 }
 
-/// Blocks of one processor, a power of two.
-std::uint32_t blocks_for(std::size_t flows, std::size_t in_block) {
-  return static_cast<std::uint32_t>(std::bit_ceil((flows + in_block - 1) / in_block));
+/// A power of two.
+std::uint32_t sets_for(std::size_t connections) {
+  return static_cast<std::uint32_t>(
+      std::bit_ceil((connections + WEIR_SET_CONNECTIONS - 1) / WEIR_SET_CONNECTIONS));
 }
 
 }  // namespace
@@ -143,22 +144,24 @@ Datapath::~Datapath() = default;
 
 base::Expected<void> Datapath::State::make_maps(Capacity capacity) {
   size = capacity;
-  settings.processors = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  const auto known = variant.processors ? *variant.processors : processors();
+  if (!known) return tl::unexpected(known.error());
+  settings.processors = known->possible;
+  settings.online = known->online;
   settings.points = static_cast<std::uint32_t>(2 * capacity.ports);
-  settings.block_mask = blocks_for(capacity.flows, WEIR_BLOCK_SLOTS) - 1;
-  settings.wide_block_mask = blocks_for(capacity.ipv6_flows, WEIR_WIDE_BLOCK_SLOTS) - 1;
-  settings.set_mask = blocks_for(capacity.connections, WEIR_SET_CONNECTIONS) - 1;
+  settings.blocks = shares_of(capacity.flows, WEIR_BLOCK_SLOTS, *known);
+  settings.wide_blocks = shares_of(capacity.ipv6_flows, WEIR_WIDE_BLOCK_SLOTS, *known);
+  settings.set_mask = sets_for(capacity.connections) - 1;
 
   auto object = open_object(variant.object);
   if (!object) return tl::unexpected(object.error());
   maps = std::move(*object);
-  const std::uint32_t rows = 2 * settings.processors;
   const auto resize = [this](const char* name, std::uint32_t entries) {
     bpf_map__set_max_entries(bpf_object__find_map_by_name(maps.get(), name), entries);
   };
-  resize("slots", rows * (settings.block_mask + 1));
-  resize("wide_slots", rows * (settings.wide_block_mask + 1));
-  resize("counts", rows * settings.points);
+  resize("slots", 2 * settings.blocks.all);
+  resize("wide_slots", 2 * settings.wide_blocks.all);
+  resize("counts", 2 * settings.processors * settings.points);
   resize("connections", settings.set_mask + 1);
   load_only(maps, "weir_read_clock");
   const int error = bpf_object__load(maps.get());
@@ -174,15 +177,17 @@ base::Expected<void> Datapath::State::map_memory() {
     if (mapped) memory = std::move(*mapped);
     return mapped.map([](const auto&) {});
   };
-  const std::size_t rows = 2 * std::size_t{settings.processors};
   if (auto done = map(shared_memory, ".bss", 1); !done) return done;
-  if (auto done = map(slots, "slots", rows * (settings.block_mask + 1U) * WEIR_BLOCK_SLOTS); !done)
+  const auto twice = [](std::size_t of_half) { return 2 * of_half; };
+  if (auto done = map(slots, "slots", twice(settings.blocks.all) * WEIR_BLOCK_SLOTS); !done) {
     return done;
-  if (auto done = map(wide_slots, "wide_slots",
-                      rows * (settings.wide_block_mask + 1U) * WEIR_WIDE_BLOCK_SLOTS);
-      !done)
+  }
+  if (auto done =
+          map(wide_slots, "wide_slots", twice(settings.wide_blocks.all) * WEIR_WIDE_BLOCK_SLOTS);
+      !done) {
     return done;
-  return map(counts, "counts", rows * settings.points);
+  }
+  return map(counts, "counts", twice(settings.processors) * settings.points);
 }
 
 base::Expected<void> Datapath::State::read_clock(weir_clock& clock) const {

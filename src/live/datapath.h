@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "flow/table.h"
 #include "live/object.h"
+#include "live/processors.h"
 #include "policy/policy.h"
 #include "vpc/network.h"
 
@@ -33,16 +34,16 @@ enum class Mode : std::uint8_t {
   enforce,  ///< drops what the rules reject, and what claims to be IP and cannot be read
 };
 
-/// Entries are rounded up to powers of two. Each processor has its own flows, twice.
+/// Of all processors together. Each has its own part of the flows (processors.h), and of each part
+/// there are two, since one is read while the other is filled.
 struct Capacity {
-  std::size_t flows = 1U << 17U;        ///< IPv4, of one processor between two drains: 16 MB
-  std::size_t ipv6_flows = 1U << 15U;   ///< of one processor: 8 MB
-  std::size_t connections = 1U << 19U;  ///< of all: 38 MB
+  std::size_t flows = 1U << 18U;        ///< IPv4, between two drains: 32 MB
+  std::size_t ipv6_flows = 1U << 16U;   ///< 16 MB
+  std::size_t connections = 1U << 19U;  ///< rounded up to a power of two: 38 MB
   std::size_t ports = WEIR_MAX_PORTS;
 };
 
-/// How much there is room for between two drains, of all processors together; rounding included.
-/// One processor, or one place of its table, may be full before.
+/// A Capacity as it came out. One processor, or one place of its table, may be full before.
 struct Room {
   std::size_t flows = 0;
   std::size_t ipv6_flows = 0;
@@ -87,6 +88,7 @@ struct Variant {
   bool has_test_clock = false;  ///< time is what `set_test_clock` says
   std::span<const std::byte> object = program_object();
   const char* program = "weir_live";
+  std::optional<Processors> processors = std::nullopt;  ///< as if there were these
 };
 
 class Datapath {

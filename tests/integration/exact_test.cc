@@ -166,7 +166,7 @@ TEST_F(Exact, ThreeHundredThousandFlowsAtOnceAreEachOneFlowOrOverflow) {
   for (const std::size_t room : {std::size_t{1} << 20U, std::size_t{1} << 14U}) {
     sums.clear();
     hook.reset();
-    record({.flows = room, .ipv6_flows = 512, .connections = 512});
+    record({.flows = room * processors()->online, .ipv6_flows = 512, .connections = 512});
     open_flows(*owner, kFlows);  // on two processors at most, before anything is drained
     drain();
     const Sum& out = sums[Direction::egress];

@@ -306,7 +306,7 @@ TEST_F(Live, HeadersThatLieInOtherPagesAreRead) {
 TEST_F(Live, WhatTheTableCannotHoldIsCountedAsOverflow) {
   constexpr std::uint64_t kFlows = 20'000;
   load(Mode::observe, network_with(kEverything, kEverything),
-       {.flows = 1024, .ipv6_flows = 512, .connections = 512});
+       {.flows = 1024 * std::size_t{processors()->online}, .ipv6_flows = 512, .connections = 512});
   attach();
   const auto received = owner->statistic("rx_packets");
   const auto socket = peer->socket(SOCK_DGRAM);

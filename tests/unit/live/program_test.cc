@@ -1,6 +1,7 @@
 // The kernel program, case by case, on packets that are handed to it: what random comparisons with
 // replay (tests/property) and real networks (tests/integration) do not show.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -274,6 +275,57 @@ TEST_F(Program, ConnectionsAreCountedForAsLongAsTheyAreRemembered) {
   datapath->set_test_clock(2 + static_cast<std::uint64_t>(beats));
   look_everywhere();
   EXPECT_EQ(datapath->connections(), 0U);
+}
+
+/// Which processor the thread runs on, until it goes.
+class OnProcessor {
+ public:
+  explicit OnProcessor(std::size_t number) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(number, &one);
+    EXPECT_EQ(sched_getaffinity(0, sizeof(before_), &before_), 0);
+    is_there_ = sched_setaffinity(0, sizeof(one), &one) == 0;
+  }
+  OnProcessor(const OnProcessor&) = delete;
+  OnProcessor& operator=(const OnProcessor&) = delete;
+  ~OnProcessor() { sched_setaffinity(0, sizeof(before_), &before_); }
+  [[nodiscard]] bool is_there() const { return is_there_; }
+
+ private:
+  cpu_set_t before_{};
+  bool is_there_ = false;
+};
+
+TEST_F(Program, AProcessorThatComesOnlineLaterHasABlockAndWhatItHasNoRoomForIsOverflow) {
+  constexpr std::uint16_t kFlows = 2000;
+  load({.flows = 8192, .ipv6_flows = 256, .connections = 4096},
+       {.processors = Processors{.possible = processors()->possible, .online = 1}});
+  const auto port = add_port(Mode::observe);
+  publish();
+  const auto send_all = [&] {
+    auto packet = packet_of(WEIR_UDP);
+    for (std::uint16_t i = 0; i < kFlows; ++i) {
+      packet.srcport = static_cast<std::uint16_t>(1024 + i);
+      send(port, property::frame_of(packet, {}));
+    }
+    return drain();
+  };
+  {
+    const OnProcessor first(0);
+    if (!first.is_there()) GTEST_SKIP() << "the tests may not run on processor 0";
+    EXPECT_EQ(send_all().recorded, kFlows);
+  }
+  const OnProcessor later(1);
+  if (!later.is_there()) GTEST_SKIP() << "there is no other processor";
+  for (const auto half : {"one half", "the other half"}) {
+    const auto account = send_all();
+    EXPECT_EQ(account.seen(), kFlows) << half;
+    EXPECT_EQ(account.recorded + account.overflow(), kFlows) << half;
+    EXPECT_EQ(account.recorded, flows.size()) << half;
+    EXPECT_LE(account.recorded, WEIR_BLOCK_SLOTS) << half;
+    EXPECT_GT(account.recorded, WEIR_BLOCK_SLOTS / 2) << half;
+  }
 }
 
 TEST_F(Program, RulesThatDoNotFitAreRefused) {
