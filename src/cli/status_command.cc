@@ -144,7 +144,8 @@ void print_words(const json& status) {
   for (const json& interface : status.at("NetworkInterfaces")) {
     if (interface.at("Complaint").get<std::string>().empty()) continue;
     std::cout << text(interface.at("NetworkInterfaceId"))
-              << " is not recorded: " << text(interface.at("Complaint")) << '\n';
+              << (interface.at("Attachment") == "absent" ? " is not recorded: " : ": ")
+              << text(interface.at("Complaint")) << '\n';
   }
   std::cout << '\n';
   base::print(std::cout, flow_logs_of(status), base::OutputForm::table);

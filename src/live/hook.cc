@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -31,6 +32,7 @@ namespace {
 // Linux 6.6; newer than Debian 12's headers.
 constexpr std::uint32_t kTcxIngress = 46;
 constexpr std::uint32_t kTcxEgress = 47;
+constexpr std::uint32_t kBefore = 1U << 3U;  // BPF_F_BEFORE: all that hang there
 
 /// Calls `work` in a thread of its own, which alone moves to the namespace. `space` -1: stays.
 template <typename Work>
@@ -58,17 +60,27 @@ int create_tcx_link(int program, int device, std::uint32_t type) {
   attributes.link_create.prog_fd = static_cast<std::uint32_t>(program);
   attributes.link_create.target_ifindex = static_cast<std::uint32_t>(device);
   attributes.link_create.attach_type = type;
+  // Who comes first may end a packet's way: dropped, sent elsewhere, or passed on without another
+  // look.
+  attributes.link_create.flags = kBefore;
   const auto link = syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
   return link < 0 ? -errno : static_cast<int>(link);
 }
 
-/// Does the link still hold its program at the device? Not when that is gone.
-bool is_linked(const base::Descriptor& link, int device) {
+/// How the link holds its program at the device.
+Standing standing_of(const base::Descriptor& link, int device, std::uint32_t type) {
   bpf_link_info info{};
   std::uint32_t size = sizeof(info);
   // What is told of a tcx link lies where an XDP link's does, which older headers know.
-  return bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 &&
-         info.xdp.ifindex == static_cast<std::uint32_t>(device);
+  if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0 ||
+      info.xdp.ifindex != static_cast<std::uint32_t>(device)) {
+    return Standing::gone;
+  }
+  // Of more than there is room for the first ones are told.
+  std::uint32_t first = 0;
+  std::uint32_t count = 1;
+  bpf_prog_query(device, static_cast<bpf_attach_type>(type), 0, nullptr, &first, &count);
+  return first == info.prog_id ? Standing::first : Standing::behind;
 }
 
 }  // namespace
@@ -126,10 +138,11 @@ struct Hook::State {
     of_sent = base::Descriptor();
     return attach_tcx(programs);
   }
-  [[nodiscard]] bool is_attached() const {
-    if (!is_device_there()) return false;
-    if (clsact) return clsact->is_attached();
-    return is_linked(of_received, index) && is_linked(of_sent, index);
+  [[nodiscard]] Standing standing() const {
+    if (!is_device_there()) return Standing::gone;
+    if (clsact) return clsact->is_attached() ? Standing::first : Standing::gone;
+    return std::min(standing_of(of_received, index, kTcxIngress),
+                    standing_of(of_sent, index, kTcxEgress));
   }
 };
 
@@ -198,9 +211,14 @@ bool remove(const Remains& remains) {
          }) == 1;
 }
 
-bool Hook::is_attached() const {
-  return state_->is_namespace_there() &&
-         in_namespace(state_->space.get(), [&] { return state_->is_attached() ? 1 : 0; }) == 1;
+Standing Hook::standing() const {
+  Standing standing = Standing::gone;
+  if (!state_->is_namespace_there()) return standing;
+  in_namespace(state_->space.get(), [&] {
+    standing = state_->standing();
+    return 0;
+  });
+  return standing;
 }
 
 base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {

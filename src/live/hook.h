@@ -32,6 +32,13 @@ struct Programs {
 /// way, filters of a queueing discipline.
 enum class Attachment : std::uint8_t { any, tcx, clsact };
 
+/// How both programs hang at the device of that name; the worse of the two.
+enum class Standing : std::uint8_t {
+  gone,    ///< it, or its namespace, is gone, even if another has come; or somebody took them away
+  behind,  ///< another's comes first, and may keep packets from them
+  first,
+};
+
 /// What a hook has made that does not go with its process, if that is killed: filters of a clsact.
 /// (The kernel itself takes away what hangs on tcx.)
 struct Remains {
@@ -68,16 +75,16 @@ class Hook {
   /// Puts others in the programs' place: each packet meets one or the other. Error: the kernel's;
   /// one direction may already have the new one.
   base::Expected<void> replace(Programs programs);
-  /// Puts the programs back that somebody has taken away, and touches nothing of others. Error: the
+  /// Puts the programs back that somebody has taken away, and in front of what others have put
+  /// before them; touches nothing of others. Packets that come meanwhile are not seen. Error: the
   /// device, or its namespace, is not there any more, even if another has come; or the kernel's.
   base::Expected<void> repair(Programs programs);
 
   [[nodiscard]] Attachment attachment() const;
   /// Nothing at tcx.
   [[nodiscard]] std::optional<Remains> remains() const;
-  /// Do both programs still run, at the device of that name? Not if it, or its namespace, is gone,
-  /// even if another has come; nor if somebody has taken them away.
-  [[nodiscard]] bool is_attached() const;
+  [[nodiscard]] Standing standing() const;
+  [[nodiscard]] bool is_attached() const { return standing() != Standing::gone; }
 
  private:
   struct State;

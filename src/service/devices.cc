@@ -65,20 +65,41 @@ void Devices::look() {
   }
 }
 
-/// It may be gone, or what hangs there, or its mode another. False: not all hung there until now.
+/// It may be gone, or what hangs there, or its mode another. False: it may not have seen all until
+/// now.
 bool Devices::keep(Watched& one) {
-  if (one.hook->is_attached()) {
-    if (one.mode != one.place.mode) complain(one, change_mode(one));
-    return true;
+  const live::Standing standing = one.hook->standing();
+  const bool is_behind = standing == live::Standing::behind;
+  // Who comes before it again at once would do so for ever: two who both want to be first.
+  const bool gave_way = one.times_behind > 1;
+  const bool gives_way = is_behind && one.times_behind > 0;
+  one.times_behind = is_behind ? one.times_behind + 1 : 0;
+  if (standing != live::Standing::first && !gives_way) {
+    put_back(one, standing);
+    return false;
   }
-  if (one.hook->repair(programs_of(one))) {
-    log_(fmt::format("{}: what hung at its device {} was taken away, and hangs there again", one.id,
-                     one.place.device.name));
-  } else {
+  base::Expected<void> done;
+  if (one.mode != one.place.mode) done = change_mode(one);
+  if (done && gives_way) {
+    done = base::fail("", "another program comes first at its device " + one.place.device.name +
+                              ", and what that does not pass on is not seen");
+  }
+  complain(one, done);
+  return !gives_way && !gave_way;
+}
+
+void Devices::put_back(Watched& one, live::Standing standing) {
+  const std::string& device = one.place.device.name;
+  if (!one.hook->repair(programs_of(one))) {
     one.hook.reset();
-    log_(fmt::format("{}: its device {} is gone", one.id, one.place.device.name));
+    log_(fmt::format("{}: its device {} is gone", one.id, device));
+  } else if (standing == live::Standing::behind) {
+    log_(fmt::format("{}: another program had come first at its device {}, and comes after it now",
+                     one.id, device));
+  } else {
+    log_(fmt::format("{}: what hung at its device {} was taken away, and hangs there again", one.id,
+                     device));
   }
-  return false;
 }
 
 /// The device is there, and the programs for it.
@@ -136,20 +157,21 @@ base::Expected<void> Devices::attach(Watched& one) {
 /// Without a packet that goes by unseen.
 base::Expected<void> Devices::change_mode(Watched& one) {
   auto changed = datapath_.change_port(*one.port, one.place.mode, one.has_link_header);
-  if (!changed) return changed;
-  auto replaced = one.hook->replace(programs_of(one));
-  if (!replaced) return replaced;
+  if (changed) changed = one.hook->replace(programs_of(one));
+  if (!changed) {
+    return base::fail(fmt::format("stays in mode {}", words_for(one.mode)),
+                      changed.error().message());
+  }
   one.mode = one.place.mode;
   log_(fmt::format("{}: its mode is {} now", one.id, words_for(one.mode)));
   return {};
 }
 
-/// Says why something cannot be, once.
+/// Says what is wrong, once.
 void Devices::complain(Watched& one, const base::Expected<void>& done) {
   const std::string complaint = done ? "" : done.error().message();
   if (!complaint.empty() && complaint != one.complaint) {
-    log_(one.hook ? fmt::format("{} stays in mode {}: {}", one.id, words_for(one.mode), complaint)
-                  : fmt::format("{} is not recorded: {}", one.id, complaint));
+    log_(fmt::format("{}{}: {}", one.id, one.hook ? "" : " is not recorded", complaint));
   }
   one.complaint = complaint;
 }
@@ -198,7 +220,8 @@ base::Expected<void> Devices::follow(const Plan& next) {
 
 base::Expected<void> Devices::detach() {
   for (Watched& one : watched_) {
-    one.was_away = !one.hook || !one.hook->is_attached();
+    one.was_away =
+        !one.hook || one.times_behind > 1 || one.hook->standing() != live::Standing::first;
     one.hook.reset();
   }
   return live::wait_for_running_programs();

@@ -23,9 +23,11 @@ struct Watched {
   bool has_link_header = false;           ///< the same
   bool is_own = true;                     ///< the device has the interface's addresses
   std::optional<live::Hook> hook;
-  bool was_away = false;  ///< at some time between the two last looks nothing hung at its device
-  bool is_new = true;     ///< there was no look yet
-  std::string complaint;  ///< why it is not attached, as it was last told
+  /// At some time between the two last looks nothing hung at its device, or another's before it.
+  bool was_away = false;
+  unsigned times_behind = 0;  ///< at how many looks, one after the other, another's came before it
+  bool is_new = true;         ///< there was no look yet
+  std::string complaint;  ///< why it is not attached, or what is wrong there, as it was last told
 };
 
 /// Called by one thread. Destroying it detaches from all.
@@ -35,8 +37,8 @@ class Devices {
   Devices(live::Datapath& datapath, const Plan& plan, Log log);
 
   /// Attaches to devices that have come, also in the place of those that are gone, and puts back
-  /// what somebody has taken away; what was counted there stays with the kernel until the
-  /// next drain.
+  /// what somebody has taken away or put another program before; what was counted there stays with
+  /// the kernel until the next drain.
   void look();
   [[nodiscard]] std::span<const Watched> watched() const { return watched_; }
   /// REQUIRES: the port is of what was drained last.
@@ -53,6 +55,7 @@ class Devices {
 
  private:
   bool keep(Watched& one);
+  void put_back(Watched& one, live::Standing standing);
   base::Expected<void> prepare(Watched& one);
   base::Expected<void> publish();
   base::Expected<void> attach(Watched& one);

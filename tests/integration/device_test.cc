@@ -1,7 +1,9 @@
 // Devices that come, go, and come again.
 #include <gmock/gmock.h>
 
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "integration/recorded_network.h"
 
@@ -25,6 +27,9 @@ class Device : public Recorded {
 
   void remove() const { ASSERT_EQ(status_of("ip -n " + owner->name() + " link del eth0"), 0); }
   void make() { connect("eth0", "10.0.0.10", "10.0.0.20"); }
+  [[nodiscard]] std::string complaint() const {
+    return service->report().interfaces.front().complaint;
+  }
   /// "eni-1 60" of each window with SKIPDATA, by its seconds since the first one.
   [[nodiscard]] std::set<std::string> skipped() const {
     std::set<std::string> out;
@@ -89,6 +94,42 @@ TEST_F(Device, FromWhichAProgramWasTakenHasItAgainAndTheTimeIsTold) {
   stop();
   EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
   EXPECT_EQ(recorded("eni-1", "ingress"), 5U);
+}
+
+TEST_F(Device, AtWhichAnotherProgramComesFirstIsFirstAgainAndTheTimeIsTold) {
+  tick();
+  if (live::programs_at(*owner, "eth0").empty()) GTEST_SKIP() << "this kernel has no tcx";
+  const live::Another other(*owner, "eth0");
+  send(2);  // nobody sees it
+  tick();
+  EXPECT_THAT(said, HasSubstr("eni-1: another program had come first at its device eth0"));
+  send(3);
+  tick();
+  tick(minutes(1));
+  stop();
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
+  EXPECT_EQ(recorded("eni-1", "ingress"), 3U);
+}
+
+TEST_F(Device, AtWhichAnotherProgramInsistsOnComingFirstIsToldInEachWindow) {
+  tick();
+  if (live::programs_at(*owner, "eth0").empty()) GTEST_SKIP() << "this kernel has no tcx";
+  const live::Another once(*owner, "eth0");
+  tick();
+  std::optional<live::Another> again(std::in_place, *owner, "eth0");
+  tick();
+  EXPECT_THAT(said, HasSubstr("eni-1: another program comes first at its device eth0"));
+  EXPECT_THAT(complaint(), HasSubstr("comes first"));
+  tick(minutes(1));
+  again.reset();
+  tick(minutes(1));
+  EXPECT_EQ(complaint(), "");
+  send(3);
+  tick();
+  tick(minutes(1));
+  stop();
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0", "eni-1 120", "eni-1 60"));
+  EXPECT_EQ(recorded("eni-1", "ingress"), 3U);
 }
 
 TEST_F(Device, ThatStaysIsNotTold) {

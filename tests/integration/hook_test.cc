@@ -12,6 +12,7 @@
 namespace weir::live {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using vpc::Direction;
@@ -47,6 +48,13 @@ class Hooked : public Hosts {
   }
   void take_away_filter(const std::string& direction, const Remains::Filter& filter) const {
     owner->run("tc filter del dev eth0 " + direction + " pref " + std::to_string(filter.priority));
+  }
+  /// Programs see what the peer sends and what it is answered.
+  void expect_to_see_all() {
+    peer->run("ping -q -c 3 -i 0.01 " + std::string(kOwner));
+    const auto points = datapath->drain(now(), [](const DrainedFlow&) {});
+    ASSERT_TRUE(points) << points.error().message();
+    for (const PointAccount& point : *points) EXPECT_EQ(point.seen(), 3U);
   }
   [[nodiscard]] std::string discipline() const { return owner->ask("tc qdisc show dev eth0"); }
 
@@ -100,6 +108,24 @@ TEST_F(Hooked, ProgramsThatSomebodyTookAwayAreMissedAndPutBack) {
   EXPECT_TRUE(repaired) << repaired.error().message();
   EXPECT_TRUE(hook->is_attached());
   EXPECT_EQ(programs_at(*owner, "eth0"), attached);
+}
+
+TEST_F(Hooked, AProgramThatHangsThereAlreadyKeepsNoPacketFromIt) {
+  const Another other(*owner, "eth0");
+  attach(Attachment::tcx);
+  EXPECT_EQ(hook->standing(), Standing::first);
+  expect_to_see_all();
+}
+
+TEST_F(Hooked, AProgramThatComesBeforeItIsMissedAndComesAfterItAgain) {
+  attach(Attachment::tcx);
+  const Another other(*owner, "eth0");
+  EXPECT_EQ(hook->standing(), Standing::behind);
+  const auto before = programs_at(*owner, "eth0");
+  ASSERT_TRUE(hook->repair(programs()));
+  EXPECT_EQ(hook->standing(), Standing::first);
+  EXPECT_THAT(programs_at(*owner, "eth0"), ElementsAre(before[1], before[0], before[3], before[2]));
+  expect_to_see_all();
 }
 
 TEST_F(Hooked, ADisciplineThatOthersReplacedIsMissedAndTheirsStays) {

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,23 +133,66 @@ class Space {
   std::string name_;
 };
 
-/// The numbers of the programs that hang at a device's tcx: of what it receives, then of what it
-/// sends.
-inline std::vector<std::uint32_t> programs_at(const Space& space, const char* device) {
-  constexpr auto kIngress = static_cast<bpf_attach_type>(46);
-  constexpr auto kEgress = static_cast<bpf_attach_type>(47);
-  std::vector<std::uint32_t> out;
+/// Calls `work` with the device's number, in a thread of its own in the namespace.
+template <typename Work>
+void at_device(const Space& space, const char* device, Work work) {
   std::thread([&] {
     const base::Descriptor own(open(("/run/netns/" + space.name()).c_str(), O_RDONLY | O_CLOEXEC));
     ASSERT_EQ(setns(own.get(), CLONE_NEWNET), 0);
-    const int index = static_cast<int>(if_nametoindex(device));
-    for (const auto where : {kIngress, kEgress}) {
+    work(static_cast<int>(if_nametoindex(device)));
+  }).join();
+}
+
+// Linux 6.6: BPF_TCX_INGRESS and BPF_TCX_EGRESS.
+inline constexpr auto kTcxDirections =
+    std::array{static_cast<bpf_attach_type>(46), static_cast<bpf_attach_type>(47)};
+
+/// A program of somebody else, that lets every packet pass and shows it to nobody after it.
+inline base::Descriptor let_all_pass() {
+  constexpr std::uint8_t kSet = BPF_ALU64 | BPF_MOV | BPF_K;
+  constexpr std::uint8_t kExit = BPF_JMP | BPF_EXIT;
+  const std::array instructions{bpf_insn{kSet, BPF_REG_0, 0, 0, 0}, bpf_insn{kExit, 0, 0, 0, 0}};
+  base::Descriptor program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "let_all_pass", "GPL",
+                                         instructions.data(), instructions.size(), nullptr));
+  EXPECT_TRUE(program.is_open());
+  return program;
+}
+
+/// It comes first in both directions of a device's tcx, as long as the object is there.
+class Another {
+ public:
+  Another(const Space& space, const char* device) {
+    const base::Descriptor program = let_all_pass();
+    at_device(space, device, [&](int index) {
+      for (const auto direction : kTcxDirections) {
+        bpf_attr attributes{};
+        attributes.link_create.prog_fd = static_cast<std::uint32_t>(program.get());
+        attributes.link_create.target_ifindex = static_cast<std::uint32_t>(index);
+        attributes.link_create.attach_type = direction;
+        attributes.link_create.flags = 1U << 3U;  // BPF_F_BEFORE
+        const auto link = syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+        EXPECT_GE(link, 0);
+        links_.emplace_back(static_cast<int>(link));
+      }
+    });
+  }
+
+ private:
+  std::vector<base::Descriptor> links_;
+};
+
+/// The numbers of the programs that hang at a device's tcx: of what it receives, then of what it
+/// sends.
+inline std::vector<std::uint32_t> programs_at(const Space& space, const char* device) {
+  std::vector<std::uint32_t> out;
+  at_device(space, device, [&](int index) {
+    for (const auto where : kTcxDirections) {
       std::array<std::uint32_t, 16> programs{};
       std::uint32_t count = programs.size();
       if (bpf_prog_query(index, where, 0, nullptr, programs.data(), &count) != 0) continue;
       out.insert(out.end(), programs.begin(), programs.begin() + count);
     }
-  }).join();
+  });
   return out;
 }
 
