@@ -140,7 +140,7 @@ struct Hook::State {
   }
   [[nodiscard]] Standing standing() const {
     if (!is_device_there()) return Standing::gone;
-    if (clsact) return clsact->is_attached() ? Standing::first : Standing::gone;
+    if (clsact) return clsact->standing();
     return std::min(standing_of(of_received, index, kTcxIngress),
                     standing_of(of_sent, index, kTcxEgress));
   }

@@ -29,7 +29,7 @@ struct Programs {
 };
 
 /// How: `tcx` (kernel 6.6) goes first and lets other programs run after it; `clsact` is the older
-/// way, filters of a queueing discipline.
+/// way, filters of a queueing discipline, which has not always a place before all others.
 enum class Attachment : std::uint8_t { any, tcx, clsact };
 
 /// How both programs hang at the device of that name; the worse of the two.

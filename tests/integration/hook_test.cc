@@ -1,6 +1,7 @@
 // Programs at a device that others use, too, or take away.
 #include "live/hook.h"
 
+#include <bpf/libbpf.h>
 #include <gmock/gmock.h>
 
 #include <optional>
@@ -47,7 +48,8 @@ class Hooked : public Hosts {
     return attached ? std::optional(std::move(*attached)) : std::nullopt;
   }
   void take_away_filter(const std::string& direction, const Remains::Filter& filter) const {
-    owner->run("tc filter del dev eth0 " + direction + " pref " + std::to_string(filter.priority));
+    owner->run("tc filter del dev eth0 " + direction + " pref " + std::to_string(filter.priority) +
+               " handle " + std::to_string(filter.handle) + " bpf");
   }
   /// Programs see what the peer sends and what it is answered.
   void expect_to_see_all() {
@@ -55,6 +57,21 @@ class Hooked : public Hosts {
     const auto points = datapath->drain(now(), [](const DrainedFlow&) {});
     ASSERT_TRUE(points) << points.error().message();
     for (const PointAccount& point : *points) EXPECT_EQ(point.seen(), 3U);
+  }
+  /// Somebody's filter, after which nobody sees a packet.
+  void let_pass(const std::string& direction, std::uint32_t priority) const {
+    const base::Descriptor program = let_all_pass();
+    at_device(*owner, "eth0", [&](int index) {
+      bpf_tc_hook point{};
+      point.sz = sizeof(point);
+      point.ifindex = index;
+      point.attach_point = direction == "ingress" ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+      bpf_tc_opts options{};
+      options.sz = sizeof(options);
+      options.prog_fd = program.get();
+      options.priority = priority;
+      EXPECT_EQ(bpf_tc_attach(&point, &options), 0);
+    });
   }
   [[nodiscard]] std::string discipline() const { return owner->ask("tc qdisc show dev eth0"); }
 
@@ -171,6 +188,35 @@ TEST_F(Hooked, FiltersThatWereTakenAwayArePutBackBesideThoseOfOthers) {
   other.reset();
   hook.reset();
   EXPECT_THAT(discipline(), Not(HasSubstr("clsact"))) << "who made it takes it away";
+}
+
+TEST_F(Hooked, FiltersThatHangThereAlreadyKeepNoPacketFromIt) {
+  owner->run("tc qdisc add dev eth0 clsact");
+  let_pass("ingress", 1);
+  let_pass("egress", 2);
+  attach(Attachment::clsact);
+  EXPECT_EQ(hook->standing(), Standing::first);
+  expect_to_see_all();
+}
+
+TEST_F(Hooked, AFilterThatComesBeforeItIsMissedAndComesAfterItAgain) {
+  attach(Attachment::clsact);
+  let_pass("egress", 1);
+  EXPECT_EQ(hook->standing(), Standing::behind);
+  ASSERT_TRUE(hook->repair(programs()));
+  EXPECT_EQ(hook->standing(), Standing::first);
+  expect_to_see_all();
+  const auto filters = owner->ask("tc filter show dev eth0 egress");
+  EXPECT_LT(filters.find("weir_live"), filters.find("let_all_pass")) << filters;
+}
+
+TEST_F(Hooked, AFilterThatLeavesNoPlaceBeforeItIsTold) {
+  owner->run("tc qdisc add dev eth0 clsact");
+  owner->run("tc filter add dev eth0 ingress pref 1 protocol ip u32 match u32 0 0");
+  attach(Attachment::clsact);
+  EXPECT_EQ(hook->standing(), Standing::behind);
+  ASSERT_TRUE(hook->repair(programs()));
+  EXPECT_EQ(hook->standing(), Standing::behind);
 }
 
 TEST_F(Hooked, ADisciplineWithoutAnyFilterIsStillWhoseItWas) {
