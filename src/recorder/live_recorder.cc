@@ -50,11 +50,9 @@ base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
 }
 
 base::Expected<void> LiveRecorder::skipped(vpc::InterfaceIndex interface, base::UnixMicros time) {
-  auto open = windows_.at(passed_.value_or(time));
-  if (!open) return tl::unexpected(open.error());
-  const auto index = static_cast<std::size_t>(interface);
-  (*open)->has_skipped[index] = (*open)->has_traffic[index] = true;
-  return {};
+  std::vector<bool> only(static_cast<std::size_t>(interface) + 1);
+  only.back() = true;
+  return missed(only, std::min(passed_.value_or(time), time), time);
 }
 
 base::Expected<void> LiveRecorder::missed(const std::vector<bool>& interfaces,

@@ -27,15 +27,16 @@ class LiveRecorder {
   /// A flow of `interface`. Errors: the sink's; nothing may follow one.
   base::Expected<void> add(const live::DrainedFlow& flow, vpc::InterfaceIndex interface);
   /// Some of the interface's packets could not be kept, among those that were drained at `time`:
-  /// the window gets a SKIPDATA record in which the drained time begins.
+  /// each window that the drained time touches gets a SKIPDATA record.
   base::Expected<void> skipped(vpc::InterfaceIndex interface, base::UnixMicros time);
   /// Records of the window that starts at `start` were lost after they had been made: it gets a
   /// further SKIPDATA record.
   base::Expected<void> lost(vpc::InterfaceIndex interface, base::UnixSeconds start) {
     return maker_.skipped(interface, start);
   }
-  /// Nobody recorded these interfaces (by index) from `from` up to `to`: each window that this
-  /// touches gets a SKIPDATA record; if it is more than a day, only the first and the last one do.
+  /// Nobody recorded these interfaces (by index; those further on are not meant) from `from` up to
+  /// `to`: each window that this touches gets a SKIPDATA record; if it is more than a day, only the
+  /// first and the last one do.
   base::Expected<void> missed(const std::vector<bool>& interfaces, base::UnixMicros from,
                               base::UnixMicros to);
   /// All flows before `now` were added: windows that have ended close, and interfaces without

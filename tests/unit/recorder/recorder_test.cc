@@ -320,7 +320,7 @@ TEST_F(RecorderTest, WhatTheKernelRecordedMakesTheSameRecords) {
                     " REJECT ingress OK",
                 "eni-a 203.0.113.1 10.0.1.5 50000 54 2 300 " + time(119) + " " + time(119) +
                     " REJECT ingress OK",
-                "eni-b" + without_flow + time(60) + " " + time(119) + " - - NODATA",
+                "eni-b" + without_flow + time(60) + " " + time(119) + " - - SKIPDATA",
                 "eni-shut" + without_flow + time(60) + " " + time(119) + " - - NODATA"}));
 }
 
