@@ -61,6 +61,19 @@ TEST_F(Device, ThatIsAnotherOneAtTheNextTickIsRecordedAndTheTimeBetweenIsTold) {
   EXPECT_EQ(recorded("eni-1", "ingress"), 5U);
 }
 
+TEST_F(Device, ThatVanishesKeepsItsLastCounts) {
+  send(2);
+  EXPECT_TRUE(live::eventually([&] { return statistic("eth0", "tx_packets") == 2; }));  // answers
+  remove();
+  tick();
+  EXPECT_THAT(said, HasSubstr("eni-1: its device eth0 is gone"));
+  tick(minutes(1));
+  stop();
+  EXPECT_EQ(recorded("eni-1", "ingress"), 2U);
+  EXPECT_EQ(recorded("eni-1", "egress"), 2U);
+  EXPECT_THAT(skipped(), ElementsAre("eni-1 0", "eni-1 60"));
+}
+
 TEST_F(Device, ThatWasAwayOverTheEdgeOfAWindowIsToldInBoth) {
   tick(seconds(29));
   remove();
