@@ -11,6 +11,8 @@ class ServiceManager {
   ServiceManager();
 
   void ready() const { tell("READY=1"); }
+  /// It is not ready yet, and goes on: it has half a minute more from now on.
+  void starting() const { tell("EXTEND_TIMEOUT_USEC=30000000"); }
   /// Until it is ready again.
   void reloading() const;
   void stopping() const { tell("STOPPING=1"); }

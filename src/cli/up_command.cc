@@ -56,24 +56,26 @@ class ReloadRequests {
   base::Descriptor descriptor_;
 };
 
-/// Until the wall clock's next second, a request, or the program's end; until then who asks is
-/// answered.
-void wait(const ReloadRequests& requests, telemetry::Telemetry& telemetry) {
+/// Until the wall clock's next second, a request, or the program's end, or, if it is to be short,
+/// not at all; until then who asks is answered.
+void wait(const ReloadRequests& requests, telemetry::Telemetry& telemetry, bool is_short) {
   using std::chrono::milliseconds;
   const base::UnixMicros begin = now();
-  const base::UnixMicros end = base::second_of(begin) + std::chrono::seconds(1);
+  const base::UnixMicros end = is_short ? begin : base::second_of(begin) + std::chrono::seconds(1);
   const auto asked = telemetry.descriptors();
   std::array<pollfd, 4> waited{pollfd{interruption_descriptor(), POLLIN, 0},
                                pollfd{requests.descriptor(), POLLIN, 0},
                                pollfd{asked[0], POLLIN, 0}, pollfd{asked[1], POLLIN, 0}};
-  // A clock that is set back does not make it wait longer.
-  for (auto time = begin; time < end && time >= begin; time = now()) {
+  auto time = begin;
+  do {
     const auto rest = std::chrono::ceil<milliseconds>(end - time);
     const auto patience = std::min(rest, telemetry.patience().value_or(rest));
     ::poll(waited.data(), waited.size(), static_cast<int>(patience.count()));
     telemetry.run();
     if (waited[0].revents != 0 || waited[1].revents != 0) return;
-  }
+    time = now();
+    // A clock that is set back does not make it wait longer.
+  } while (time < end && time >= begin);
 }
 
 struct UpOptions {
@@ -144,13 +146,14 @@ int run(const UpOptions& options) {
     if (!opened) return failed(opened.error());
     metrics.emplace(std::move(*opened));
   }
-  auto service = service::Service::start(std::move(*config), now(), say);
+  const ServiceManager manager;
+  auto service =
+      service::Service::start(std::move(*config), now(), say, [&manager] { manager.starting(); });
   if (!service) return failed(service.error());
   auto telemetry = telemetry::Telemetry::open(*listener, metrics, **service);
   if (!telemetry) return failed(telemetry.error());
-  const ServiceManager manager;
   manager.ready();
-  while (wait(requests, *telemetry), !was_interrupted()) {
+  while (wait(requests, *telemetry, (*service)->wants_tick()), !was_interrupted()) {
     if (requests.take()) {
       manager.reloading();
       reload(**service, options);

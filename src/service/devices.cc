@@ -46,14 +46,24 @@ vpc::InterfaceIndex Devices::interface_of(live::Port port) const {
   return interfaces_[static_cast<std::size_t>(port)];
 }
 
+void Devices::prepare(const std::function<void()>& alive) {
+  for (Watched& one : watched_) {
+    has_loaded_ = false;
+    // The look says what is wrong.
+    static_cast<void>(prepare(one));
+    alive();
+  }
+}
+
 void Devices::look() {
+  has_loaded_ = is_waited_for_ = false;
   std::vector<Watched*> ready;
   for (Watched& one : watched_) {
     one.was_away = !one.is_new && (!one.hook || !keep(one));
     if (one.hook) continue;
     const auto prepared = prepare(one);
-    if (prepared) ready.push_back(&one);
-    complain(one, prepared);
+    if (prepared && *prepared) ready.push_back(&one);
+    complain(one, prepared.map([](bool) {}));
   }
   if (!ready.empty()) {
     const auto published = publish();
@@ -79,7 +89,7 @@ bool Devices::keep(Watched& one) {
     return false;
   }
   base::Expected<void> done;
-  if (one.mode != one.place.mode) done = change_mode(one);
+  if (one.mode != one.place.mode && may_load()) done = change_mode(one);
   if (done && gives_way) {
     done = base::fail("", "another program comes first at its device " + one.place.device.name +
                               ", and what that does not pass on is not seen");
@@ -102,8 +112,13 @@ void Devices::put_back(Watched& one, live::Standing standing) {
   }
 }
 
-/// The device is there, and the programs for it.
-base::Expected<void> Devices::prepare(Watched& one) {
+bool Devices::may_load() {
+  if (has_loaded_) is_waited_for_ = true;
+  return !has_loaded_;
+}
+
+/// The device is there, and the programs for it. False: those wait for their turn.
+base::Expected<bool> Devices::prepare(Watched& one) {
   const vpc::NetworkInterface& interface = plan_->network[one.place.interface];
   const auto addresses = live::addresses_of(one.place.device);
   if (!addresses) return tl::unexpected(addresses.error());
@@ -114,6 +129,8 @@ base::Expected<void> Devices::prepare(Watched& one) {
   one.is_own = std::any_of(addresses->begin(), addresses->end(),
                            [&](const auto& address) { return has_address(interface, address); });
   const live::Mode mode = one.place.mode;
+  if (one.port && one.mode == mode && one.has_link_header == *has_header) return true;
+  if (!may_load()) return false;
   if (!one.port) {
     const auto port = datapath_.add_port(mode, *has_header);
     if (!port) return tl::unexpected(port.error());
@@ -121,13 +138,13 @@ base::Expected<void> Devices::prepare(Watched& one) {
     interfaces_.resize(std::max(interfaces_.size(), static_cast<std::size_t>(*port) + 1));
     interfaces_[static_cast<std::size_t>(*port)] = one.place.interface;
     has_new_port_ = true;
-  } else if (one.mode != mode || one.has_link_header != *has_header) {
-    auto changed = datapath_.change_port(*one.port, mode, *has_header);
-    if (!changed) return changed;
+  } else if (auto changed = datapath_.change_port(*one.port, mode, *has_header); !changed) {
+    return tl::unexpected(changed.error());
   }
+  has_loaded_ = true;
   one.mode = mode;
   one.has_link_header = *has_header;
-  return {};
+  return true;
 }
 
 base::Expected<void> Devices::publish() {
@@ -162,6 +179,7 @@ base::Expected<void> Devices::change_mode(Watched& one) {
     return base::fail(fmt::format("stays in mode {}", words_for(one.mode)),
                       changed.error().message());
   }
+  has_loaded_ = true;
   one.mode = one.place.mode;
   log_(fmt::format("{}: its mode is {} now", one.id, words_for(one.mode)));
   return {};

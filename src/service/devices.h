@@ -1,6 +1,7 @@
 // The interfaces of a plan at their devices, which come and go.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,8 +39,13 @@ class Devices {
 
   /// Attaches to devices that have come, also in the place of those that are gone, and puts back
   /// what somebody has taken away or put another program before; what was counted there stays with
-  /// the kernel until the next drain.
+  /// the kernel until the next drain. The kernel takes up to a second to verify programs, and
+  /// nobody drains meanwhile: one look loads those of one interface.
   void look();
+  /// An interface waits for the next look, to have its programs loaded.
+  [[nodiscard]] bool is_waited_for() const { return is_waited_for_; }
+  /// Loads what the next look attaches, of all interfaces; calls `alive` after each.
+  void prepare(const std::function<void()>& alive);
   [[nodiscard]] std::span<const Watched> watched() const { return watched_; }
   /// REQUIRES: the port is of what was drained last.
   [[nodiscard]] vpc::InterfaceIndex interface_of(live::Port port) const;
@@ -56,7 +62,8 @@ class Devices {
  private:
   bool keep(Watched& one);
   void put_back(Watched& one, live::Standing standing);
-  base::Expected<void> prepare(Watched& one);
+  bool may_load();
+  base::Expected<bool> prepare(Watched& one);
   base::Expected<void> publish();
   base::Expected<void> attach(Watched& one);
   base::Expected<void> change_mode(Watched& one);
@@ -69,6 +76,8 @@ class Devices {
   std::vector<Watched> watched_;
   std::vector<vpc::InterfaceIndex> interfaces_;  ///< by port
   bool has_new_port_ = false;                    ///< of which the rules published do not know
+  bool has_loaded_ = false;                      ///< programs, in this look
+  bool is_waited_for_ = false;
 };
 
 }  // namespace weir::service

@@ -32,7 +32,8 @@ base::UnixMicros after(base::UnixMicros now, Tally::Clock::time_point begun) {
 struct Service::State {
   explicit State(const Log& the_log) : log(the_log), flow_logs(the_log) {}
 
-  base::Expected<void> start(Config config, base::UnixMicros now);
+  base::Expected<void> start(Config config, base::UnixMicros now,
+                             const std::function<void()>& alive);
   void clean_up(const std::vector<live::Remains>& remains) const;
   void remember();
   base::Expected<void> drain(base::UnixMicros now);
@@ -59,7 +60,8 @@ struct Service::State {
   FlowLines flow_lines;                // of drains that it has not been shown yet
 };
 
-base::Expected<void> Service::State::start(Config config, base::UnixMicros now) {
+base::Expected<void> Service::State::start(Config config, base::UnixMicros now,
+                                           const std::function<void()>& alive) {
   const auto begun = Tally::Clock::now();
   started = drained = now;
   auto made = Plan::make(std::move(config), nullptr);
@@ -82,6 +84,7 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now) 
   clean_up(before->remains);
   if (auto done = flow_logs.follow(plan, std::move(*fresh), now); !done) return done;
   next_publication = now + plan->config.publish_interval;
+  devices->prepare(alive);
   devices->look();
   // Whoever was here before has stopped, or was killed: what it had not published is lost, and what
   // came until programs hung there again, which may be in the next window.
@@ -214,9 +217,10 @@ base::Expected<void> Service::State::reload(std::shared_ptr<const Plan> next,
 }
 
 base::Expected<std::unique_ptr<Service>> Service::start(Config config, base::UnixMicros now,
-                                                        const Log& log) {
+                                                        const Log& log,
+                                                        const std::function<void()>& alive) {
   auto state = std::make_unique<State>(log);
-  if (auto started = state->start(std::move(config), now); !started) {
+  if (auto started = state->start(std::move(config), now, alive); !started) {
     return tl::unexpected(started.error());
   }
   return std::unique_ptr<Service>(new Service(std::move(state)));
@@ -232,6 +236,10 @@ base::Expected<void> Service::tick(base::UnixMicros now) {
   const bool is_due = interval < kAwsInterval && now >= state.next_publication;
   if (is_due || state.next_publication > now + interval) state.next_publication = now + interval;
   return state.turn(now, is_due ? Publishing::everything : Publishing::what_is_due);
+}
+
+bool Service::wants_tick() const {
+  return state_->devices->is_waited_for();
 }
 
 base::Expected<void> Service::reload(Config config, base::UnixMicros now) {

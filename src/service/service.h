@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/error.h"
@@ -35,9 +36,11 @@ class Service {
  public:
   /// Reads the description, loads the kernel's part, attaches to every
   /// device that is there. Errors: the description, the kernel, an id in the configuration that is
-  /// not described or is not recorded here.
-  static base::Expected<std::unique_ptr<Service>> start(Config config, base::UnixMicros now,
-                                                        const Log& log);
+  /// not described or is not recorded here. With many interfaces it takes minutes: `alive` is
+  /// called after each.
+  static base::Expected<std::unique_ptr<Service>> start(
+      Config config, base::UnixMicros now, const Log& log,
+      const std::function<void()>& alive = [] {});
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -47,10 +50,14 @@ class Service {
   /// NODATA. A destination that takes nothing is no error: records wait in memory, and what has to
   /// be given up becomes SKIPDATA. Errors: the kernel's.
   base::Expected<void> tick(base::UnixMicros now);
+  /// An interface waits for the next tick, which is to come at once: each has time for one that is
+  /// new, or has another mode.
+  [[nodiscard]] bool wants_tick() const;
   /// From now on records what `config` says, without a packet that is not recorded: tracked
   /// connections go on, what there is of open windows becomes records under the old description. A
   /// flow log whose settings are not the same any more ends, and its successor begins. Tables keep
-  /// their capacity. Errors: those of `start`, and then everything stays as it was.
+  /// their capacity. Of interfaces that are new, or have another mode, the ticks that come take one
+  /// after the other. Errors: those of `start`, and then everything stays as it was.
   base::Expected<void> reload(Config config, base::UnixMicros now);
   /// The last tick: closes and publishes everything, detaches. What is published last is given a
   /// few seconds to be delivered; what is not then stays in the spool.

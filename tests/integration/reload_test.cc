@@ -1,6 +1,7 @@
 // The description and the configuration change while real TCP connections go on.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -167,6 +168,36 @@ TEST_F(Reload, InterfacesComeAndGoWithTheirLastCounts) {
   EXPECT_EQ(recorded("eni-2", "ingress"), last);
   EXPECT_EQ(recorded("eni-3", "ingress"), 2U);
   expect_all_recorded("eni-1", "eth0");
+}
+
+TEST_F(Reload, WhileManyInterfacesComeTheOthersAreRecordedAndDrained) {
+  describe({one});
+  start();
+  owner->run("ip link add eth2 type veth peer name eth3");
+  describe({one, two, {"eni-3", "10.0.1.12", "eth2"}, {"eni-4", "10.0.1.13", "eth3"}});
+  const auto recorded_now = [&] {
+    const auto interfaces = service->report().interfaces;
+    return std::count_if(interfaces.begin(), interfaces.end(),
+                         [](const auto& interface) { return interface.attachment.has_value(); });
+  };
+  ASSERT_TRUE(reload());
+  EXPECT_EQ(recorded_now(), 2);
+  for (int more = 1; service->wants_tick(); ++more) {
+    ASSERT_LE(more, 2);
+    send(1);
+    const auto drains = service->report().drains.count();
+    tick(std::chrono::seconds(0));
+    EXPECT_EQ(service->report().drains.count(), drains + 1);
+    EXPECT_EQ(recorded_now(), 2 + more);
+  }
+  EXPECT_EQ(recorded_now(), 4);
+  stop();
+  EXPECT_EQ(recorded("eni-1", "ingress"), 2U);
+  std::set<std::string> skipped;
+  for (const Line& line : lines()) {
+    if (line.status == "SKIPDATA") skipped.insert(line.interface);
+  }
+  EXPECT_THAT(skipped, ::testing::ElementsAre("eni-3", "eni-4")) << "they had to wait";
 }
 
 TEST_F(Reload, ATrackedConnectionIsItsInterfacesOwn) {
