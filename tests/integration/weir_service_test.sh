@@ -78,6 +78,7 @@ wait_for grep -qx READY=1 "$work/told" || {
   kill -0 "$up" 2>/dev/null && exit 1
   exit 77
 }
+head -1 "$work/told" | grep -q '^EXTEND_TIMEOUT_USEC=' || fail "it does not say that its start goes on"
 of_status() { awk -v key="$1:" '$1 == key { print $2, $3 == "" ? "" : $3 $4 $5 }' "/proc/$up/status"; }
 nobody=$(id -u nobody)
 [[ $(of_status Uid) == "$nobody $nobody$nobody$nobody" ]] || fail "it is $(of_status Uid)"
