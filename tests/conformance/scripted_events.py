@@ -24,12 +24,14 @@ class Server(scripted.Server):
     """`plan` says what happens to the next PutLogEvents or PutRecordBatch: "ok", "throttled",
     "denied", a status, "lost" (done, and the connection closed), "reset" (closed, not done), "half"
     (done, half an answer), "deleted" (the log group is gone before), "expired" (its retention is over
-    for all of them), a list (Firehose refuses these records). Then all is ok."""
+    for all of them), a list (Firehose refuses these records). Then all is ok. `offered` counts records of Firehose
+    in the calls that were not refused as a whole."""
 
     def __init__(self, plan=()):
         self.groups = {}   # by group, by stream: the calls' lists of (timestamp, message)
         self.streams = {}  # of Firehose: the calls' lists of what was taken
         self.calls, self.signers, self.refused, self.roles = [], [], [], []
+        self.offered = 0
         super().__init__(Handler, plan)
 
     def events(self, group):
@@ -82,6 +84,7 @@ class Server(scripted.Server):
                     or any(len(each) > 1_024_000 for each in records))
         if is_wrong:
             raise Refused(400, "InvalidArgumentException")
+        self.offered += len(records)
         calls = self.streams.setdefault(asked["DeliveryStreamName"], [])
         calls.append([each for i, each in enumerate(records) if i not in refusing])
         return {"FailedPutCount": len(refusing), "RequestResponses": [

@@ -78,6 +78,7 @@ def test_a_clock_that_is_wrong_is_set_by_the_server(serve, program, tmp_path, da
     record(server, program, "s3://logs", "--no-attach-bucket-policy")
     assert server.objects == in_folder(program, tmp_path)
     assert len(server.requests) == 2
+    print(f"{days:+} days: {len(server.objects)} object there after {len(server.requests)} requests")
 
 
 def test_a_server_that_stays_down_leaves_the_object_in_its_file(serve, program, tmp_path):

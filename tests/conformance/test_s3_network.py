@@ -96,6 +96,7 @@ def test_a_proxy_and_a_certificate_of_ones_own(program, proxy, files, tmp_path):
     assert proxy.server.objects == in_folder(program, tmp_path / "logs")
     assert set(proxy.asked) == {("CONNECT", f"{HOST}:443")}
     assert not proxy.server.refused
+    print(f"{len(proxy.server.requests)} requests; connections, all by the proxy: {len(proxy.asked)}")
     proxy.server.objects.clear()
     record(proxy.server, program, "s3://logs", "--ca-bundle", files[0], **to(proxy, AWS_CA_BUNDLE="/dev/null"))
     assert proxy.server.objects
