@@ -30,6 +30,14 @@ bool says_expired(const Failure& failure) {
   return is_one_of(failure.code, kCodes);
 }
 
+/// Whether others may be accepted: keys are replaced while a program runs.
+bool refuses_credentials(const Failure& failure) {
+  constexpr std::array<std::string_view, 6> kCodes = {
+      "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException",
+      "InvalidToken",       "InvalidClientTokenId",  "UnrecognizedClientException"};
+  return says_expired(failure) || is_one_of(failure.code, kCodes);
+}
+
 /// The names that JSON services use have a namespace in front or a URL behind:
 /// "com.amazonaws.logs#ResourceNotFoundException:http://…".
 std::string bare_code(std::string_view code) {
@@ -226,12 +234,14 @@ Result<Response> Client::counted(const Request& request) {
   return response;
 }
 
-Result<Response> Client::attempt(Request& request, const Scope& scope) {
+Result<Response> Client::attempt(Request& request, const Scope& scope,
+                                 std::optional<Credentials>& signer) {
   if (credentials_ == nullptr) return counted(request);
   const base::UnixSeconds time = clock_.now();
   auto credentials = credentials_->get(time);
   if (!credentials) return tl::unexpected(credentials.error());
   sign(request, *credentials, scope, time + std::chrono::seconds(skew_));
+  signer = std::move(*credentials);
   return counted(request);
 }
 
@@ -253,7 +263,8 @@ Result<Response> Client::send(Request request, const Scope& scope) {
   bool may_be_done = false;
   for (Backoff backoff = this->backoff();;) {
     const std::int64_t skew = skew_;
-    auto response = attempt(request, scope);
+    std::optional<Credentials> signer;
+    auto response = attempt(request, scope, signer);
     if (response && response->status < kFirstError) {
       response->may_be_repeated = response->may_be_repeated || may_be_done;
       return response;
@@ -268,9 +279,9 @@ Result<Response> Client::send(Request request, const Scope& scope) {
         learn_clock(*response);
         continue;
       }
-      if (says_expired(failure) && !has_renewed && credentials_ != nullptr) {
+      if (refuses_credentials(failure) && !has_renewed && signer &&
+          credentials_->forget(*signer, clock_.now())) {
         has_renewed = true;
-        credentials_->forget();
         continue;
       }
     }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "aws/credentials.h"
@@ -69,8 +70,9 @@ class Client {
   Client(Transport& transport, CredentialsSource* credentials, Clock clock, Retries retries = {});
 
   /// Sends until there is an answer that is worth having: any but 429, 5xx, and refusals that mean
-  /// "again" (throttled, the clock is wrong, the credentials expired). Between attempts it waits a
-  /// random part of a time that doubles (full jitter), or as long as the server asks for.
+  /// "again" (throttled, the clock is wrong, the credentials are refused and there may be others).
+  /// Between attempts it waits a random part of a time that doubles (full jitter), or as long as
+  /// the server asks for.
   ///
   /// Statuses below 300 come back as responses, the rest as failures with AWS's name. Both say
   /// whether an attempt whose answer was lost may have been carried out.
@@ -82,7 +84,9 @@ class Client {
   [[nodiscard]] Backoff backoff() const { return {clock_, retries_}; }
 
  private:
-  Result<Response> attempt(Request& request, const Scope& scope);
+  /// `signer`: whom it was signed for.
+  Result<Response> attempt(Request& request, const Scope& scope,
+                           std::optional<Credentials>& signer);
   Result<Response> counted(const Request& request);
   void learn_clock(const Response& response);
 

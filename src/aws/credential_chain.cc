@@ -19,7 +19,8 @@ Found found(Result<Credentials> credentials) {
 
 class Search {
  public:
-  explicit Search(const Surroundings& surroundings) : at_(surroundings) {}
+  Search(const Surroundings& surroundings, ServiceSettings settings)
+      : at_(surroundings), settings_(std::move(settings)) {}
 
   Result<Credentials> run() {
     auto in_order = {&Search::of_variables, &Search::of_role, &Search::of_web_identity,
@@ -40,7 +41,7 @@ class Search {
   }
 
   Found of_variables() {
-    if (at_.settings.is_profile_given) return std::nullopt;
+    if (settings_.is_profile_given) return std::nullopt;
     return keys_of_variables();
   }
 
@@ -76,25 +77,24 @@ class Search {
     return out;
   }
 
-  Found of_role() { return role_of(at_.settings.profile_name); }
+  Found of_role() { return role_of(settings_.profile_name); }
 
   Found of_web_identity() {
-    std::string token =
-        at_.settings.is_profile_given ? "" : variable("AWS_WEB_IDENTITY_TOKEN_FILE");
+    std::string token = settings_.is_profile_given ? "" : variable("AWS_WEB_IDENTITY_TOKEN_FILE");
     Role role;
     if (!token.empty()) {
       role.arn = variable("AWS_ROLE_ARN");
       role.session_name = variable("AWS_ROLE_SESSION_NAME");
     } else {
-      token = at_.settings.get("web_identity_token_file");
-      role.arn = at_.settings.get("role_arn");
-      role.session_name = at_.settings.get("role_session_name");
+      token = settings_.get("web_identity_token_file");
+      role.arn = settings_.get("role_arn");
+      role.session_name = settings_.get("role_session_name");
     }
     if (token.empty()) return std::nullopt;
     return assumed_with_token(role, token);
   }
 
-  Found of_profile_itself() { return keys_or_process_of(at_.settings.profile_name); }
+  Found of_profile_itself() { return keys_or_process_of(settings_.profile_name); }
 
   Found of_metadata() {
     if (has_container_credentials(at_.environment)) {
@@ -106,16 +106,16 @@ class Search {
   }
 
   Found keys_or_process_of(const std::string& name) {
-    const Profile* profile = at_.settings.profiles.find(name);
+    const Profile* profile = settings_.profiles.find(name);
     if (profile == nullptr) return std::nullopt;
     auto keys =
-        keys_of(profile->credentials, at_.settings.profiles.credentials_path + " [" + name + "]");
+        keys_of(profile->credentials, settings_.profiles.credentials_path + " [" + name + "]");
     if (!keys || *keys) return keys;
     if (const std::string command = profile->get("credential_process"); !command.empty()) {
       return found(credentials_of_process(command, "credential_process of profile " + name,
                                           at_.is_cancelled));
     }
-    keys = keys_of(profile->config, at_.settings.profiles.config_path + " [" + name + "]");
+    keys = keys_of(profile->config, settings_.profiles.config_path + " [" + name + "]");
     if (!keys || *keys) return keys;
     for (const char* setting : {"sso_session", "sso_start_url", "login_session"}) {
       if (profile->get(setting).empty()) continue;
@@ -128,7 +128,7 @@ class Search {
 
   /// The role that a profile names. Profiles can go on to others; never in a circle.
   Found role_of(const std::string& name) {
-    const Profile* profile = at_.settings.profiles.find(name);
+    const Profile* profile = settings_.profiles.find(name);
     if (profile == nullptr) return std::nullopt;
     const std::string arn = profile->get("role_arn");
     const std::string where = "profile " + name;
@@ -173,7 +173,7 @@ class Search {
     if (source.empty()) {
       return cannot({"profile " + name, "has role_arn without source_profile", "add one"});
     }
-    if (at_.settings.profiles.find(source) == nullptr) {
+    if (settings_.profiles.find(source) == nullptr) {
       return cannot({"profile " + name, "source_profile " + source + " is not there", ""});
     }
     // A profile may name itself: then its own keys assume the role.
@@ -187,7 +187,7 @@ class Search {
   }
 
   Found web_identity_of(const std::string& name) {
-    const Profile* profile = at_.settings.profiles.find(name);
+    const Profile* profile = settings_.profiles.find(name);
     const std::string token = profile->get("web_identity_token_file");
     if (token.empty()) return std::nullopt;
     return assumed_with_token({profile->get("role_arn"), profile->get("role_session_name"), {}, {}},
@@ -212,21 +212,24 @@ class Search {
   }
 
   [[nodiscard]] std::string sts_region() const {
-    return at_.settings.region.empty() ? "us-east-1" : at_.settings.region;
+    return settings_.region.empty() ? "us-east-1" : settings_.region;
   }
 
   [[nodiscard]] base::Expected<Endpoint> sts_endpoint() const {
-    return at_.settings.endpoint_in(sts_region(), "sts", "sts", at_.options, at_.environment);
+    return settings_.endpoint_in(sts_region(), "sts", "sts", at_.options, at_.environment);
   }
 
   const Surroundings& at_;
+  ServiceSettings settings_;
   std::set<std::string> visited_;
 };
 
 }  // namespace
 
 Result<Credentials> find_credentials(const Surroundings& surroundings) {
-  return Search(surroundings).run();
+  auto settings = ServiceSettings::find(surroundings.options, surroundings.environment);
+  if (!settings) return cannot(settings.error());
+  return Search(surroundings, std::move(*settings)).run();
 }
 
 std::unique_ptr<CredentialsSource> credentials_of(Surroundings surroundings) {

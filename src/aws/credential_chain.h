@@ -13,7 +13,6 @@ namespace weir::aws {
 /// What the search needs; all of it outlives what is found.
 struct Surroundings {
   const Environment& environment;
-  const ServiceSettings& settings;
   const Options& options;
   Transport& transport;  ///< for STS
   Transport& metadata;   ///< for containers' and instances' services
@@ -21,7 +20,7 @@ struct Surroundings {
   const std::atomic<bool>* is_cancelled = nullptr;  ///< set, the search ends soon; it may be null
 };
 
-/// One search:
+/// One search, in the files as they are now:
 ///   1. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, unless --profile is given;
 ///   2. the profile's role_arn with its source_profile or credential_source;
 ///   3. AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or the profile's;
@@ -32,7 +31,7 @@ struct Surroundings {
 /// the error says how to go round it.
 Result<Credentials> find_credentials(const Surroundings& surroundings);
 
-/// Searches at the first use, and again before what was found expires.
+/// Searches at the first use, again before what was found expires, and when a service refuses it.
 std::unique_ptr<CredentialsSource> credentials_of(Surroundings surroundings);
 
 }  // namespace weir::aws

@@ -5,6 +5,13 @@ namespace {
 
 constexpr std::chrono::minutes kRenewBefore{15};  // botocore's
 constexpr std::chrono::seconds kBetweenTries{30};
+constexpr std::chrono::minutes kBetweenRefusals{1};
+
+bool are_same(const Credentials& one, const Credentials& other) {
+  return one.access_key_id == other.access_key_id &&
+         one.secret_access_key.reveal() == other.secret_access_key.reveal() &&
+         one.session_token.reveal() == other.session_token.reveal();
+}
 
 }  // namespace
 
@@ -21,9 +28,14 @@ Result<Credentials> RenewedCredentials::get(base::UnixSeconds now) {
   return *held_;
 }
 
-void RenewedCredentials::forget() {
+bool RenewedCredentials::forget(const Credentials& refused, base::UnixSeconds now) {
   const std::scoped_lock lock(mutex_);
+  if (!held_ || !are_same(*held_, refused)) return true;
+  // A clock that was set back keeps nobody waiting.
+  if (forgotten_ && now >= *forgotten_ && now < *forgotten_ + kBetweenRefusals) return false;
+  forgotten_ = now;
   held_.reset();
+  return true;
 }
 
 }  // namespace weir::aws

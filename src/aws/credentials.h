@@ -19,8 +19,8 @@ class CredentialsSource {
  public:
   virtual ~CredentialsSource() = default;
   virtual Result<Credentials> get(base::UnixSeconds now) = 0;
-  /// The service said that what `get` gave has expired: fetch others.
-  virtual void forget() {}
+  /// A service refused `refused`, which `get` gave. False: `get` would give the same again.
+  virtual bool forget(const Credentials& /*refused*/, base::UnixSeconds /*now*/) { return false; }
 };
 
 class FixedCredentials : public CredentialsSource {
@@ -33,19 +33,21 @@ class FixedCredentials : public CredentialsSource {
 };
 
 /// Keeps what was fetched until a quarter of an hour before it expires. From then on it asks again;
-/// if that fails, the old ones serve as long as they last.
+/// if that fails, the old ones serve as long as they last. What a service refuses is fetched again,
+/// at most once a minute.
 class RenewedCredentials : public CredentialsSource {
  public:
   using Fetch = std::function<Result<Credentials>(base::UnixSeconds now)>;
   explicit RenewedCredentials(Fetch fetch) : fetch_(std::move(fetch)) {}
   Result<Credentials> get(base::UnixSeconds now) override;
-  void forget() override;
+  bool forget(const Credentials& refused, base::UnixSeconds now) override;
 
  private:
   Fetch fetch_;
   std::mutex mutex_;
   std::optional<Credentials> held_;
   base::UnixSeconds next_try_{};
+  std::optional<base::UnixSeconds> forgotten_;
 };
 
 }  // namespace weir::aws

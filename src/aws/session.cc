@@ -23,7 +23,7 @@ Session::Session(Options options, Environment environment, ServiceSettings setti
       is_cancelled_(is_cancelled),
       transport_(transport_settings(settings_), is_cancelled),
       metadata_(metadata_transport_settings(environment_), is_cancelled),
-      credentials_(credentials_of({environment_, settings_, options_, transport_, metadata_,
+      credentials_(credentials_of({environment_, options_, transport_, metadata_,
                                    Clock::of_host(is_cancelled), is_cancelled})) {
   if (settings_.attempts > 0) retries_.attempts = settings_.attempts;
   client_ = std::make_unique<Client>(transport_, credentials_.get(), Clock::of_host(is_cancelled),

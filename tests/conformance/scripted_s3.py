@@ -102,7 +102,7 @@ class Handler(scripted.Handler):
             self.server.requests.append((self.command, self.path))
             if not self.is_on_time():
                 return self.refuse(403, "RequestTimeTooSkewed")
-            if not is_signed_well(self, body):
+            if not is_signed_well(self, body, {self.server.key: self.server.secret}):
                 self.server.refused.append((self.command, self.path))
                 return self.refuse(403, "SignatureDoesNotMatch")
             if self.command == "GET" and "list-type=2" in self.path:

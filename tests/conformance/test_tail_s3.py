@@ -97,6 +97,24 @@ def test_days_that_are_over_are_not_listed(holding, follow):
     assert running.stop() == ([], [], 0)
 
 
+def test_keys_that_are_replaced_in_the_file_serve_from_then_on(holding, follow, tmp_path):
+    server = holding({"a.log.gz": packed(numbered(1, 1))})
+    shared = tmp_path / "credentials"
+
+    def write(secret):
+        shared.write_text(f"[default]\naws_access_key_id = {server.key}\naws_secret_access_key = {secret}\n")
+
+    write(server.secret)
+    running = follow(server, "--from", "s3://logs", AWS_SHARED_CREDENTIALS_FILE=str(shared), AWS_ACCESS_KEY_ID="",
+                     AWS_SECRET_ACCESS_KEY="")
+    assert numbers(running.next_records()) == [1]
+    write("another/SECRET")
+    server.secret = "another/SECRET"
+    server.objects["/logs/b.log.gz"] = packed(numbered(11, 1))
+    assert numbers(running.next_records()) == [11]
+    assert running.stop() == ([], [], 0)
+
+
 def test_each_record_is_shown_once_whatever_fails(holding, serve, follow):
     """An outage between listings; an object of several pieces of which one does not come; one that nobody may read; one
     whose transfer is cut off until then."""

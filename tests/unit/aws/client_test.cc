@@ -144,6 +144,52 @@ TEST_F(Calls, FetchesOtherCredentialsWhenTheseHaveExpired) {
               HasSubstr("Credential=AKID2/"));
 }
 
+/// Refuses the first key with `code`, and takes the next ones.
+class Replaced : public testing::TestWithParam<const char*> {
+ public:
+  Replaced(const Replaced&) = delete;
+  Replaced& operator=(const Replaced&) = delete;
+
+ protected:
+  Replaced() = default;
+
+  bool send_refused_first(int times) {
+    for (int i = 0; i < times; ++i) {
+      transport_.answer(403, std::string("<Error><Code>") + GetParam() + "</Code></Error>");
+    }
+    transport_.answer(200);
+    Request request;
+    request.endpoint.host = "h";
+    return client_.send(std::move(request), {"r", "s3"}).has_value();
+  }
+
+  Scripted transport_;
+  TestClock clock_;
+  int fetched_ = 0;
+  RenewedCredentials renewed_{[this](base::UnixSeconds) -> Result<Credentials> {
+    return some_credentials("AKID" + std::to_string(++fetched_));
+  }};
+  Client client_{transport_, &renewed_, clock_.clock()};
+};
+
+TEST_P(Replaced, AreFetchedAgainButAtMostOnceAMinute) {
+  EXPECT_TRUE(send_refused_first(1));
+  EXPECT_EQ(fetched_, 2);
+  clock_.now += std::chrono::seconds(59);
+  EXPECT_FALSE(send_refused_first(1));
+  EXPECT_EQ(fetched_, 2);
+  clock_.now += std::chrono::seconds(1);
+  transport_ = {};
+  EXPECT_FALSE(send_refused_first(2)) << "a request is tried with others once";
+  EXPECT_EQ(fetched_, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Keys, Replaced,
+                         testing::Values("ExpiredToken", "InvalidAccessKeyId",
+                                         "SignatureDoesNotMatch", "InvalidSignatureException",
+                                         "InvalidToken", "InvalidClientTokenId",
+                                         "UnrecognizedClientException"));
+
 TEST_F(Calls, NoErrorHoldsASecret) {
   transport_.answer(403,
                     "<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message>"
@@ -183,6 +229,25 @@ TEST(RenewedCredentials, AreFetchedAgainAQuarterOfAnHourBeforeTheyExpire) {
   EXPECT_EQ(id(minutes(107)), "down");
   is_down = false;
   EXPECT_EQ(id(minutes(108)), "3");
+}
+
+TEST(RenewedCredentials, AreNotFetchedAgainForWhoWasRefusedWithOlderOnes) {
+  int fetched = 0;
+  RenewedCredentials renewed([&fetched](base::UnixSeconds) -> Result<Credentials> {
+    Credentials out = some_credentials();
+    out.secret_access_key = Secret("secret" + std::to_string(++fetched));
+    return out;
+  });
+  const base::UnixSeconds now = TestClock().now;
+  const auto first = renewed.get(now);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(renewed.forget(*first, now));
+  const auto second = renewed.get(now);
+  EXPECT_EQ(second->secret_access_key.reveal(), "secret2") << "the same key id with another secret";
+  EXPECT_TRUE(renewed.forget(*first, now)) << "there are others already";
+  EXPECT_EQ(renewed.get(now)->secret_access_key.reveal(), "secret2");
+  EXPECT_FALSE(renewed.forget(*second, now)) << "only just fetched";
+  EXPECT_TRUE(renewed.forget(*second, now - std::chrono::hours(1))) << "the clock was set back";
 }
 
 }  // namespace

@@ -50,10 +50,8 @@ class Chain : public testing::Test {
   /// The access key id that is found, or the error.
   std::string found(const Options& options = {}) {
     const Environment environment = environment_of(variables_);
-    const auto settings = ServiceSettings::find(options, environment);
-    if (!settings) return settings.error().message();
     const auto credentials =
-        find_credentials({environment, *settings, options, transport_, metadata_, clock_.clock()});
+        find_credentials({environment, options, transport_, metadata_, clock_.clock()});
     if (!credentials) return credentials.error().error.message();
     token_ = credentials->session_token.reveal();
     expires_ = credentials->expires;
@@ -78,6 +76,19 @@ TEST_F(Chain, VariablesComeFirstUnlessAProfileIsGiven) {
   EXPECT_EQ(found(), "AKIDENV");
   EXPECT_EQ(token_, "t");
   EXPECT_EQ(found({"dev", {}, {}, {}}), "AKIDDEV");
+}
+
+TEST_F(Chain, KeysThatWereReplacedInTheFileAreThoseOfTheNextSearch) {
+  write("credentials", "[default]\naws_access_key_id = AKIDOLD\naws_secret_access_key = s\n");
+  const Environment environment = environment_of(variables_);
+  const Options options;
+  const auto source = credentials_of({environment, options, transport_, metadata_, clock_.clock()});
+  const auto old = source->get(clock_.now);
+  ASSERT_TRUE(old);
+  write("credentials", "[default]\naws_access_key_id = AKIDNEW\naws_secret_access_key = s\n");
+  EXPECT_EQ(source->get(clock_.now)->access_key_id, "AKIDOLD") << "nobody has refused them";
+  EXPECT_TRUE(source->forget(*old, clock_.now));
+  EXPECT_EQ(source->get(clock_.now)->access_key_id, "AKIDNEW");
 }
 
 TEST_F(Chain, HalfAPairIsAnErrorAndNotPassedOver) {
