@@ -1,5 +1,7 @@
 #include "aws/credential_chain.h"
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "aws/credential_process.h"
@@ -112,8 +114,12 @@ class Search {
         keys_of(profile->credentials, settings_.profiles.credentials_path + " [" + name + "]");
     if (!keys || *keys) return keys;
     if (const std::string command = profile->get("credential_process"); !command.empty()) {
-      return found(credentials_of_process(command, "credential_process of profile " + name,
-                                          at_.is_cancelled));
+      const Profiles& files = settings_.profiles;
+      const bool is_shared = profile->credentials.contains("credential_process");
+      const std::string& path = is_shared ? files.credentials_path : files.config_path;
+      return found(credentials_of_process(
+          command, fmt::format("credential_process of profile {} in {}", name, path),
+          at_.is_cancelled));
     }
     keys = keys_of(profile->config, settings_.profiles.config_path + " [" + name + "]");
     if (!keys || *keys) return keys;

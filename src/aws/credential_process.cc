@@ -114,7 +114,8 @@ Result<Credentials> credentials_of_process(const std::string& command, const std
   }
   if (!has_ended) return cannot({where, "the program did not end in time", "run it by hand"});
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return cannot({where, "the program failed", "run it by hand: " + command});
+    // The command is not shown: its arguments may be a secret.
+    return cannot({where, "the program failed", "run it by hand"});
   }
   return credentials_of_json(kept.reveal(), where);
 }

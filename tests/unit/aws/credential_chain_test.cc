@@ -173,12 +173,19 @@ TEST_F(Chain, AProgramGivesThem) {
   EXPECT_EQ(expires_, parse_iso_time("2026-11-25T15:00:00Z"));
 }
 
-TEST_F(Chain, AProgramThatFailsIsNamedAndWhatItPrintedIsNot) {
-  write("config", "[default]\ncredential_process = echo very-secret; exit 3\n");
-  const std::string said = found();
-  EXPECT_THAT(said, HasSubstr("credential_process of profile default: the program failed"));
-  write("config", "[default]\ncredential_process = printf %s%s very- secret\n");
-  EXPECT_THAT(found(), Not(HasSubstr("very-secret")));
+TEST_F(Chain, OfAProgramThatFailsTheProfileIsNamedAndNeitherItsArgumentsNorWhatItPrinted) {
+  const std::string credentials = (folder_ / ".aws" / "credentials").string();
+  const std::string config = (folder_ / ".aws" / "config").string();
+  for (const char* command :
+       {"false --token very-secret", "printf very-secret", "/not/there very-secret",
+        "TOKEN=very-secret false", "false 'very-secret"}) {
+    write("config", std::string("[default]\ncredential_process = ") + command + "\n");
+    const std::string said = found();
+    EXPECT_THAT(said, HasSubstr("credential_process of profile default in " + config));
+    EXPECT_THAT(said, Not(HasSubstr("very-secret")));
+  }
+  write("credentials", "[default]\ncredential_process = false very-secret\n");
+  EXPECT_THAT(found(), HasSubstr("profile default in " + credentials + ": the program failed"));
 }
 
 TEST_F(Chain, WhoCancelsDoesNotWaitForTheProgram) {
