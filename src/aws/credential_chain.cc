@@ -32,12 +32,16 @@ class Search {
       if (!result) return tl::unexpected(std::move(result.error()));
       if (*result) return std::move(**result);
     }
-    return cannot({"", "there are no AWS credentials",
-                   "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or write them "
-                   "with `aws configure`"});
+    return missing({"", "there are no AWS credentials",
+                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or write "
+                    "them with `aws configure`"});
   }
 
  private:
+  [[nodiscard]] tl::unexpected<Failure> missing(base::Error error) const {
+    return cannot(settings_.profiles.explained(std::move(error)));
+  }
+
   [[nodiscard]] std::string variable(const char* name) const {
     return at_.environment.variable(name);
   }
@@ -150,8 +154,8 @@ class Search {
     auto source = source_of(*profile, name);
     if (!source) return source;
     if (!*source) {
-      return cannot({where, "has role_arn, but its source has no credentials",
-                     "give it a source_profile or credential_source that has"});
+      return missing({where, "has role_arn, but its source has no credentials",
+                      "give it a source_profile or credential_source that has"});
     }
     FixedCredentials fixed(std::move(**source));
     Client client(at_.transport, &fixed, at_.clock);
@@ -180,7 +184,7 @@ class Search {
       return cannot({"profile " + name, "has role_arn without source_profile", "add one"});
     }
     if (settings_.profiles.find(source) == nullptr) {
-      return cannot({"profile " + name, "source_profile " + source + " is not there", ""});
+      return missing({"profile " + name, "source_profile " + source + " is not there", ""});
     }
     // A profile may name itself: then its own keys assume the role.
     if (source != name) {

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 #include <iterator>
+
+#include "base/file_error.h"
 
 namespace weir::aws {
 namespace {
@@ -23,8 +26,13 @@ std::string path_of(const Environment& environment, const char* variable, const 
   return path;
 }
 
-base::Expected<std::map<std::string, Settings>> read_sections(const std::string& path) {
+base::Expected<std::map<std::string, Settings>> read_sections(
+    const std::string& path, std::optional<base::Error>& unreadable) {
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
+  if (!file.is_open() && errno != ENOENT && errno != ENOTDIR) {
+    unreadable = base::file_error(path, "read", errno);
+  }
   const std::string text(std::istreambuf_iterator<char>(file), {});
   return parse_sections(text, path);
 }
@@ -89,7 +97,7 @@ base::Expected<Profiles> Profiles::read(const Environment& environment) {
   Profiles out;
   out.config_path = path_of(environment, "AWS_CONFIG_FILE", "~/.aws/config");
   out.credentials_path = path_of(environment, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
-  auto config = read_sections(out.config_path);
+  auto config = read_sections(out.config_path, out.unreadable);
   if (!config) return tl::unexpected(config.error());
   for (auto& [name, settings] : *config) {
     if (name == "default") out.profiles[name].config = settings;
@@ -100,7 +108,7 @@ base::Expected<Profiles> Profiles::read(const Environment& environment) {
       out.services[std::string(service)] = settings;
     }
   }
-  auto credentials = read_sections(out.credentials_path);
+  auto credentials = read_sections(out.credentials_path, out.unreadable);
   if (!credentials) return tl::unexpected(credentials.error());
   for (auto& [name, settings] : *credentials) out.profiles[name].credentials = settings;
   return out;
@@ -109,6 +117,13 @@ base::Expected<Profiles> Profiles::read(const Environment& environment) {
 const Profile* Profiles::find(std::string_view name) const {
   const auto place = profiles.find(name);
   return place == profiles.end() ? nullptr : &place->second;
+}
+
+base::Error Profiles::explained(base::Error missing) const {
+  if (!unreadable) return missing;
+  missing.hint.clear();
+  return {unreadable->where, unreadable->what + ", and without it: " + missing.message(),
+          unreadable->hint};
 }
 
 }  // namespace weir::aws

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,12 +29,16 @@ struct Profiles {
   std::string config_path;
   std::string credentials_path;
 
+  std::optional<base::Error> unreadable;  ///< of a file that may be there
+
   /// Reads what AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name, or the usual two. Files that
-  /// are not there are empty. Error: a line that is neither section, setting nor comment; its text
-  /// is not shown, since it may be a key.
+  /// are not there, or cannot be read, are empty, as for the CLI. Error: a line that is neither
+  /// section, setting nor comment; its text is not shown, since it may be a key.
   static base::Expected<Profiles> read(const Environment& environment);
 
   [[nodiscard]] const Profile* find(std::string_view name) const;
+  /// What to tell of something that was not found: the file that cannot be read comes first.
+  [[nodiscard]] base::Error explained(base::Error missing) const;
 };
 
 /// The sections of one such text, by their names as written: "default", "profile dev".

@@ -29,10 +29,11 @@ base::Expected<ServiceSettings> ServiceSettings::find(const Options& options,
                                       environment.variable("AWS_DEFAULT_PROFILE")});
   if (!named.empty()) out.profile_name = named;
   if (!named.empty() && named != "default" && out.profiles.find(named) == nullptr) {
-    return base::fail(out.is_profile_given ? "--profile" : "AWS_PROFILE",
-                      "there is no profile '" + named + "' in " + out.profiles.config_path +
-                          " or " + out.profiles.credentials_path,
-                      "`aws configure list-profiles` lists them");
+    return tl::unexpected(out.profiles.explained(
+        {out.is_profile_given ? "--profile" : "AWS_PROFILE",
+         "there is no profile '" + named + "' in " + out.profiles.config_path + " or " +
+             out.profiles.credentials_path,
+         "`aws configure list-profiles` lists them"}));
   }
   out.region = first_of({options.region, environment.variable("AWS_REGION"),
                          environment.variable("AWS_DEFAULT_REGION"), out.get("region")});

@@ -257,6 +257,40 @@ TEST_F(Chain, SsoIsNotSpokenAndTheErrorSaysWhatToDo) {
   EXPECT_THAT(found(), HasSubstr("aws configure export-credentials --profile default"));
 }
 
+/// Root may read every file.
+class Nobody {
+ public:
+  Nobody() : is_root_(geteuid() == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (is_root_ && seteuid(kNobody) != 0) ADD_FAILURE();
+  }
+  ~Nobody() {
+    if (is_root_ && seteuid(0) != 0) ADD_FAILURE();
+  }
+  Nobody(const Nobody&) = delete;
+  Nobody& operator=(const Nobody&) = delete;
+
+ private:
+  bool is_root_;
+};
+
+TEST_F(Chain, AFileThatMayNotBeReadIsNamedWhereSomethingIsMissing) {
+  write("config", "[profile prod]\nrole_arn = arn:r\nsource_profile = base\n");
+  write("credentials", "[base]\naws_access_key_id = AKIDBASE\naws_secret_access_key = s\n");
+  const std::filesystem::path path = folder_ / ".aws" / "credentials";
+  std::filesystem::permissions(path, std::filesystem::perms::none);
+  variables_["AWS_EC2_METADATA_DISABLED"] = "true";
+  const Nobody nobody;
+  const std::string blamed =
+      path.string() + ": cannot be read: Permission denied, and without it: ";
+  EXPECT_EQ(found(), blamed + "there are no AWS credentials; check its permissions");
+  EXPECT_THAT(found({"base", {}, {}, {}}), HasSubstr(blamed + "--profile: there is no profile"));
+  EXPECT_THAT(found({"prod", {}, {}, {}}), HasSubstr(blamed + "profile prod: source_profile base"));
+  variables_["AWS_ACCESS_KEY_ID"] = "AKIDENV";
+  variables_["AWS_SECRET_ACCESS_KEY"] = "s";
+  EXPECT_EQ(found(), "AKIDENV") << "as for the AWS CLI, it counts as empty";
+}
+
 TEST_F(Chain, NothingFoundIsAnErrorThatSaysWhereToPutThem) {
   variables_["AWS_EC2_METADATA_DISABLED"] = "true";
   EXPECT_THAT(found(), HasSubstr("set AWS_ACCESS_KEY_ID"));
