@@ -227,6 +227,10 @@ void Client::learn_clock(const Response& response) {
   if (theirs) skew_ = (*theirs - clock_.now()).count();
 }
 
+base::UnixSeconds Client::service_time() const {
+  return clock_.now() + std::chrono::seconds(skew_);
+}
+
 Result<Response> Client::counted(const Request& request) {
   ++traffic_.requests;
   auto response = transport_.send(request);
@@ -237,10 +241,10 @@ Result<Response> Client::counted(const Request& request) {
 Result<Response> Client::attempt(Request& request, const Scope& scope,
                                  std::optional<Credentials>& signer) {
   if (credentials_ == nullptr) return counted(request);
-  const base::UnixSeconds time = clock_.now();
+  const base::UnixSeconds time = service_time();
   auto credentials = credentials_->get(time);
   if (!credentials) return tl::unexpected(credentials.error());
-  sign(request, *credentials, scope, time + std::chrono::seconds(skew_));
+  sign(request, *credentials, scope, time);
   signer = std::move(*credentials);
   return counted(request);
 }
@@ -280,7 +284,7 @@ Result<Response> Client::send(Request request, const Scope& scope) {
         continue;
       }
       if (refuses_credentials(failure) && !has_renewed && signer &&
-          credentials_->forget(*signer, clock_.now())) {
+          credentials_->forget(*signer, service_time())) {
         has_renewed = true;
         continue;
       }

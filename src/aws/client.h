@@ -89,6 +89,7 @@ class Client {
                            std::optional<Credentials>& signer);
   Result<Response> counted(const Request& request);
   void learn_clock(const Response& response);
+  [[nodiscard]] base::UnixSeconds service_time() const;
 
   Transport& transport_;
   CredentialsSource* credentials_;

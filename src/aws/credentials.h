@@ -14,7 +14,8 @@
 
 namespace weir::aws {
 
-/// Gives credentials that are good at `now`. For several threads at once.
+/// Gives credentials that are good at `now`, by the services' clock as far as it is known. For
+/// several threads at once.
 class CredentialsSource {
  public:
   virtual ~CredentialsSource() = default;
@@ -34,7 +35,8 @@ class FixedCredentials : public CredentialsSource {
 
 /// Keeps what was fetched until a quarter of an hour before it expires. From then on it asks again;
 /// if that fails, the old ones serve as long as they last. What a service refuses is fetched again,
-/// at most once a minute.
+/// at most once a minute. Nothing is fetched twice within half a minute else: what is over when it
+/// comes is so by a clock that is wrong.
 class RenewedCredentials : public CredentialsSource {
  public:
   using Fetch = std::function<Result<Credentials>(base::UnixSeconds now)>;
@@ -46,7 +48,7 @@ class RenewedCredentials : public CredentialsSource {
   Fetch fetch_;
   std::mutex mutex_;
   std::optional<Credentials> held_;
-  base::UnixSeconds next_try_{};
+  std::optional<base::UnixSeconds> tried_;
   std::optional<base::UnixSeconds> forgotten_;
 };
 

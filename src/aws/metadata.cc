@@ -90,10 +90,12 @@ Result<Credentials> credentials_of_json(std::string_view text, const std::string
     out.secret_access_key = Secret(text_in(json, "SecretAccessKey"));
     out.session_token = Secret(text_in(json, "SessionToken"));
     if (out.session_token.empty()) out.session_token = Secret(text_in(json, "Token"));
-    const std::string expires = text_in(json, "Expiration");
-    if (!expires.empty()) {
-      out.expires = parse_iso_time(expires);
-      if (!out.expires) return cannot({where, "Expiration is no time in UTC", ""});
+    const auto expires = json.find("Expiration");
+    if (expires != json.end() && !expires->is_null()) {
+      out.expires = parse_iso_time(text_in(json, "Expiration"));
+      if (!out.expires)
+        return cannot(
+            {where, "Expiration is no time", "it is 2026-11-25T13:43:07Z, or with another offset"});
     }
   }
   if (out.access_key_id.empty() || out.secret_access_key.empty()) {

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "aws/xml.h"
+#include "base/number.h"
 
 namespace weir::aws {
 namespace {
@@ -53,6 +54,27 @@ Form form_of(const char* action, const Role& role) {
   return form;
 }
 
+/// By how much a clock with this offset is ahead of UTC.
+std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
+  if (text.empty() || text == "Z" || text == "z") return std::chrono::minutes(0);
+  const bool is_behind = text.front() == '-';
+  if (!is_behind && text.front() != '+') return std::nullopt;
+  std::string digits(text.substr(1));
+  constexpr std::size_t kColon = 2;
+  if (digits.size() > kColon && digits[kColon] == ':') digits.erase(kColon, 1);
+  if (digits.size() == kColon) digits += "00";
+  const auto number = base::whole_number<int>(digits);
+  constexpr std::size_t kDigits = 4;
+  constexpr int kMinutesOfHour = 60;
+  if (digits.size() != kDigits || !number || *number < 0) return std::nullopt;
+  const int hours = *number / 100;
+  const int minutes = *number % 100;
+  constexpr int kHoursOfDay = 24;
+  if (hours >= kHoursOfDay || minutes >= kMinutesOfHour) return std::nullopt;
+  const auto ahead = std::chrono::hours(hours) + std::chrono::minutes(minutes);
+  return is_behind ? -ahead : ahead;
+}
+
 }  // namespace
 
 Result<Credentials> assume_role(Client& client, const Endpoint& endpoint, const std::string& region,
@@ -82,9 +104,12 @@ std::optional<base::UnixSeconds> parse_iso_time(std::string_view text) {
     const std::size_t end = rest.find_first_not_of("0123456789");
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
   }
-  if (!rest.empty() && rest != "Z" && rest != "+00:00") return std::nullopt;
+  const auto offset = parse_offset(rest);
+  if (!offset) return std::nullopt;
   // Relative times make no sense here: the present is of no account.
-  return base::parse_time(std::string(text.substr(0, kSeconds)) + "Z", base::UnixSeconds{});
+  const auto time =
+      base::parse_time(std::string(text.substr(0, kSeconds)) + "Z", base::UnixSeconds{});
+  return time ? std::optional(*time - *offset) : std::nullopt;
 }
 
 }  // namespace weir::aws

@@ -20,7 +20,8 @@ Result<Credentials> assume_role(Client& client, const Endpoint& endpoint, const 
 Result<Credentials> assume_role_with_web_identity(Client& client, const Endpoint& endpoint,
                                                   const Role& role, const std::string& token_path);
 
-/// "2026-11-25T13:43:07Z", with or without a fraction, in UTC.
+/// "2026-11-25T13:43:07Z", with or without a fraction, or with an offset: "+09:00", "+0900", "+09".
+/// Without any it is UTC.
 std::optional<base::UnixSeconds> parse_iso_time(std::string_view text);
 
 }  // namespace weir::aws

@@ -117,6 +117,53 @@ TEST_F(Calls, SetsTheClockByTheServiceAndSignsAgain) {
   EXPECT_THAT(clock_.slept, IsEmpty());
 }
 
+/// The host's clock is forty days ahead, so that temporary credentials look over when they come.
+class TemporaryByAWrongClock : public Calls {
+ protected:
+  TemporaryByAWrongClock() { clock_.now += std::chrono::days(40); }
+
+  bool is_sent() {
+    Request request;
+    request.endpoint.host = "h";
+    return client_.send(std::move(request), {"r", "s3"}).has_value();
+  }
+  void accept(int times) {
+    for (int i = 0; i < times; ++i) transport_.answer(200);
+  }
+
+  const base::UnixSeconds true_time_ = TestClock().now;
+  int fetched_ = 0;
+  RenewedCredentials renewed_{[this](base::UnixSeconds) -> Result<Credentials> {
+    Credentials out = some_credentials(std::to_string(++fetched_));
+    out.expires = true_time_ + std::chrono::hours(1);
+    return out;
+  }};
+  Client client_{transport_, &renewed_, clock_.clock()};
+};
+
+TEST_F(TemporaryByAWrongClock, AreFetchedOnceAndAgainBeforeTheyExpireByTheServicesClock) {
+  transport_.answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>",
+                    {{"Date", "Wed, 25 Nov 2026 13:43:07 GMT"}});
+  accept(8);
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(is_sent());
+  EXPECT_EQ(fetched_, 1);
+  clock_.now += std::chrono::minutes(44);
+  EXPECT_TRUE(is_sent());
+  EXPECT_EQ(fetched_, 1);
+  clock_.now += std::chrono::minutes(2);
+  EXPECT_TRUE(is_sent());
+  EXPECT_EQ(fetched_, 2);
+}
+
+TEST_F(TemporaryByAWrongClock, AreFetchedTwiceAMinuteAtMostWhereNobodyTellsTheTime) {
+  accept(60);
+  for (int second = 0; second < 60; ++second) {
+    EXPECT_TRUE(is_sent());
+    clock_.now += std::chrono::seconds(1);
+  }
+  EXPECT_EQ(fetched_, 2);
+}
+
 TEST_F(Calls, AClockThatStaysWrongIsAnError) {
   for (int i = 0; i < 3; ++i) {
     transport_.answer(

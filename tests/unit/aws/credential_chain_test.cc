@@ -173,6 +173,28 @@ TEST_F(Chain, AProgramGivesThem) {
   EXPECT_EQ(expires_, parse_iso_time("2026-11-25T15:00:00Z"));
 }
 
+TEST_F(Chain, AProgramMayTellWhenTheyExpireInAnyZone) {
+  const auto expires_by = [this](const std::string& expiration) {
+    write("config", R"([default]
+credential_process = echo '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "s", "Expiration": )" +
+                        expiration + "}'\n");
+    const std::string said = found();
+    return said == "AKIDP" ? expires_ : std::nullopt;
+  };
+  const auto time = parse_iso_time("2026-11-25T15:00:00Z");
+  ASSERT_TRUE(time);
+  for (const char* same : {R"("2026-11-26T00:00:00+09:00")",
+                           R"("2026-11-25T15:00:00.123456+00:00")", R"("2026-11-25T07:30:00-0730")",
+                           R"("2026-11-25T16:00:00+01")", R"("2026-11-25 15:00:00z")"}) {
+    EXPECT_EQ(expires_by(same), time) << same;
+  }
+  for (const char* none : {R"("2026-11-25T15:00:00+9")", R"("2026-11-25T15:00:00+09:60")",
+                           R"("2026-11-25T15:00:00 CET")", R"("soon")", R"("")", "1795614187"}) {
+    EXPECT_EQ(expires_by(none), std::nullopt) << none;
+    EXPECT_THAT(found(), HasSubstr("Expiration is no time"));
+  }
+}
+
 TEST_F(Chain, OfAProgramThatFailsTheProfileIsNamedAndNeitherItsArgumentsNorWhatItPrinted) {
   const std::string credentials = (folder_ / ".aws" / "credentials").string();
   const std::string config = (folder_ / ".aws" / "config").string();
