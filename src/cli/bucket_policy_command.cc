@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -66,9 +67,33 @@ void print_check(const deliver::PolicyCheck& check, const std::string& form) {
   }
   base::print(std::cout, table, form.empty() ? base::OutputForm::table : output_form(form));
   std::cout.flush();
-  for (const std::string& obstacle : check.obstacles) {
-    fmt::print(stderr, "weir: note: {}\n", obstacle);
+  for (const deliver::Obstacle& obstacle : check.obstacles) {
+    tell("note: " + obstacle.what + "; " + obstacle.hint);
   }
+}
+
+/// What the check comes to, and what to do next.
+int conclude(const deliver::PolicyCheck& check, const std::string& bucket) {
+  if (check.is_complete()) {
+    fmt::print(stderr, "delivery can work: the policy of {} allows it\n", bucket);
+    return kDone;
+  }
+  const auto has = [&check](auto&& is_so) {
+    return std::any_of(check.statements.begin(), check.statements.end(), is_so);
+  };
+  const bool is_denied =
+      has([](const auto& each) { return each.standing == deliver::Standing::denied; });
+  const bool is_lacking = has([](const auto& each) { return !each.is_granted; });
+  std::string next = "`weir bucket-policy check --probe` as who delivers finds out";
+  if (is_denied) {
+    next = "take the log delivery out of the Deny, against which no Allow helps";
+  } else if (is_lacking && !check.obstacles.empty()) {
+    next = "`weir bucket-policy attach` cannot add what is missing, for the reason above";
+  } else if (is_lacking) {
+    next = "`weir bucket-policy attach` adds what is missing";
+  }
+  fmt::print(stderr, "delivery cannot be relied on: {}\n", next);
+  return kFailed;
 }
 
 int print(const Asked& asked) {
@@ -95,13 +120,7 @@ int check(const Asked& asked) {
     fmt::print(stderr, "delivery works: an object could be put there by these credentials\n");
     return kDone;
   }
-  if (judged->is_complete()) {
-    fmt::print(stderr, "delivery can work: the policy of s3://{} allows it\n", needs->bucket);
-    return kDone;
-  }
-  fmt::print(stderr,
-             "delivery cannot be relied on: `weir bucket-policy attach` adds what is missing\n");
-  return kFailed;
+  return conclude(*judged, "s3://" + needs->bucket);
 }
 
 int attach(const Asked& asked) {

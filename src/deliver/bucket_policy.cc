@@ -166,14 +166,16 @@ void judge(const OrderedJson& policy, const PolicyRequest& request, StatementChe
   check.why = doubt;
 }
 
-std::vector<std::string> obstacles_of(const OrderedJson& policy) {
-  std::vector<std::string> out;
+std::vector<Obstacle> obstacles_of(const OrderedJson& policy) {
+  std::vector<Obstacle> out;
   for (std::size_t i = 0; i < policy["Statement"].size(); ++i) {
     const OrderedJson& statement = policy["Statement"][i];
     for (const char* part : {"NotPrincipal", "NotAction"}) {
       if (!statement.is_object() || !statement.contains(part)) continue;
       out.push_back(
-          fmt::format("{} has {}: AWS adds nothing to such a policy", name_of(statement, i), part));
+          {fmt::format("{} has {}: AWS adds nothing to such a policy", name_of(statement, i), part),
+           "write that statement with Principal and Action, or add what `weir bucket-policy print` "
+           "prints by hand"});
     }
   }
   return out;
@@ -214,6 +216,25 @@ bool is_another_write(const OrderedJson& statement, const BucketNeeds& needs) {
   return name_of(statement, 0).starts_with(kWriteSid) && statement.contains("Condition") &&
          canonical(statement["Condition"]) == canonical(write_statement(needs, "")["Condition"]) &&
          canonical(statement["Principal"]) == canonical(principal_of(needs));
+}
+
+/// The policy with the statements that it lacks, if it lacks any.
+std::optional<std::string> extended(OrderedJson policy, const PolicyCheck& check,
+                                    const BucketNeeds& needs) {
+  const auto is_lacking = [&check](std::size_t i) { return !check.statements[i].is_granted; };
+  if (!is_lacking(0) && !is_lacking(1)) return std::nullopt;
+  const std::string number = free_number(policy);
+  if (is_lacking(0)) policy["Statement"].push_back(write_statement(needs, number));
+  if (is_lacking(1)) policy["Statement"].push_back(acl_check_statement(needs, number));
+  return policy.dump();
+}
+
+std::optional<Obstacle> too_long(const std::string& policy, const BucketNeeds& needs) {
+  if (policy.size() <= kMostPolicyBytes) return std::nullopt;
+  return Obstacle{fmt::format("the policy would have {} bytes, and S3 takes {}", policy.size(),
+                              kMostPolicyBytes),
+                  "join statements of the policy, such as by one Resource " + bucket_arn(needs) +
+                      "/* for all flow logs"};
 }
 
 }  // namespace
@@ -270,6 +291,9 @@ base::Expected<PolicyCheck> check_policy(const std::optional<std::string>& text,
     if (each.standing == Standing::missing && each.why.empty()) each.why = "no statement allows it";
   }
   out.obstacles = obstacles_of(*policy);
+  if (const auto made = extended(std::move(*policy), out, needs)) {
+    if (auto obstacle = too_long(*made, needs)) out.obstacles.push_back(std::move(*obstacle));
+  }
   return out;
 }
 
@@ -283,27 +307,12 @@ base::Expected<std::optional<std::string>> with_needed(const std::optional<std::
         refusal(needs, each.action + " is denied by " + each.by,
                 "take the log delivery out of that Deny: an Allow does not help"));
   }
-  const auto is_lacking = [&](std::size_t i) { return !checked->statements[i].is_granted; };
-  if (!is_lacking(0) && !is_lacking(1)) return std::optional<std::string>();
-  if (!checked->obstacles.empty()) {
-    return tl::unexpected(refusal(needs, checked->obstacles.front(),
-                                  "write that statement with Principal and Action, or add what "
-                                  "`weir bucket-policy print` prints by hand"));
+  auto made = extended(*parse_policy(text), *checked, needs);
+  if (made && !checked->obstacles.empty()) {
+    const Obstacle& first = checked->obstacles.front();
+    return tl::unexpected(refusal(needs, first.what, first.hint));
   }
-  OrderedJson policy = *parse_policy(text);
-  const std::string number = free_number(policy);
-  if (is_lacking(0)) policy["Statement"].push_back(write_statement(needs, number));
-  if (is_lacking(1)) policy["Statement"].push_back(acl_check_statement(needs, number));
-  std::string out = policy.dump();
-  if (out.size() > kMostPolicyBytes) {
-    return tl::unexpected(refusal(
-        needs,
-        fmt::format("the policy would have {} bytes, and S3 takes {}", out.size(),
-                    kMostPolicyBytes),
-        "join statements of the policy, such as by one Resource arn:aws:s3:::" + needs.bucket +
-            "/* for all flow logs"));
-  }
-  return std::optional(std::move(out));
+  return made;
 }
 
 base::Expected<std::optional<std::string>> without_needed(const std::optional<std::string>& text,

@@ -49,10 +49,16 @@ struct StatementCheck {
   std::string why;          ///< for people; "" where there is nothing to say
 };
 
+/// Why AWS would not add statements to a policy.
+struct Obstacle {
+  std::string what;
+  std::string hint;
+};
+
 struct PolicyCheck {
   std::vector<StatementCheck> statements;
-  /// Why AWS would not add statements to this policy: NotPrincipal, NotAction, its size.
-  std::vector<std::string> obstacles;
+  /// NotPrincipal and NotAction, whatever is to be added; the size that what is missing makes.
+  std::vector<Obstacle> obstacles;
 
   [[nodiscard]] bool is_complete() const;
 };

@@ -14,6 +14,7 @@ from scripted import CLEAN
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 CAPTURE, NETWORK = TREE / "demo" / "three-hosts.pcap", TREE / "demo" / "vpc.json"
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
+DELIVERY = "arn:aws:iam:::user/delivery"
 
 
 def client(server, user="owner"):
@@ -109,7 +110,7 @@ def test_no_policy_is_attached_when_told_so(server, bucket, program):
 
 
 def test_what_stands_in_the_policy_stays(server, bucket, program):
-    mine = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/delivery"]},
+    mine = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": [DELIVERY]},
             "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}
     client(server).put_bucket_policy(Bucket=bucket, Policy=json.dumps(
         {"Version": "2012-10-17", "Statement": [mine]}))
@@ -124,6 +125,21 @@ def test_what_stands_in_the_policy_stays(server, bucket, program):
     run(server, program, "bucket-policy", "check", *where, status=1)
 
 
+def test_a_full_policy_is_found_before_anything_is_to_be_added(server, bucket, program):
+    full = [{"Sid": f"Mine{number}", "Effect": "Allow", "Principal": {"AWS": DELIVERY}, "Action": "s3:GetObject",
+             "Resource": f"arn:aws:s3:::{bucket}/{'x' * 900}{number}"} for number in range(19)]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": full}, separators=(",", ":"))
+    assert 19_000 < len(policy) < 20_480
+    client(server).put_bucket_policy(Bucket=bucket, Policy=policy)
+    where = ["--log-destination", f"s3://{bucket}", "--account-id", ACCOUNT, "--region", REGION]
+    said = run(server, program, "bucket-policy", "check", *where, status=1).stderr
+    assert "S3 takes 20480" in said
+    assert "`weir bucket-policy attach` cannot add what is missing" in said
+    said = run(server, program, "bucket-policy", "attach", *where, status=1).stderr
+    assert "LogDestinationPermissionIssueException" in said and "S3 takes 20480" in said
+    assert policy_of(server, bucket)["Statement"] == full
+
+
 def test_another_user_delivers_by_the_policy_only(server, bucket, program):
     """The gateway knows no service principals: the delivering user takes the service's place."""
     destination = f"s3://{bucket}/net"
@@ -133,8 +149,7 @@ def test_another_user_delivers_by_the_policy_only(server, bucket, program):
     run(server, program, "bucket-policy", "attach", *where)
     record(server, program, destination, "--no-attach-bucket-policy", user="delivery", status=1)
     run(server, program, "bucket-policy", "check", "--probe", *where, user="owner")
-    run(server, program, "bucket-policy", "attach", *where, "--delivery-principal",
-        "arn:aws:iam:::user/delivery")
+    run(server, program, "bucket-policy", "attach", *where, "--delivery-principal", DELIVERY)
     record(server, program, destination, "--no-attach-bucket-policy", user="delivery")
     (key,) = objects(server, bucket)
     grants = client(server).get_object_acl(Bucket=bucket, Key=key)["Grants"]
@@ -146,7 +161,7 @@ def test_another_user_delivers_by_the_policy_only(server, bucket, program):
 
 def test_another_user_delivers_to_hive_folders(server, bucket, program):
     """What may not look at the policy finds out whether it may deliver where it will."""
-    hive = ["--hive-compatible-partitions", "--delivery-principal", "arn:aws:iam:::user/delivery"]
+    hive = ["--hive-compatible-partitions", "--delivery-principal", DELIVERY]
     where = ["--log-destination", f"s3://{bucket}/net", "--account-id", ACCOUNT, "--region", REGION]
     run(server, program, "bucket-policy", "attach", *where, *hive)
     record(server, program, f"s3://{bucket}/net", *hive, user="delivery")

@@ -222,12 +222,16 @@ TEST(BucketPolicy, TwentyKilobytesAreTheLimit) {
   };
   // Behind the first statement a comma joins the two.
   const std::size_t most = kMostPolicyBytes - (added - policy_of("").size()) - 1;
+  EXPECT_THAT(check_policy(filled(most), of_article())->obstacles, SizeIs(0));
   const auto fits = with_needed(filled(most), of_article());
   ASSERT_TRUE(fits);
   EXPECT_EQ((*fits)->size(), kMostPolicyBytes);
   const auto too_long = with_needed(filled(most + 1), of_article());
   ASSERT_FALSE(too_long);
   EXPECT_THAT(too_long.error().message(), HasSubstr("would have 20481 bytes, and S3 takes 20480"));
+  const auto check = check_policy(filled(most + 1), of_article());
+  ASSERT_THAT(check->obstacles, SizeIs(1));
+  EXPECT_THAT(check->obstacles[0].what, HasSubstr("would have 20481 bytes"));
 }
 
 TEST(BucketPolicy, WhatIsNoPolicyIsNotTouched) {
