@@ -131,8 +131,8 @@ int attach(const Asked& asked) {
   const auto changed = deliver::attach_policy((*session)->s3(), *needs);
   if (!changed) return failed(changed.error().error);
   fmt::print(stderr, "{}\n",
-             *changed ? "a resource-based policy was created and attached to s3://" + needs->bucket
-                      : "the policy of s3://" + needs->bucket + " has both statements already");
+             *changed ? deliver::attachment_notice(*needs)
+                      : "the policy of s3://" + needs->bucket + " grants all of it already");
   return kDone;
 }
 

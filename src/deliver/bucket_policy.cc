@@ -270,6 +270,21 @@ std::string needed_policy(const BucketNeeds& needs) {
   return policy.dump(2);
 }
 
+std::string attachment_notice(const BucketNeeds& needs) {
+  const bool is_service = needs.principal.empty();
+  std::string out = fmt::format(
+      "a resource-based policy was created and attached to the target bucket s3://{}: delivery of "
+      "flow logs needs it, and it lets {} put objects under {} ({}) and read the bucket's ACL ({})",
+      needs.bucket, is_service ? fmt::format("AWS's log delivery ({})", kService) : needs.principal,
+      delivered_prefix(needs), kWriteSid, kAclCheckSid);
+  if (is_service) return out;
+  return out + fmt::format(
+                   ". As the delivery principal that was given, it takes the place of {}, and the "
+                   "conditions aws:SourceAccount and aws:SourceArn are left out: a server that "
+                   "knows no service principals would match neither",
+                   kService);
+}
+
 bool PolicyCheck::is_complete() const {
   return std::all_of(statements.begin(), statements.end(),
                      [](const StatementCheck& each) { return each.standing == Standing::allowed; });

@@ -32,6 +32,9 @@ std::string delivered_prefix(const BucketNeeds& needs);
 /// A whole policy of the two statements, as AWS attaches it to a bucket without one; indented.
 std::string needed_policy(const BucketNeeds& needs);
 
+/// What a person is told of a policy that was attached: which, what it lets whom do, and why.
+std::string attachment_notice(const BucketNeeds& needs);
+
 enum class Standing : std::uint8_t {
   allowed,
   missing,

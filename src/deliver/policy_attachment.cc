@@ -3,7 +3,8 @@
 namespace weir::deliver {
 namespace {
 
-aws::Result<bool> refused(aws::Failure failure) {
+/// `what` could not be done, such as "looked at".
+aws::Result<bool> refused(aws::Failure failure, const std::string& what) {
   if (failure.is("AccessDenied") || failure.is("403")) {
     failure.error.hint =
         "its owner needs s3:GetBucketPolicy and s3:PutBucketPolicy for that; or the owner attaches "
@@ -16,6 +17,7 @@ aws::Result<bool> refused(aws::Failure failure) {
   }
   if (failure.kind == aws::Failure::Kind::local) return tl::unexpected(std::move(failure));
   failure.error.where = "the bucket policy of " + failure.error.where;
+  failure.error.what = "cannot be " + what + ": " + failure.error.what;
   return tl::unexpected(std::move(failure));
 }
 
@@ -26,12 +28,12 @@ aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs) {
   bool is_changed = false;
   for (int round = 0; round < kRounds; ++round) {
     auto there = s3.policy(needs.bucket);
-    if (!there) return refused(std::move(there.error()));
+    if (!there) return refused(std::move(there.error()), "looked at");
     auto extended = with_needed(*there, needs);
     if (!extended) return aws::cannot(std::move(extended.error()));
     if (!*extended) return is_changed;
     auto put = s3.put_policy(needs.bucket, **extended);
-    if (!put) return refused(std::move(put.error()));
+    if (!put) return refused(std::move(put.error()), "changed");
     is_changed = true;
   }
   return aws::cannot({"the bucket policy of s3://" + needs.bucket,
@@ -41,13 +43,13 @@ aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs) {
 
 aws::Result<bool> detach_policy(aws::S3& s3, const BucketNeeds& needs) {
   auto there = s3.policy(needs.bucket);
-  if (!there) return refused(std::move(there.error()));
+  if (!there) return refused(std::move(there.error()), "looked at");
   auto rest = without_needed(*there, needs);
   if (!rest) return aws::cannot(std::move(rest.error()));
   if (!*rest) return false;
   auto done =
       (*rest)->empty() ? s3.remove_policy(needs.bucket) : s3.put_policy(needs.bucket, **rest);
-  if (!done) return refused(std::move(done.error()));
+  if (!done) return refused(std::move(done.error()), "changed");
   return true;
 }
 

@@ -77,24 +77,18 @@ aws::Result<void> probe(aws::S3& s3, const S3Place& place, const BucketNeeds& ne
 aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const BucketNeeds& needs,
                                      const Note& note) {
   auto changed = attach_policy(s3, needs);
-  const std::string bucket = "s3://" + place.bucket;
   if (!changed) {
     const bool is_forbidden =
         changed.error().status == kForbidden || changed.error().status == kNotAllowed;
     if (!is_forbidden || !probe(s3, place, needs)) {
       return tl::unexpected(std::move(changed.error()));
     }
-    note("no policy was attached to " + bucket + " (" + changed.error().error.what +
-         "); delivery works without it");
+    // Whether delivery rests on it is not known: it may be there, and not for this caller to see.
+    note(changed.error().error.where + " " + changed.error().error.what + "; delivery works");
     return {};
   }
   if (!*changed) return {};
-  const std::string who = needs.principal.empty()
-                              ? "AWS's log delivery (delivery.logs.amazonaws.com)"
-                              : needs.principal;
-  note("a resource-based policy was created and attached to the target bucket " + bucket +
-       ": it lets " + who + " put objects under " + delivered_prefix(needs) +
-       " and read the bucket's ACL");
+  note(attachment_notice(needs));
   if (s3.is_aws()) return {};
   // Such servers accept the policy, and may know no service to match it with.
   auto put = probe(s3, place, needs);

@@ -149,9 +149,18 @@ def test_another_user_delivers_by_the_policy_only(server, bucket, program):
     run(server, program, "bucket-policy", "attach", *where)
     record(server, program, destination, "--no-attach-bucket-policy", user="delivery", status=1)
     run(server, program, "bucket-policy", "check", "--probe", *where, user="owner")
-    run(server, program, "bucket-policy", "attach", *where, "--delivery-principal", DELIVERY)
-    record(server, program, destination, "--no-attach-bucket-policy", user="delivery")
-    (key,) = objects(server, bucket)
+    by_principal = ["--delivery-principal", DELIVERY]
+    said = run(server, program, "bucket-policy", "attach", *where, *by_principal).stderr
+    assert said.startswith(f"a resource-based policy was created and attached to the target bucket s3://{bucket}: ")
+    assert f"lets {DELIVERY} put objects under net/AWSLogs/{ACCOUNT}/ (AWSLogDeliveryWrite)" in said
+    assert "takes the place of delivery.logs.amazonaws.com, and the conditions aws:SourceAccount and aws:SourceArn " \
+        "are left out: a server that knows no service principals would match neither" in said
+    added = policy_of(server, bucket)["Statement"][2:]
+    assert [each["Principal"] for each in added] == [{"AWS": DELIVERY}] * 2
+    assert "aws:Source" not in json.dumps(added)
+    said = record(server, program, destination, *by_principal, user="delivery").stderr
+    assert f"the bucket policy of s3://{bucket} cannot be looked at: AccessDenied (HTTP 403); delivery works\n" in said
+    (key,) = (key for key in objects(server, bucket) if not key.endswith("/WeirDeliveryTestFile"))
     grants = client(server).get_object_acl(Bucket=bucket, Key=key)["Grants"]
     assert any(grant["Grantee"].get("ID") == "owner" and grant["Permission"] == "FULL_CONTROL"
                for grant in grants)
