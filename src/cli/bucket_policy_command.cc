@@ -84,15 +84,19 @@ int conclude(const deliver::PolicyCheck& check, const std::string& bucket) {
   const bool is_denied =
       has([](const auto& each) { return each.standing == deliver::Standing::denied; });
   const bool is_lacking = has([](const auto& each) { return !each.is_granted; });
-  std::string next = "`weir bucket-policy check --probe` as who delivers finds out";
+  const char* verdict =
+      "whether delivery works is unclear: `weir bucket-policy check --probe` as who delivers finds "
+      "out";
   if (is_denied) {
-    next = "take the log delivery out of the Deny, against which no Allow helps";
+    verdict = "delivery cannot be relied on: take it out of the Deny, against which no Allow helps";
   } else if (is_lacking && !check.obstacles.empty()) {
-    next = "`weir bucket-policy attach` cannot add what is missing, for the reason above";
+    verdict =
+        "delivery cannot be relied on: `weir bucket-policy attach` cannot add what is missing, for "
+        "the reason above";
   } else if (is_lacking) {
-    next = "`weir bucket-policy attach` adds what is missing";
+    verdict = "delivery cannot be relied on: `weir bucket-policy attach` adds what is missing";
   }
-  fmt::print(stderr, "delivery cannot be relied on: {}\n", next);
+  fmt::print(stderr, "{}\n", verdict);
   return kFailed;
 }
 
@@ -103,6 +107,22 @@ int print(const Asked& asked) {
   return kDone;
 }
 
+int check_by_probe(aws::S3& s3, const Asked& asked, const deliver::BucketNeeds& needs) {
+  const auto put = deliver::probe(s3, *s3_place(asked.destination, asked.s3), needs);
+  if (!put) return failed(put.error().error);
+  fmt::print(stderr, "delivery works: an object could be put there by these credentials\n");
+  return kDone;
+}
+
+/// What is allowed is so only if the server knows who is meant.
+void doubt(deliver::PolicyCheck& check) {
+  for (deliver::StatementCheck& each : check.statements) {
+    if (each.standing != deliver::Standing::allowed) continue;
+    each.standing = deliver::Standing::unclear;
+    each.why = "this server may know no service principals";
+  }
+}
+
 int check(const Asked& asked) {
   const auto needs = needs_of(asked);
   if (!needs) return failed(needs.error(), kUsage);
@@ -110,16 +130,20 @@ int check(const Asked& asked) {
   if (!session) return failed(session.error());
   aws::S3& s3 = (*session)->s3();
   const auto policy = s3.policy(needs->bucket);
-  if (!policy) return failed(policy.error().error);
-  const auto judged = deliver::check_policy(*policy, *needs);
-  if (!judged) return failed(judged.error());
-  print_check(*judged, asked.form);
-  if (asked.has_probe) {
-    const auto put = deliver::probe(s3, *s3_place(asked.destination, asked.s3), *needs);
-    if (!put) return failed(put.error().error);
-    fmt::print(stderr, "delivery works: an object could be put there by these credentials\n");
-    return kDone;
+  if (!policy) {
+    constexpr int kForbidden = 403;
+    const bool may_work = policy.error().status == kForbidden;  // who delivers need not look at it
+    if (!asked.has_probe || !may_work) return failed(policy.error().error);
+    tell("note: the bucket policy cannot be looked at: " + policy.error().error.what);
+    return check_by_probe(s3, asked, *needs);
   }
+  auto judged = deliver::check_policy(*policy, *needs);
+  if (!judged) return failed(judged.error());
+  const std::string uncertainty(deliver::service_doubt(s3, *needs));
+  if (!uncertainty.empty()) doubt(*judged);
+  print_check(*judged, asked.form);
+  if (asked.has_probe) return check_by_probe(s3, asked, *needs);
+  if (!uncertainty.empty()) tell("note: " + uncertainty);
   return conclude(*judged, "s3://" + needs->bucket);
 }
 
@@ -128,11 +152,14 @@ int attach(const Asked& asked) {
   if (!needs) return failed(needs.error(), kUsage);
   auto session = open_session(asked.s3.options);
   if (!session) return failed(session.error());
-  const auto changed = deliver::attach_policy((*session)->s3(), *needs);
+  aws::S3& s3 = (*session)->s3();
+  const auto changed = deliver::attach_policy(s3, *needs);
   if (!changed) return failed(changed.error().error);
   fmt::print(stderr, "{}\n",
              *changed ? deliver::attachment_notice(*needs)
                       : "the policy of s3://" + needs->bucket + " grants all of it already");
+  const std::string uncertainty(deliver::service_doubt(s3, *needs));
+  if (!uncertainty.empty()) tell("note: " + uncertainty);
   return kDone;
 }
 

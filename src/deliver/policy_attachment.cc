@@ -41,6 +41,13 @@ aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs) {
                       "look who else writes it, and try again"});
 }
 
+std::string_view service_doubt(const aws::S3& s3, const BucketNeeds& needs) {
+  if (s3.is_aws() || !needs.principal.empty()) return {};
+  return "this server may know no service principals, and then it matches the policy with nobody: "
+         "`weir bucket-policy check --probe` as who delivers finds out; if that is refused, attach "
+         "with --delivery-principal ARN, of who delivers";
+}
+
 aws::Result<bool> detach_policy(aws::S3& s3, const BucketNeeds& needs) {
   auto there = s3.policy(needs.bucket);
   if (!there) return refused(std::move(there.error()), "looked at");

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include "aws/s3.h"
 #include "deliver/bucket_policy.h"
@@ -12,6 +12,10 @@ namespace weir::deliver {
 /// Adds what is missing to the bucket's policy. True: it was changed. What was written is read
 /// back, since somebody else may have written at the same moment; then it is added to theirs.
 aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs);
+
+/// What is to be known of a policy about AWS's service on a server that is not AWS's: such a server
+/// accepts it, and may match it with nobody. "": it is AWS's, or a principal is named.
+std::string_view service_doubt(const aws::S3& s3, const BucketNeeds& needs);
 
 /// Takes away what `attach_policy` added. True: it was changed.
 aws::Result<bool> detach_policy(aws::S3& s3, const BucketNeeds& needs);

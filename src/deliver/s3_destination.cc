@@ -15,6 +15,16 @@ constexpr int kForbidden = 403;
 constexpr int kNotAllowed = 405;
 constexpr int kPreconditionFailed = 412;
 
+/// Servers that are not AWS's accept the policy, and may know no service to match it with.
+aws::Failure advised(aws::Failure failure, const aws::S3& s3) {
+  if (failure.is("AccessDenied") && !s3.is_aws()) {
+    failure.error.hint =
+        "this server may know no service principals: let the bucket's owner run `weir "
+        "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
+  }
+  return failure;
+}
+
 }  // namespace
 
 base::Expected<S3Place> parse_s3_place(const std::string& url, const std::string& where) {
@@ -90,15 +100,9 @@ aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const Bu
   if (!*changed) return {};
   note(attachment_notice(needs));
   if (s3.is_aws()) return {};
-  // Such servers accept the policy, and may know no service to match it with.
   auto put = probe(s3, place, needs);
-  if (put) return {};
-  if (put.error().is("AccessDenied") && needs.principal.empty()) {
-    put.error().error.hint =
-        "this server may not know service principals: let the bucket's owner run `weir "
-        "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
-  }
-  return tl::unexpected(std::move(put.error()));
+  if (!put) return tl::unexpected(advised(std::move(put.error()), s3));
+  return {};
 }
 
 S3Destination::S3Destination(std::shared_ptr<aws::S3> s3, S3Place place,
@@ -122,7 +126,7 @@ Delivered S3Destination::deliver(const Segment& segment) {
   if (uploaded) return Receipt{};
   const bool is_of_segment = uploaded.error().status == kPreconditionFailed ||
                              uploaded.error().kind == aws::Failure::Kind::unreadable;
-  Undelivered why = undelivered(std::move(uploaded.error()));
+  Undelivered why = undelivered(advised(std::move(uploaded.error()), *s3_));
   why.is_of_segment = is_of_segment;
   return tl::unexpected(std::move(why));
 }

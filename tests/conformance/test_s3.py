@@ -56,6 +56,12 @@ def objects(server, bucket):
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
+def standings(server, program, *where, status=1):
+    """What `check` tells of the two statements."""
+    said = run(server, program, "bucket-policy", "check", *where, "--output", "json", status=status)
+    return [each["standing"] for each in json.loads(said.stdout)]
+
+
 def policy_of(server, bucket):
     return json.loads(client(server).get_bucket_policy(Bucket=bucket)["Policy"])
 
@@ -119,10 +125,10 @@ def test_what_stands_in_the_policy_stays(server, bucket, program):
         "Mine", "AWSLogDeliveryWrite1", "AWSLogDeliveryAclCheck1"]
     assert policy_of(server, bucket)["Statement"][0] == mine
     where = ["--log-destination", f"s3://{bucket}", "--account-id", ACCOUNT, "--region", REGION]
-    run(server, program, "bucket-policy", "check", *where)
+    assert standings(server, program, *where) == ["unclear", "unclear"]
     run(server, program, "bucket-policy", "detach", *where)
     assert policy_of(server, bucket)["Statement"] == [mine]
-    run(server, program, "bucket-policy", "check", *where, status=1)
+    assert standings(server, program, *where) == ["missing", "missing"]
 
 
 def test_a_full_policy_is_found_before_anything_is_to_be_added(server, bucket, program):
@@ -146,9 +152,17 @@ def test_another_user_delivers_by_the_policy_only(server, bucket, program):
     done = record(server, program, destination, user="delivery", status=1)
     assert "AccessDenied" in done.stderr
     where = ["--log-destination", destination, "--account-id", ACCOUNT, "--region", REGION]
-    run(server, program, "bucket-policy", "attach", *where)
-    record(server, program, destination, "--no-attach-bucket-policy", user="delivery", status=1)
-    run(server, program, "bucket-policy", "check", "--probe", *where, user="owner")
+    said = run(server, program, "bucket-policy", "attach", *where).stderr
+    assert "may know no service principals" in said and "--delivery-principal" in said
+    assert standings(server, program, *where) == ["unclear", "unclear"], "it was accepted, and matches nobody"
+    said = run(server, program, "bucket-policy", "check", *where, status=1).stderr
+    assert "whether delivery works is unclear: `weir bucket-policy check --probe` as who delivers" in said
+    assert "--delivery-principal" in said
+    said = record(server, program, destination, "--no-attach-bucket-policy", user="delivery", status=1).stderr
+    assert "--delivery-principal" in said
+    probing = ["bucket-policy", "check", "--probe", *where]
+    run(server, program, *probing, user="owner")
+    run(server, program, *probing, user="delivery", status=1)
     by_principal = ["--delivery-principal", DELIVERY]
     said = run(server, program, "bucket-policy", "attach", *where, *by_principal).stderr
     assert said.startswith(f"a resource-based policy was created and attached to the target bucket s3://{bucket}: ")
@@ -158,6 +172,8 @@ def test_another_user_delivers_by_the_policy_only(server, bucket, program):
     added = policy_of(server, bucket)["Statement"][2:]
     assert [each["Principal"] for each in added] == [{"AWS": DELIVERY}] * 2
     assert "aws:Source" not in json.dumps(added)
+    assert standings(server, program, *where, *by_principal, status=0) == ["allowed", "allowed"]
+    assert "delivery works" in run(server, program, *probing, user="delivery").stderr
     said = record(server, program, destination, *by_principal, user="delivery").stderr
     assert f"the bucket policy of s3://{bucket} cannot be looked at: AccessDenied (HTTP 403); delivery works\n" in said
     (key,) = (key for key in objects(server, bucket) if not key.endswith("/WeirDeliveryTestFile"))

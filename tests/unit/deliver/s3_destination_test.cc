@@ -59,6 +59,8 @@ TEST_F(ToBucket, ARefusalIsAnAccessError) {
   EXPECT_FALSE(delivered.error().is_of_segment);
   EXPECT_THAT(delivered.error().error.message(), HasSubstr("s3://logs/pre/fix/AWSLogs/"));
   EXPECT_THAT(delivered.error().error.message(), HasSubstr("AccessDenied"));
+  EXPECT_THAT(delivered.error().error.hint, HasSubstr("--delivery-principal"))
+      << "where it is not AWS that denies";
 }
 
 TEST_F(ToBucket, AnAnswerThatWasLostIsFoundOutByTheKeyBeingTaken) {
