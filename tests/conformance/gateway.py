@@ -57,6 +57,7 @@ mon data = {folder}/mon
 osd data = {folder}/osd
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw dns name = localhost
 rgw data = {folder}/rgw
 rgw run sync thread = false
 rgw enable lc threads = false

@@ -48,7 +48,11 @@ class Server(scripted.Server):
     It also lists and hands out what is in `objects`, by ranges too. `faults` says what happens to the next
     GETs of an object ("/bucket/key") or to the next listings of a prefix ("/bucket?prefix"): a status, "cut"
     (half of the body, and the connection closed), "whole" (whatever range was asked for), "hang", "reset". What
-    it handed out of objects is in `sent`: path, first byte and how many."""
+    it handed out of objects is in `sent`: path, first byte and how many.
+
+    Requests that are signed for another region than `region`, if it has one, are told of it in a "header" or in the
+    "body" (`names_region_in`); which regions they were signed for is in `signed_for`. Where the bucket is another
+    account's (`is_anothers`), nobody may look at its policy."""
 
     page_size = 1000
 
@@ -58,6 +62,8 @@ class Server(scripted.Server):
         self.hangs = threading.Event()
         self.objects = {} if objects is None else objects
         self.requests, self.refused, self.policy = [], [], None
+        self.region, self.names_region_in, self.signed_for = None, "header", []
+        self.is_anothers = False
         self.sent = []
         self.pause, self.asked, self.answered, self.cut = 0, set(), set(), 0
         super().__init__(Handler, plan, port)
@@ -105,6 +111,10 @@ class Handler(scripted.Handler):
             if not is_signed_well(self, body, {self.server.key: self.server.secret}):
                 self.server.refused.append((self.command, self.path))
                 return self.refuse(403, "SignatureDoesNotMatch")
+            region = self.headers["Authorization"].split("Credential=")[1].split("/")[2]
+            self.server.signed_for.append(region)
+            if self.server.region not in (None, region):
+                return self.name_region()
             if self.command == "GET" and "list-type=2" in self.path:
                 return self.handle_list()
             if "?" in self.path:
@@ -113,7 +123,16 @@ class Handler(scripted.Handler):
                 return self.handle_get(urllib.parse.unquote(self.path))
             return self.handle_object(urllib.parse.unquote(self.path), body)
 
+    def name_region(self):
+        if self.server.names_region_in == "header":
+            return self.answer(301, b"<Error><Code>PermanentRedirect</Code></Error>",
+                               **{"x-amz-bucket-region": self.server.region})
+        return self.answer(400, b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>"
+                           + self.server.region.encode() + b"</Region></Error>")
+
     def handle_policy(self, body):
+        if self.server.is_anothers:
+            return self.refuse(405, "MethodNotAllowed")
         if self.command == "PUT":
             self.server.policy = body
             return self.answer(204)
