@@ -25,8 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using weir::base::Expected;
 
-void log(const std::string& line) {
-  fmt::print(stderr, "deliver_folder: {}\n", line);
+void log(const weir::base::LogLine& line) {
+  fmt::print(stderr, "deliver_folder: {}\n", line.text);
 }
 
 Expected<weir::deliver::Spool> open_spool(const fs::path& folder) {
@@ -71,7 +71,7 @@ int main(int argc, char** argv) try {
     return 2;
   }
   const auto done = given[0] == "seal" ? seal(given[1], given[2]) : deliver(given[1], given[2]);
-  if (!done) log(done.error().message());
+  if (!done) log({weir::base::Severity::error, done.error().message()});
   return done ? 0 : 1;
 } catch (const std::exception& error) {
   fmt::print(stderr, "deliver_folder: {}\n", error.what());

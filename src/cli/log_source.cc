@@ -301,7 +301,7 @@ int tell_end(const LogSource& source, const query::Engine& engine,
   std::cout.flush();
   if ((!done || !std::cout) && output_is_gone()) return kOutputGone;
   const logs::Problems& problems = engine.problems();
-  for (const std::string& problem : problems.first()) tell(problem);
+  for (const std::string& problem : problems.first()) tell({base::Severity::warning, problem});
   if (const auto lines = problems.bad_lines(); lines != 0) {
     fmt::print(stderr, "weir: {}: {} did not fit{}\n", source.is_strict ? "error" : "warning",
                count_of(lines, "line"),
@@ -312,7 +312,8 @@ int tell_end(const LogSource& source, const query::Engine& engine,
                count_of(objects, "object"));
   }
   if (const auto failure = engine.cache_failure()) {
-    tell("warning: not all was kept in the cache: " + failure->message());
+    tell(
+        {base::Severity::warning, "warning: not all was kept in the cache: " + failure->message()});
   }
   if (source.shows_statistics) tell_statistics(engine.statistics(), !source.cache.folder.empty());
   if (source.is_strict && problems.bad_lines() != 0) return kFailed;

@@ -40,9 +40,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::exception& error) {
     // Memory, at last; everything that can be foreseen is a value.
-    std::cerr << "weir: " << error.what() << "\n";
+    weir::cli::tell({weir::base::Severity::error, error.what()});
   } catch (...) {
-    std::cerr << "weir: ended by an unknown exception\n";
+    weir::cli::tell({weir::base::Severity::error, "ended by an unknown exception"});
   }
   return weir::cli::kFailed;
 }

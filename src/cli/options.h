@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/table.h"
 #include "cli/command_line.h"
 
@@ -22,11 +23,16 @@ enum ExitCode : int {
   kOutputGone = 141,  ///< as SIGPIPE would end it
 };
 
-/// Prints "weir: …" on stderr.
+/// Tells of the error.
 int failed(const base::Error& error, ExitCode code = kFailed);
 
-/// Prints "weir: …" on stderr, without the control characters that an object's name may have.
-void tell(const std::string& what);
+/// Prints "weir: …" on stderr, on one line, without the control characters that an object's name
+/// may have.
+void tell(const base::LogLine& line);
+/// Prints a line, which has no control characters, on stderr. Where that is the journal, its
+/// severity stands before it, as sd-daemon(3) has it, and it is cut before journald would take the
+/// rest for a line of its own.
+void print_line(base::Severity severity, std::string_view text);
 
 /// "1 packet", "2 packets".
 std::string count_of(std::uint64_t count, std::string_view thing);

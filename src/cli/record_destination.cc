@@ -131,7 +131,7 @@ base::Expected<void> RecordDestination::open_spool() {
   folder_ = std::move(*folder);
   // All that is recorded may wait there, as far as the disk reaches.
   constexpr deliver::SpoolLimits kNoLimits{std::numeric_limits<std::uint64_t>::max(), 0};
-  auto spool = deliver::Spool::open(folder_ / kSpool, kNoLimits, [](const std::string&) {});
+  auto spool = deliver::Spool::open(folder_ / kSpool, kNoLimits, [](const base::LogLine&) {});
   if (!spool) return tl::unexpected(spool.error());
   spool_.emplace(std::move(*spool));
   return {};
@@ -139,7 +139,7 @@ base::Expected<void> RecordDestination::open_spool() {
 
 void RecordDestination::begin(std::unique_ptr<deliver::Destination> destination) {
   delivery_ = std::make_unique<deliver::Delivery>(
-      *spool_, std::move(destination), deliver::DeliveryPauses(), [](const std::string&) {});
+      *spool_, std::move(destination), deliver::DeliveryPauses(), [](const base::LogLine&) {});
 }
 
 base::Expected<void> RecordDestination::finish(bool was_reading_interrupted) {

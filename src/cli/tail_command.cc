@@ -205,7 +205,7 @@ int run_on_logs(const Asked& asked, TailSink& tail, const Followed& followed) {
   }
   std::cout.flush();
   for (const base::Error& error : followed.following->unfinished()) {
-    tell(error.message());
+    tell({base::Severity::warning, error.message()});
   }
   if (!done) return failed(done.error());
   if (was_interrupted()) return interrupted(asked);

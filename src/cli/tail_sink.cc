@@ -62,7 +62,7 @@ bool TailSink::lines(const logs::LineReader::Columns& columns, const logs::Lines
 }
 
 void TailSink::problems(const logs::Problems& problems) {
-  for (const std::string& problem : problems.first()) tell(problem);
+  for (const std::string& problem : problems.first()) tell({base::Severity::warning, problem});
   const std::uint64_t more = problems.bad_lines() > logs::Problems::kKept
                                  ? problems.bad_lines() - logs::Problems::kKept
                                  : 0;

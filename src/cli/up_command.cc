@@ -29,10 +29,6 @@ base::UnixMicros now() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-void say(const std::string& line) {
-  fmt::print(stderr, "weir: {}\n", base::printable(line));
-}
-
 /// SIGHUP: the configuration is to be read again.
 class ReloadRequests {
  public:
@@ -96,35 +92,40 @@ void reload(service::Service& service, const UpOptions& options) {
   auto config = read_config(options);
   const auto done = config ? service.reload(std::move(*config), now())
                            : base::Expected<void>(tl::unexpected(config.error()));
-  say(done ? options.config + " has been read again"
-           : "nothing was changed: " + done.error().message());
+  tell(done ? base::LogLine{base::Severity::info, options.config + " has been read again"}
+            : base::LogLine{base::Severity::error,
+                            "nothing was changed: " + done.error().message()});
 }
 
 void print_summary(const service::Service& service) {
   const service::Status& status = service.status();
-  fmt::print(stderr,
-             "{} packets seen: {} in flows, {} in SKIPDATA, {} not IP or not logged; {} records in "
-             "{} objects{}\n",
-             status.seen, status.recorded, status.overflow, status.exceptions, status.records,
-             status.objects,
-             status.batches == 0 ? "" : fmt::format(" and {} batches of events", status.batches));
+  print_line(
+      base::Severity::info,
+      fmt::format(
+          "{} packets seen: {} in flows, {} in SKIPDATA, {} not IP or not logged; {} "
+          "records in {} objects{}",
+          status.seen, status.recorded, status.overflow, status.exceptions, status.records,
+          status.objects,
+          status.batches == 0 ? "" : fmt::format(" and {} batches of events", status.batches)));
   if (status.lost_records != 0) {
-    fmt::print(stderr,
-               "{} records could not be written; SKIPDATA stands for them, or will when weir runs "
-               "again if it could not be written either\n",
-               status.lost_records);
+    print_line(
+        base::Severity::error,
+        fmt::format("{} records could not be written; SKIPDATA stands for them, or will when "
+                    "weir runs again if it could not be written either",
+                    status.lost_records));
   }
   if (status.refused_records != 0) {
-    fmt::print(
-        stderr,
-        "{} records are lost: their service refuses them for ever, as too old, too new or too "
-        "large\n",
-        status.refused_records);
+    print_line(base::Severity::error,
+               fmt::format("{} records are lost: their service refuses them for ever, as too old, "
+                           "too new or too large",
+                           status.refused_records));
   }
   for (const service::DeliveryAccount& each : service.deliveries()) {
-    fmt::print(stderr, "{}: {} {} delivered, {} wait in the spool\n",
-               base::printable(each.destination), each.delivery.delivered,
-               each.takes_events ? "batches of events" : "objects", each.spool.waiting);
+    print_line(
+        base::Severity::info,
+        fmt::format("{}: {} {} delivered, {} wait in the spool", base::printable(each.destination),
+                    each.delivery.delivered, each.takes_events ? "batches of events" : "objects",
+                    each.spool.waiting));
   }
 }
 
@@ -148,7 +149,7 @@ int run(const UpOptions& options) {
   }
   const ServiceManager manager;
   auto service =
-      service::Service::start(std::move(*config), now(), say, [&manager] { manager.starting(); });
+      service::Service::start(std::move(*config), now(), tell, [&manager] { manager.starting(); });
   if (!service) return failed(service.error());
   auto telemetry = telemetry::Telemetry::open(*listener, metrics, **service);
   if (!telemetry) return failed(telemetry.error());

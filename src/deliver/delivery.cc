@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Delivery::State {
   State(Spool& the_spool, std::unique_ptr<Destination> the_destination, DeliveryPauses the_pauses,
-        Log the_log, DeliveryStatus before)
+        base::Log the_log, DeliveryStatus before)
       : spool(the_spool),
         destination(std::move(the_destination)),
         pauses(the_pauses),
@@ -47,7 +47,7 @@ struct Delivery::State {
   Spool& spool;
   std::unique_ptr<Destination> destination;
   DeliveryPauses pauses;
-  Log log;
+  base::Log log;
 
   mutable std::mutex mutex;  // of what follows
   std::condition_variable changed;
@@ -179,17 +179,17 @@ std::uint64_t Delivery::State::stuck_at(Clock::time_point time) const {
 void Delivery::State::tell_refused(const Segment& segment, std::uint64_t refused) {
   if (refused == 0) return;
   status.refused += refused;
-  log(
-      fmt::format("{}: {} of the {} records of {} are lost: the service refuses them for ever, as "
-                  "too old, too new or too large",
-                  destination->name(), refused, segment.records, segment.key));
+  log({base::Severity::error,
+       fmt::format("{}: {} of the {} records of {} are lost: the service refuses them for ever, as "
+                   "too old, too new or too large",
+                   destination->name(), refused, segment.records, segment.key)});
 }
 
 void Delivery::State::succeeded() {
   failures_in_a_row = 0;
   status.error.reset();
   if (told.empty()) return;
-  log(destination->name() + ": delivery works again");
+  log({base::Severity::info, destination->name() + ": delivery works again"});
   told.clear();
 }
 
@@ -210,21 +210,23 @@ void Delivery::State::failed(Undelivered failure, const Segment* segment) {
   if (segment != nullptr && failure.is_of_segment) {
     const bool is_new = !stuck.contains(segment->sequence);
     stuck[segment->sequence] = Clock::now() + pauses.longest;
-    if (is_new) log(fmt::format("{}: {} waits: {}", destination->name(), segment->key, what));
+    if (is_new)
+      log({base::Severity::warning,
+           fmt::format("{}: {} waits: {}", destination->name(), segment->key, what)});
     return;
   }
   ++failures_in_a_row;
   paused_until = Clock::now() + next_pause(failure);
   if (what != told) {
-    log(fmt::format("{}: {}; nothing is lost: {} segments wait", destination->name(), what,
-                    spool.status().waiting));
+    log({base::Severity::warning, fmt::format("{}: {}; nothing is lost: {} segments wait",
+                                              destination->name(), what, spool.status().waiting)});
     told = what;
   }
   status.error = std::move(failure);
 }
 
 Delivery::Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses,
-                   Log log, DeliveryStatus before)
+                   base::Log log, DeliveryStatus before)
     : state_(std::make_unique<State>(spool, std::move(destination), pauses, std::move(log),
                                      std::move(before))) {
   spool.on_sealed([state = state_.get()] { state->wake(); });

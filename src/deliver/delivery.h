@@ -3,11 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/log.h"
 #include "deliver/destination.h"
 #include "deliver/spool.h"
 
@@ -36,12 +36,10 @@ struct DeliveryStatus {
 /// is destroyed stays in the spool.
 class Delivery {
  public:
-  using Log = Spool::Log;
-
   /// `spool` outlives it. Trouble is logged when it begins, changes and ends, not at each attempt.
   /// It counts on from `before`, of one that has ended and delivered from the same spool.
-  Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses, Log log,
-           DeliveryStatus before = {});
+  Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses,
+           base::Log log, DeliveryStatus before = {});
   /// Ends.
   ~Delivery();
   Delivery(const Delivery&) = delete;

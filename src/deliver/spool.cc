@@ -22,7 +22,7 @@ constexpr unsigned kOpeningShift = 32;
 }  // namespace
 
 struct Spool::State {
-  State(SegmentFolder the_files, SpoolLimits the_limits, Log the_log)
+  State(SegmentFolder the_files, SpoolLimits the_limits, base::Log the_log)
       : files(std::move(the_files)), limits(the_limits), log(std::move(the_log)) {}
 
   base::Expected<void> open();
@@ -48,7 +48,7 @@ struct Spool::State {
 
   SegmentFolder files;
   SpoolLimits limits;
-  Log log;
+  base::Log log;
   SharedSync freeing;
 
   mutable std::mutex mutex;  // of what follows
@@ -74,18 +74,20 @@ base::Expected<void> Spool::State::open() {
   if (!unsealed) return tl::unexpected(unsealed.error());
   status.unsealed = *unsealed;
   if (*unsealed != 0) {
-    log(fmt::format("{} files in {} had not been sealed when the last run ended, and are removed",
-                    *unsealed, files.writing().string()));
+    log({base::Severity::warning,
+         fmt::format("{} files in {} had not been sealed when the last run ended, and are removed",
+                     *unsealed, files.writing().string())});
   }
   ++kept.opening;
   next_sequence = kept.opening << kOpeningShift;
   if (auto written = write_state(); !written) {
-    log(written.error().message() + "; nothing can be sealed until it can");
+    log({base::Severity::warning,
+         written.error().message() + "; nothing can be sealed until it can"});
   }
   keep_limits();
   if (waiting.count() != 0) {
-    log(fmt::format("{} segments of an earlier run wait in {}", waiting.count(),
-                    files.path().string()));
+    log({base::Severity::info, fmt::format("{} segments of an earlier run wait in {}",
+                                           waiting.count(), files.path().string())});
   }
   return {};
 }
@@ -110,7 +112,8 @@ base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   auto description = read_segment_ending(files.disk(), file);
   std::optional<Sealing> what;
   if (!description) {
-    log(description.error().message() + "; it is tried again when its turn comes");
+    log({base::Severity::warning,
+         description.error().message() + "; it is tried again when its turn comes"});
   } else if (!*description || (*description)->sequence != sequence) {
     set_aside(file);
     return {};
@@ -134,8 +137,9 @@ base::Expected<void> Spool::State::write_state() {
 bool Spool::State::set_aside(const fs::path& file) {
   ++status.damaged;
   const auto done = files.set_aside(file);
-  log(fmt::format("{} is damaged and was set aside in {}{}", file.string(),
-                  files.damaged().string(), done ? "" : ": " + done.error().message()));
+  log({base::Severity::error,
+       fmt::format("{} is damaged and was set aside in {}{}", file.string(),
+                   files.damaged().string(), done ? "" : ": " + done.error().message())});
   return done.has_value();
 }
 
@@ -143,7 +147,8 @@ bool Spool::State::set_aside(const fs::path& file) {
 void Spool::State::set_aside_segment(std::uint64_t sequence, const std::optional<Sealing>& what) {
   if (what && !lose_windows(*what, sequence)) {
     ++status.damaged;
-    log(files.path_of(sequence).string() + " is damaged and stays where it is");
+    log({base::Severity::error,
+         files.path_of(sequence).string() + " is damaged and stays where it is"});
     return;
   }
   if (set_aside(files.path_of(sequence))) kept.removed.erase(sequence);
@@ -155,7 +160,8 @@ bool Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint6
   status.lost_records += sealing.records;
   if (sequence) kept.removed.insert(*sequence);
   if (auto written = write_state(); !written) {
-    log("the loss can be kept in memory only: " + written.error().message());
+    log({base::Severity::error,
+         "the loss can be kept in memory only: " + written.error().message()});
     return false;
   }
   return true;
@@ -200,14 +206,16 @@ bool Spool::State::give_up_oldest() {
   if (!oldest) return false;
   const std::uint64_t sequence = *oldest;
   if (const auto& sealing = *what; sealing) {
-    log(fmt::format("there is no room in {}: {} with {} records is given up, and becomes SKIPDATA",
-                    files.path().string(), sealing->key, sealing->records));
+    log({base::Severity::error,
+         fmt::format("there is no room in {}: {} with {} records is given up, and becomes SKIPDATA",
+                     files.path().string(), sealing->key, sealing->records)});
     // First it is on disk that its windows are lost, then it goes.
     static_cast<void>(lose_windows(*sealing, sequence));
   } else {
-    log(fmt::format(
-        "there is no room: {} is given up; it is damaged, and nobody knows what it held",
-        files.path_of(sequence).string()));
+    log({base::Severity::error,
+         fmt::format(
+             "there is no room: {} is given up; it is damaged, and nobody knows what it held",
+             files.path_of(sequence).string())});
   }
   ++status.given_up;
   waiting.remove(sequence);
@@ -229,11 +237,12 @@ void Spool::State::miss(std::uint64_t sequence, const std::optional<Sealing>& wh
   ++status.gone;
   const std::string file = files.path_of(sequence).string();
   if (!what) {
-    log(file + " is gone, and nobody knows what it held");
+    log({base::Severity::error, file + " is gone, and nobody knows what it held"});
     return;
   }
-  log(fmt::format("{} is gone: somebody has removed it; its {} records become SKIPDATA", file,
-                  what->records));
+  log({base::Severity::error,
+       fmt::format("{} is gone: somebody has removed it; its {} records become SKIPDATA", file,
+                   what->records)});
   static_cast<void>(lose_windows(*what, sequence));
 }
 
@@ -243,7 +252,7 @@ bool Spool::State::discard(std::uint64_t sequence) {
   if (gone) {
     kept.removed.erase(sequence);
   } else {
-    log(gone.error().message());
+    log({base::Severity::warning, gone.error().message()});
   }
   return gone.has_value();
 }
@@ -253,7 +262,7 @@ Spool::Spool(Spool&&) noexcept = default;
 Spool& Spool::operator=(Spool&&) noexcept = default;
 Spool::~Spool() = default;
 
-base::Expected<Spool> Spool::open(const fs::path& folder, SpoolLimits limits, Log log,
+base::Expected<Spool> Spool::open(const fs::path& folder, SpoolLimits limits, base::Log log,
                                   std::unique_ptr<Disk> disk) {
   auto files = SegmentFolder::open(folder, std::move(disk));
   if (!files) return tl::unexpected(files.error());
@@ -296,8 +305,8 @@ base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sea
   const std::uint64_t sequence = next_sequence++;
   const auto written = write_segment(file, sealing, sequence);
   if (!written) {
-    log(fmt::format("{} records could not be kept and become SKIPDATA: {}", sealing.records,
-                    written.error().message()));
+    log({base::Severity::error, fmt::format("{} records could not be kept and become SKIPDATA: {}",
+                                            sealing.records, written.error().message())});
     ++status.given_up;
     // It may lie under either name, and may be on disk or not: it must be under none.
     static_cast<void>(lose_windows(sealing, sequence));
@@ -320,8 +329,9 @@ void Spool::lose(const Sealing& sealing, const base::Error& why) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);
   ++state.status.given_up;
-  state.log(fmt::format("{} records could not be kept and become SKIPDATA: {}", sealing.records,
-                        why.message()));
+  state.log(
+      {base::Severity::error, fmt::format("{} records could not be kept and become SKIPDATA: {}",
+                                          sealing.records, why.message())});
   static_cast<void>(state.lose_windows(sealing, {}));
 }
 
@@ -378,7 +388,7 @@ void Spool::free(std::uint64_t sequence) {
   }
   // Where it comes back after a crash, it is offered again, and is found to be there.
   if (gone) gone = state.freeing.sync(state.files.disk(), state.files.path());
-  if (!gone) state.log(gone.error().message());
+  if (!gone) state.log({base::Severity::warning, gone.error().message()});
 }
 
 Coverage Spool::lost() const {
@@ -390,7 +400,9 @@ void Spool::forget_lost(const Coverage& coverage) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);
   state.kept.lost.remove(coverage);
-  if (auto written = state.write_state(); !written) state.log(written.error().message());
+  if (auto written = state.write_state(); !written) {
+    state.log({base::Severity::warning, written.error().message()});
+  }
 }
 
 SpoolStatus Spool::status() const {

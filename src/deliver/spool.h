@@ -19,6 +19,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "deliver/coverage.h"
 #include "deliver/destination.h"
 #include "deliver/disk.h"
@@ -60,15 +61,13 @@ struct NotTaken {
 /// For several threads at once.
 class Spool {
  public:
-  /// Takes what a person who runs the service should know, a line each; from any thread.
-  using Log = std::function<void(const std::string& line)>;
-
   /// Makes the folder, or finds what waits there: of each segment the last lines are read, no more,
   /// and what they say of its windows stays in memory while it waits.
   /// A disk without room is no error where the folder is there: nothing is sealed until there is.
   /// Errors: another process has it open; it cannot be read or written.
   static base::Expected<Spool> open(const std::filesystem::path& folder, SpoolLimits limits,
-                                    Log log, std::unique_ptr<Disk> disk = std::make_unique<Disk>());
+                                    base::Log log,
+                                    std::unique_ptr<Disk> disk = std::make_unique<Disk>());
   Spool(Spool&&) noexcept;
   Spool& operator=(Spool&&) noexcept;
   ~Spool();

@@ -37,7 +37,7 @@ Watched watch(const Plan& plan, const Place& place) {
 
 }  // namespace
 
-Devices::Devices(live::Datapath& datapath, const Plan& plan, Log log)
+Devices::Devices(live::Datapath& datapath, const Plan& plan, base::Log log)
     : datapath_(datapath), plan_(&plan), log_(std::move(log)) {
   for (const Place& place : plan.places) watched_.push_back(watch(plan, place));
 }
@@ -102,13 +102,15 @@ void Devices::put_back(Watched& one, live::Standing standing) {
   const std::string& device = one.place.device.name;
   if (!one.hook->repair(programs_of(one))) {
     one.hook.reset();
-    log_(fmt::format("{}: its device {} is gone", one.id, device));
+    log_({base::Severity::warning, fmt::format("{}: its device {} is gone", one.id, device)});
   } else if (standing == live::Standing::behind) {
-    log_(fmt::format("{}: another program had come first at its device {}, and comes after it now",
-                     one.id, device));
+    log_({base::Severity::warning,
+          fmt::format("{}: another program had come first at its device {}, and comes after it now",
+                      one.id, device)});
   } else {
-    log_(fmt::format("{}: what hung at its device {} was taken away, and hangs there again", one.id,
-                     device));
+    log_({base::Severity::warning,
+          fmt::format("{}: what hung at its device {} was taken away, and hangs there again",
+                      one.id, device)});
   }
 }
 
@@ -165,9 +167,10 @@ base::Expected<void> Devices::attach(Watched& one) {
   auto hook = live::Hook::attach(programs_of(one), one.place.device);
   if (!hook) return tl::unexpected(hook.error());
   one.hook.emplace(std::move(*hook));
-  log_(fmt::format("{} is recorded at {} ({}, {})", one.id, live::words_for(one.place.device),
-                   one.hook->attachment() == live::Attachment::tcx ? "tcx" : "clsact",
-                   words_for(one.mode)));
+  log_({base::Severity::info,
+        fmt::format("{} is recorded at {} ({}, {})", one.id, live::words_for(one.place.device),
+                    one.hook->attachment() == live::Attachment::tcx ? "tcx" : "clsact",
+                    words_for(one.mode))});
   return {};
 }
 
@@ -181,7 +184,7 @@ base::Expected<void> Devices::change_mode(Watched& one) {
   }
   has_loaded_ = true;
   one.mode = one.place.mode;
-  log_(fmt::format("{}: its mode is {} now", one.id, words_for(one.mode)));
+  log_({base::Severity::info, fmt::format("{}: its mode is {} now", one.id, words_for(one.mode))});
   return {};
 }
 
@@ -189,7 +192,8 @@ base::Expected<void> Devices::change_mode(Watched& one) {
 void Devices::complain(Watched& one, const base::Expected<void>& done) {
   const std::string complaint = done ? "" : done.error().message();
   if (!complaint.empty() && complaint != one.complaint) {
-    log_(fmt::format("{}{}: {}", one.id, one.hook ? "" : " is not recorded", complaint));
+    log_({base::Severity::warning,
+          fmt::format("{}{}: {}", one.id, one.hook ? "" : " is not recorded", complaint)});
   }
   one.complaint = complaint;
 }
@@ -201,7 +205,8 @@ base::Expected<void> Devices::release(const Plan& next) {
     if (!one.hook || (place != nullptr && place->device == one.place.device)) continue;
     one.hook.reset();
     has_released = true;
-    log_(fmt::format("{} is let go of at {}", one.id, live::words_for(one.place.device)));
+    log_({base::Severity::info,
+          fmt::format("{} is let go of at {}", one.id, live::words_for(one.place.device))});
   }
   return has_released ? live::wait_for_running_programs() : base::Expected<void>();
 }

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "live/datapath.h"
 #include "live/hook.h"
-#include "service/log.h"
 #include "service/plan.h"
 
 namespace weir::service {
@@ -35,7 +35,7 @@ struct Watched {
 class Devices {
  public:
   /// `datapath` and `plan` outlive it, the plan until `follow` gives it another.
-  Devices(live::Datapath& datapath, const Plan& plan, Log log);
+  Devices(live::Datapath& datapath, const Plan& plan, base::Log log);
 
   /// Attaches to devices that have come, also in the place of those that are gone, and puts back
   /// what somebody has taken away or put another program before; what was counted there stays with
@@ -72,7 +72,7 @@ class Devices {
 
   live::Datapath& datapath_;
   const Plan* plan_;
-  Log log_;
+  base::Log log_;
   std::vector<Watched> watched_;
   std::vector<vpc::InterfaceIndex> interfaces_;  ///< by port
   bool has_new_port_ = false;                    ///< of which the rules published do not know

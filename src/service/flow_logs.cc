@@ -100,10 +100,11 @@ base::Expected<void> FlowLogs::end(std::unique_ptr<FlowLog> flow_log, base::Unix
   const Remote* const remote = flow_log->remote().get();
   const std::uint64_t waiting =
       remote == nullptr || is_at_work(*remote) ? 0 : remote->account().spool.waiting;
-  log_(fmt::format("flow log {} has ended{}", flow_log->id(),
-                   waiting == 0 ? ""
-                                : fmt::format("; {} segments wait to be delivered to {}", waiting,
-                                              flow_log->destination())));
+  log_({base::Severity::info,
+        fmt::format("flow log {} has ended{}", flow_log->id(),
+                    waiting == 0 ? ""
+                                 : fmt::format("; {} segments wait to be delivered to {}", waiting,
+                                               flow_log->destination()))});
   const auto successor = std::find_if(at_work_.begin(), at_work_.end(), [&](const auto& other) {
     return other->id() == flow_log->id();
   });
@@ -119,18 +120,19 @@ base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros
         std::any_of(at_work_.begin(), at_work_.end(),
                     [&id = id](const auto& flow_log) { return flow_log->id() == id; });
     if (is_there) continue;
-    log_(
-        fmt::format("flow log {} was whole until {:%F %T} UTC and is not asked for any more: "
-                    "nothing stands for what it may have lost since",
-                    id, base::in_utc(base::second_of(whole))));
+    log_({base::Severity::warning,
+          fmt::format("flow log {} was whole until {:%F %T} UTC and is not asked for any more: "
+                      "nothing stands for what it may have lost since",
+                      id, base::in_utc(base::second_of(whole)))});
   }
   for (const auto& flow_log : at_work_) {
     const auto whole = before.find(flow_log->id());
     if (whole == before.end()) continue;
     const bool is_set_back = whole->second > now;
-    log_(fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for {}",
-                     flow_log->id(), base::in_utc(base::second_of(whole->second)),
-                     is_set_back ? "this window: the clock was set back" : "the time since"));
+    log_({base::Severity::warning,
+          fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for {}",
+                      flow_log->id(), base::in_utc(base::second_of(whole->second)),
+                      is_set_back ? "this window: the clock was set back" : "the time since")});
     const auto from = std::min<base::UnixMicros>(whole->second, now);
     if (auto done = flow_log->missed_all(from, attached); !done) return done;
   }
@@ -232,9 +234,10 @@ void FlowLogs::tell_published(FlowLog& flow_log, base::UnixMicros now) {
   const bool takes_events = remote != nullptr && remote->takes_events();
   for (const deliver::PublishedObject& object : flow_log.take_published(now)) {
     ++(takes_events ? gone_.batches : gone_.objects);
-    log_(fmt::format("{}/{} ({} records, {} bytes){}", flow_log.destination(), object.key,
-                     object.records, object.bytes,
-                     remote == nullptr ? "" : " is kept for delivery"));
+    log_(
+        {base::Severity::info, fmt::format("{}/{} ({} records, {} bytes){}", flow_log.destination(),
+                                           object.key, object.records, object.bytes,
+                                           remote == nullptr ? "" : " is kept for delivery")});
   }
 }
 

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "deliver/destination.h"
 #include "service/flow_log.h"
-#include "service/log.h"
 #include "service/plan.h"
 #include "service/remote.h"
 #include "service/report.h"
@@ -29,7 +29,7 @@ enum class Publishing : std::uint8_t { what_is_due, everything, last };
 /// Called by one thread.
 class FlowLogs {
  public:
-  explicit FlowLogs(Log log) : log_(std::move(log)) {}
+  explicit FlowLogs(base::Log log) : log_(std::move(log)) {}
 
   /// What a flow log needs that does not go on.
   struct Fresh {
@@ -94,7 +94,7 @@ class FlowLogs {
   static void count(const Remote& remote, Totals& totals);
   [[nodiscard]] bool is_at_work(const Remote& remote) const;
 
-  Log log_;
+  base::Log log_;
   std::shared_ptr<const Plan> plan_;
   std::vector<std::unique_ptr<FlowLog>> at_work_;
   std::vector<Ended> ended_;

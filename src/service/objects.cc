@@ -28,7 +28,7 @@ constexpr std::uintmax_t kReserve = std::uintmax_t{16} << 20U;
 
 base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destination,
                                                        const deliver::FlowLog& flow_log,
-                                                       base::UnixSeconds since, Log log) {
+                                                       base::UnixSeconds since, base::Log log) {
   auto publisher = deliver::Publisher::open(destination, flow_log);
   if (!publisher) return tl::unexpected(publisher.error());
   return std::unique_ptr<Objects>(
@@ -38,7 +38,7 @@ base::Expected<std::unique_ptr<Objects>> Objects::open(const std::string& destin
 
 base::Expected<std::unique_ptr<Objects>> Objects::open(std::shared_ptr<Remote> remote,
                                                        const deliver::FlowLog& flow_log,
-                                                       base::UnixSeconds since, Log log) {
+                                                       base::UnixSeconds since, base::Log log) {
   deliver::Spool& spool = remote->spool();
   std::unique_ptr<deliver::RecordWriter> writer;
   std::chrono::seconds slot = deliver::kSlot;
@@ -59,7 +59,7 @@ base::Expected<std::unique_ptr<Objects>> Objects::open(std::shared_ptr<Remote> r
 }
 
 Objects::Objects(std::unique_ptr<deliver::RecordWriter> writer, std::chrono::seconds slot,
-                 std::string folder, std::string id, base::UnixSeconds since, Log log)
+                 std::string folder, std::string id, base::UnixSeconds since, base::Log log)
     : writer_(std::move(writer)),
       slot_(slot),
       folder_(std::move(folder)),
@@ -71,8 +71,11 @@ bool Objects::has_room() {
   const auto room = try_out();
   const std::string complaint = room ? "" : room.error().message();
   if (complaint != complaint_) {
-    log_(room ? fmt::format("flow log {}: {} can be written to again", id_, folder_)
-              : fmt::format("flow log {}: records wait in memory: {}", id_, complaint));
+    log_(room ? base::LogLine{base::Severity::info,
+                              fmt::format("flow log {}: {} can be written to again", id_, folder_)}
+              : base::LogLine{
+                    base::Severity::warning,
+                    fmt::format("flow log {}: records wait in memory: {}", id_, complaint)});
   }
   complaint_ = complaint;
   if (room) has_failed_ = false;
@@ -145,10 +148,10 @@ void Objects::lose(base::UnixSeconds slot, const base::Error& why) {
   if (remote_ != nullptr) return;  // the spool knows, and has said it
   lost_records_ += records;
   adopt({slot, slot + slot_});
-  log_(
-      fmt::format("flow log {}: {} records of {:%F %T} UTC and the five minutes since are lost, "
-                  "and SKIPDATA will stand for them: {}",
-                  id_, records, base::in_utc(base::second_of(slot)), why.message()));
+  log_({base::Severity::error,
+        fmt::format("flow log {}: {} records of {:%F %T} UTC and the five minutes since are lost, "
+                    "and SKIPDATA will stand for them: {}",
+                    id_, records, base::in_utc(base::second_of(slot)), why.message())});
 }
 
 void Objects::adopt(const Loss& loss) {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "deliver/record_writer.h"
 #include "recorder/recorder.h"
-#include "service/log.h"
 #include "service/remote.h"
 #include "service/report.h"
 
@@ -34,11 +34,11 @@ class Objects : public recorder::RecordSink {
   /// There is nothing to publish before `since`. Error: the destination cannot be written to.
   static base::Expected<std::unique_ptr<Objects>> open(const std::string& destination,
                                                        const deliver::FlowLog& flow_log,
-                                                       base::UnixSeconds since, Log log);
+                                                       base::UnixSeconds since, base::Log log);
   /// The same of a spool, which keeps account of what is lost itself.
   static base::Expected<std::unique_ptr<Objects>> open(std::shared_ptr<Remote> remote,
                                                        const deliver::FlowLog& flow_log,
-                                                       base::UnixSeconds since, Log log);
+                                                       base::UnixSeconds since, base::Log log);
 
   /// Will the destination take what is written next, as far as can be told? When that changes, it
   /// is said.
@@ -77,7 +77,7 @@ class Objects : public recorder::RecordSink {
 
  private:
   Objects(std::unique_ptr<deliver::RecordWriter> writer, std::chrono::seconds slot,
-          std::string folder, std::string id, base::UnixSeconds since, Log log);
+          std::string folder, std::string id, base::UnixSeconds since, base::Log log);
   void publish(base::UnixSeconds before);
   /// Whether the writer has published something: asked after each call that may have it do so.
   bool take_fresh();
@@ -89,7 +89,7 @@ class Objects : public recorder::RecordSink {
   std::chrono::seconds slot_;  ///< what is published at once: five minutes of objects, or a window
   std::string folder_;         ///< in which objects are written
   std::string id_;
-  Log log_;
+  base::Log log_;
   base::UnixSeconds whole_until_;
   std::map<base::UnixSeconds, std::uint64_t> held_;  ///< records that are not published, by slot
   std::optional<Loss> loss_;

@@ -13,7 +13,7 @@ namespace weir::service {
 namespace fs = std::filesystem;
 
 base::Expected<std::unique_ptr<deliver::Destination>> Remote::destination_of(
-    const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log) {
+    const FlowLogConfig& config, const deliver::FlowLog& flow_log, const base::Log& log) {
   const RemoteConfig& remote = config.remote;
   aws::Options options;
   options.profile = remote.profile;
@@ -35,13 +35,15 @@ base::Expected<std::unique_ptr<deliver::Destination>> Remote::destination_of(
   if (auto checked = deliver::check(needs); !checked) return tl::unexpected(checked.error());
   return deliver::open_s3_destination(std::move(options), std::move(*place),
                                       remote.attaches_policy ? std::optional(needs) : std::nullopt,
-                                      log);
+                                      [log](const std::string& note) {
+                                        log({base::Severity::info, note});
+                                      });
 }
 
 base::Expected<std::shared_ptr<Remote>> Remote::open(const SpoolConfig& spool,
                                                      const FlowLogConfig& config,
                                                      const deliver::FlowLog& flow_log,
-                                                     const Log& log) {
+                                                     const base::Log& log) {
   auto destination = destination_of(config, flow_log, log);
   if (!destination) return tl::unexpected(destination.error());
   deliver::SpoolLimits limits;
@@ -63,9 +65,10 @@ void Remote::deliver_to(std::unique_ptr<deliver::Destination> destination,
   const Addressee old = std::exchange(addressee_, addressee_of(config, flow_log));
   const std::uint64_t waiting = spool_.status().waiting;
   if (delivery_ && waiting != 0) {
-    log_(fmt::format("flow log {}: {} segments wait for {} ({}), and go to {} ({}) from now on",
-                     flow_log_id_, waiting, old.log_destination, old.region,
-                     addressee_.log_destination, addressee_.region));
+    log_({base::Severity::info,
+          fmt::format("flow log {}: {} segments wait for {} ({}), and go to {} ({}) from now on",
+                      flow_log_id_, waiting, old.log_destination, old.region,
+                      addressee_.log_destination, addressee_.region)});
   }
   const std::chrono::milliseconds longest = limits_.retry_interval;
   const deliver::DeliveryPauses pauses{
@@ -83,7 +86,8 @@ DeliveryAccount Remote::account() const {
           delivery_->status()};
 }
 
-void tell_left_over(const fs::path& folder, const std::vector<std::string>& known, const Log& log) {
+void tell_left_over(const fs::path& folder, const std::vector<std::string>& known,
+                    const base::Log& log) {
   std::error_code error;
   for (fs::directory_iterator at(folder, error); !error && at != fs::end(at); at.increment(error)) {
     if (std::find(known.begin(), known.end(), at->path().filename()) != known.end()) continue;
@@ -94,10 +98,10 @@ void tell_left_over(const fs::path& folder, const std::vector<std::string>& know
       if (each->path().extension() == ".segment") ++waiting;
     }
     if (waiting == 0) continue;
-    log(
-        fmt::format("{} segments wait in {}, and no flow log delivers them: give one that "
-                    "flow-log-id, and a destination of the kind that it had",
-                    waiting, at->path().string()));
+    log({base::Severity::warning,
+         fmt::format("{} segments wait in {}, and no flow log delivers them: give one that "
+                     "flow-log-id, and a destination of the kind that it had",
+                     waiting, at->path().string())});
   }
 }
 

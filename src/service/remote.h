@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "deliver/delivery.h"
 #include "deliver/flow_log.h"
 #include "deliver/spool.h"
 #include "service/config.h"
-#include "service/log.h"
 #include "service/report.h"
 
 namespace weir::service {
@@ -25,10 +25,10 @@ class Remote {
   static base::Expected<std::shared_ptr<Remote>> open(const SpoolConfig& spool,
                                                       const FlowLogConfig& config,
                                                       const deliver::FlowLog& flow_log,
-                                                      const Log& log);
+                                                      const base::Log& log);
   /// Where a flow log's objects go. Errors: settings that cannot be.
   static base::Expected<std::unique_ptr<deliver::Destination>> destination_of(
-      const FlowLogConfig& config, const deliver::FlowLog& flow_log, const Log& log);
+      const FlowLogConfig& config, const deliver::FlowLog& flow_log, const base::Log& log);
   /// From now on what waits, and what comes, goes to `destination`, which is of the two. What is
   /// under way to the one before is tried again.
   void deliver_to(std::unique_ptr<deliver::Destination> destination, const FlowLogConfig& config,
@@ -62,7 +62,7 @@ class Remote {
 
  private:
   Remote(deliver::Spool spool, SpoolConfig limits, std::string flow_log_id, bool takes_events,
-         Log log)
+         base::Log log)
       : spool_(std::move(spool)),
         limits_(std::move(limits)),
         flow_log_id_(std::move(flow_log_id)),
@@ -91,7 +91,7 @@ class Remote {
   SpoolConfig limits_;
   std::string flow_log_id_;
   bool takes_events_ = false;
-  Log log_;
+  base::Log log_;
   Addressee addressee_;
   std::unique_ptr<deliver::Delivery> delivery_;
 };
@@ -99,6 +99,6 @@ class Remote {
 /// Tells of spools in `folder` that hold something and have none of these names: nobody delivers
 /// it.
 void tell_left_over(const std::filesystem::path& folder, const std::vector<std::string>& known,
-                    const Log& log);
+                    const base::Log& log);
 
 }  // namespace weir::service

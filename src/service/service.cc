@@ -30,7 +30,7 @@ base::UnixMicros after(base::UnixMicros now, Tally::Clock::time_point begun) {
 }  // namespace
 
 struct Service::State {
-  explicit State(const Log& the_log) : log(the_log), flow_logs(the_log) {}
+  explicit State(const base::Log& the_log) : log(the_log), flow_logs(the_log) {}
 
   base::Expected<void> start(Config config, base::UnixMicros now,
                              const std::function<void()>& alive);
@@ -44,7 +44,7 @@ struct Service::State {
   void count();
   base::Expected<void> reload(std::shared_ptr<const Plan> next, base::UnixMicros now);
 
-  Log log;
+  base::Log log;
   std::optional<StateFolder> folder;
   std::string complaint;  // about the folder, as it was last told
   std::shared_ptr<const Plan> plan;
@@ -97,7 +97,8 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now,
 void Service::State::clean_up(const std::vector<live::Remains>& remains) const {
   for (const live::Remains& one : remains) {
     if (live::remove(one)) {
-      log(fmt::format("what a killed weir had left at {} was removed", one.device.name));
+      log({base::Severity::info,
+           fmt::format("what a killed weir had left at {} was removed", one.device.name)});
     }
   }
 }
@@ -113,7 +114,8 @@ void Service::State::remember() {
   const auto done = folder->write(now);
   const std::string said = done ? "" : done.error().message();
   if (!said.empty() && said != complaint) {
-    log("after a crash more than is missing will be told as SKIPDATA: " + said);
+    log({base::Severity::warning,
+         "after a crash more than is missing will be told as SKIPDATA: " + said});
   }
   complaint = said;
 }
@@ -148,14 +150,16 @@ base::Expected<void> Service::State::account(const live::PointAccount& point,
   status.exceptions += point.accounted() - point.recorded - point.overflow();
   if (point.accounted() != point.seen()) {
     ++status.mismatches;
-    log(fmt::format(
-        "{} {}: {} packets were seen but {} are accounted for; this is a defect of "
-        "weir: please report it",
-        plan->network[interface].id, to_string(point.direction), point.seen(), point.accounted()));
+    log({base::Severity::error,
+         fmt::format("{} {}: {} packets were seen but {} are accounted for; this is a defect of "
+                     "weir: please report it",
+                     plan->network[interface].id, to_string(point.direction), point.seen(),
+                     point.accounted())});
   }
   if (point.overflow() == 0) return {};
-  log(fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more capacity.flows",
-                  plan->network[interface].id, to_string(point.direction), point.overflow()));
+  log({base::Severity::error,
+       fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more capacity.flows",
+                   plan->network[interface].id, to_string(point.direction), point.overflow())});
   if (stream) stream->skipped(interface, now);
   return flow_logs.skipped(interface, now);
 }
@@ -217,7 +221,7 @@ base::Expected<void> Service::State::reload(std::shared_ptr<const Plan> next,
 }
 
 base::Expected<std::unique_ptr<Service>> Service::start(Config config, base::UnixMicros now,
-                                                        const Log& log,
+                                                        const base::Log& log,
                                                         const std::function<void()>& alive) {
   auto state = std::make_unique<State>(log);
   if (auto started = state->start(std::move(config), now, alive); !started) {

@@ -6,10 +6,10 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "service/config.h"
 #include "service/flow_stream.h"
-#include "service/log.h"
 #include "service/remote.h"
 #include "service/report.h"
 
@@ -39,7 +39,7 @@ class Service {
   /// not described or is not recorded here. With many interfaces it takes minutes: `alive` is
   /// called after each.
   static base::Expected<std::unique_ptr<Service>> start(
-      Config config, base::UnixMicros now, const Log& log,
+      Config config, base::UnixMicros now, const base::Log& log,
       const std::function<void()>& alive = [] {});
   ~Service();
   Service(const Service&) = delete;

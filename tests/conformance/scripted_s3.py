@@ -55,6 +55,7 @@ class Server(scripted.Server):
     account's (`is_anothers`), nobody may look at its policy."""
 
     page_size = 1000
+    words = "as told"  # of its refusals, in XML
 
     def __init__(self, plan=(), ahead=datetime.timedelta(), port=0, objects=None):
         self.ahead = ahead
@@ -91,7 +92,7 @@ class Handler(scripted.Handler):
             self.wfile.write(body)
 
     def refuse(self, status, code):
-        self.answer(status, f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode())
+        self.answer(status, f"<Error><Code>{code}</Code><Message>{self.server.words}</Message></Error>".encode())
 
     def is_on_time(self):
         signed = datetime.datetime.strptime(self.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")

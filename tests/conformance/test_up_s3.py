@@ -266,6 +266,35 @@ def test_status_and_metrics_tell_of_a_refusal_and_of_what_waits(host, up, serve,
     running.end()
 
 
+def test_the_journal_learns_how_much_a_line_matters_and_no_server_forges_one(host, up, serve, tmp_path):
+    """What journald makes of each line is read as sd-daemon(3) says."""
+    server = serve(*[403] * 1000)
+    server.words = "gone\n&lt;0&gt;forged\n" + "&lt;0&gt;" * 30_000
+    log = tmp_path / "up.log"
+    log.touch()
+    stream = f"{log.stat().st_dev}:{log.stat().st_ino}"
+    running = up({**server.environment(), "JOURNAL_STREAM": stream}, spool="retry-interval = 1")
+    running.start()
+    send_for(host, 1, 0)
+    until(lambda: "Access error" in running.said())
+    server.plan.clear()
+    until(lambda: "delivery works again" in running.said() and running.waiting() == 0)
+    running.end()
+    lines = log.read_bytes().splitlines()
+    # A line longer than journald's LineMax would be several.
+    assert all(re.match(rb"<[346]>", line) and len(line) < 48 * 1024 for line in lines)
+
+    def priority_of(words):
+        found = [line for line in lines if words in line]
+        assert found, words
+        return {line[:3] for line in found}
+
+    assert priority_of(b"Access error: ") == {b"<4>"}
+    for words in (b"is recorded at", b"is kept for delivery", b"delivery works again", b" packets seen: "):
+        assert priority_of(words) == {b"<6>"}
+    assert priority_of(b"forged") == {b"<4>"}
+
+
 def test_a_server_that_is_not_there_at_the_start_and_goes_again(host, up, serve):
     """No network is no reason not to record, and outages are told once each."""
     server = serve()

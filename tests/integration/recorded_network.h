@@ -112,7 +112,7 @@ class Recorded : public live::Hosts {
     auto read = config(more);
     ASSERT_TRUE(read) << read.error().message();
     auto started = Service::start(std::move(*read), now,
-                                  [this](const std::string& line) { said += line + "\n"; });
+                                  [this](const base::LogLine& line) { said += line.text + "\n"; });
     ASSERT_TRUE(started) << started.error().message();
     service = std::move(*started);
   }

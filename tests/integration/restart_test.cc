@@ -148,7 +148,7 @@ TEST_F(Restart, AWindowThatBeginsWhileItAttachesIsNotWhole) {
 TEST_F(Restart, ASecondServiceIsRefusedWhileOneIsAtWork) {
   describe({one});
   start();
-  auto second = Service::start(*config(), now, [](const std::string&) {});
+  auto second = Service::start(*config(), now, [](const base::LogLine&) {});
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message(), HasSubstr("another `weir up` is at work there"));
 }

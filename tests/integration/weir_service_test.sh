@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tests/integration/weir_service_test.sh: `weir up` as a service manager has it: started as root it becomes
 # another user, keeps three capabilities, and with these attaches, also to a device that comes later; it says
-# when it is ready, reloads, lives and stops. The unit exposes as little as it promises. $WEIR is the program.
+# when it is ready, reloads, lives and stops, and the journal how much each line matters. The unit exposes as
+# little as it promises. $WEIR is the program.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 private=(unshare --mount --net --pid --fork --kill-child --mount-proc)
@@ -71,7 +72,9 @@ PY
 wait_for test -S "$work/notify"
 chown -R nobody "$work"
 
-NOTIFY_SOCKET="$work/notify" "$weir" up --config "$work/weir.toml" 2>"$work/up.log" &
+# As systemd says that stderr is the journal.
+touch "$work/up.log"
+NOTIFY_SOCKET="$work/notify" JOURNAL_STREAM=$(stat -c %d:%i "$work/up.log") "$weir" up --config "$work/weir.toml" 2>>"$work/up.log" &
 up=$!
 wait_for grep -qx READY=1 "$work/told" || {
   cat "$work/up.log"
@@ -95,10 +98,25 @@ add_device
 wait_for sh -c "[ \$(grep -c 'is recorded at eth0' '$work/up.log') = 2 ]" || fail "it cannot attach again"
 kill -HUP "$up"
 wait_for sh -c "[ \$(grep -cx READY=1 '$work/told') = 2 ]" || fail "it did not reload"
+mv "$work/weir.toml" "$work/kept.toml"
+kill -HUP "$up"
+wait_for grep -q 'nothing was changed' "$work/up.log" || fail "it does not say that it cannot reload"
+mv "$work/kept.toml" "$work/weir.toml"
 wait_for grep -qx WATCHDOG=1 "$work/told" || fail "it does not say that it lives"
 kill "$up"
 wait "$up" || fail "it ended with $?"
 grep -qx STOPPING=1 "$work/told" || fail "it does not say that it stops"
 grep -qx RELOADING=1 "$work/told" || fail "it does not say that it reloads"
 [[ -n $(find "$work/logs" -name '*.log.gz' -user nobody) ]] || fail "there are no objects of its own"
+matters() { # PRIORITY TEXT: what is said so is all of that priority
+  grep -q "$2" "$work/up.log" && ! grep "$2" "$work/up.log" | grep -qv "^<$1>" || fail "not of priority $1: $2"
+}
+grep -v '^<[346]>' "$work/up.log" && fail "lines have no priority"
+matters 3 'nothing was changed'
+matters 4 'its device eth0 is gone'
+matters 6 'is recorded at eth0\|has been read again\|packets seen'
+# Whoever was started from there writes to another place.
+"$weir" up --config "$work/none.toml" 2>"$work/other.log" && fail "it starts without a configuration"
+JOURNAL_STREAM=$(stat -c %d:%i "$work/up.log") "$weir" up --config "$work/none.toml" 2>"$work/elsewhere.log" && fail "so too"
+grep -q '^weir: ' "$work/other.log" && cmp "$work/other.log" "$work/elsewhere.log" || fail "it is not the journal"
 echo "as nobody with $kept"

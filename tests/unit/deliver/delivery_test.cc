@@ -104,9 +104,9 @@ class Delivering : public SpoolFolder {
   std::unique_ptr<Delivery> deliver(Spool& spool, unsigned at_once = 1,
                                     DeliveryPauses pauses = kShort,
                                     const DeliveryStatus& before = {}) {
-    const auto log = [this](const std::string& line) {
+    const auto log = [this](const base::LogLine& line) {
       const std::scoped_lock lock(said_mutex_);
-      log_.push_back(line);
+      log_.push_back(line.text);
     };
     return std::make_unique<Delivery>(spool, std::make_unique<Told>(orders_, at_once), pauses, log,
                                       before);
@@ -390,9 +390,9 @@ TEST_F(Delivering, ASlowDestinationHoldsUpNoOther) {
   ASSERT_TRUE(seal(spool, "a", 1));
   const auto slow = deliver(spool);
   orders_.wait_for([this] { return orders_.under_way == 1; });
-  Spool other = Spool::open(root_ / "other", roomy(), [](const std::string&) {}).value();
+  Spool other = Spool::open(root_ / "other", roomy(), [](const base::LogLine&) {}).value();
   Orders well;
-  Delivery fast(other, std::make_unique<Told>(well), kShort, [](const std::string&) {});
+  Delivery fast(other, std::make_unique<Told>(well), kShort, [](const base::LogLine&) {});
   for (int i = 0; i < 5; ++i) {
     const fs::path file = other.writing_folder() / "x";
     write(file, "x");

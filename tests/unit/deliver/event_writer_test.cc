@@ -39,7 +39,8 @@ class WritingEvents : public DestinationFolder {
     return out;
   }
 
-  Spool spool_{Spool::open(root_, {std::uint64_t{1} << 30U, 0}, [](const std::string&) {}).value()};
+  Spool spool_{
+      Spool::open(root_, {std::uint64_t{1} << 30U, 0}, [](const base::LogLine&) {}).value()};
   std::vector<Event> events_;
   std::vector<std::uint64_t> sizes_;
   std::vector<std::string> keys_;

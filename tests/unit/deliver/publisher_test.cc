@@ -236,7 +236,7 @@ TEST_F(Publishing, SettingsThatAwsWouldRefuseOpenNothing) {
 TEST_F(Publishing, TheSameBytesOfAnotherRunHaveAnotherNameInTheSpool) {
   std::vector<std::string> keys;
   for (const unsigned first_part : {0U, 0U, 1U, 2U}) {
-    Spool spool = Spool::open(root_, {}, [](const std::string&) {}).value();
+    Spool spool = Spool::open(root_, {}, [](const base::LogLine&) {}).value();
     Publisher publisher = Publisher::open(spool, flow_log_, first_part).value();
     ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
     ASSERT_TRUE(publisher.finish());
@@ -250,7 +250,7 @@ TEST_F(Publishing, TheSameBytesOfAnotherRunHaveAnotherNameInTheSpool) {
 TEST_F(Publishing, ASegmentSaysInWhichWindowsItsRecordsAre) {
   flow_log_.max_aggregation_interval = std::chrono::seconds(60);
   Spool spool =
-      Spool::open(root_, {.bytes = 1, .leave_free = 0}, [](const std::string&) {}).value();
+      Spool::open(root_, {.bytes = 1, .leave_free = 0}, [](const base::LogLine&) {}).value();
   Publisher publisher = Publisher::open(spool, flow_log_).value();
   for (const int second : {0, 59, 60, 240}) {
     ASSERT_TRUE(publisher.add(record_at(kSlotOfTests + second)));

@@ -17,7 +17,7 @@ using testing::SizeIs;
 
 class ToBucket : public DestinationFolder {
  protected:
-  ToBucket() : spool_(Spool::open(root_, {}, [](const std::string&) {}).value()) {
+  ToBucket() : spool_(Spool::open(root_, {}, [](const base::LogLine&) {}).value()) {
     auto publisher = Publisher::open(spool_, flow_log_).value();
     EXPECT_TRUE(publisher.add(record_at(kSlotOfTests)));
     EXPECT_TRUE(publisher.finish());

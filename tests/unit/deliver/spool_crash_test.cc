@@ -225,7 +225,7 @@ class PowerCut : public SpoolFolder {
 
   /// Opens what a cut after `done` steps may have left.
   void check(std::size_t done, const std::string& how) {
-    Spool spool = Spool::open(copy_, roomy(), [](const std::string&) {}).value();
+    Spool spool = Spool::open(copy_, roomy(), [](const base::LogLine&) {}).value();
     EXPECT_EQ(spool.status().damaged, 0U) << how;
     const auto there = offered(spool);
     std::size_t known = 0;
@@ -312,7 +312,7 @@ TEST_F(PowerCut, WhatIsSetAsideIsKnownToBeLostBefore) {
   }
   cut_everywhere([&](std::size_t done, const std::string& how) {
     if (done < damaged) return;
-    Spool spool = Spool::open(copy_, roomy(), [](const std::string&) {}).value();
+    Spool spool = Spool::open(copy_, roomy(), [](const base::LogLine&) {}).value();
     EXPECT_THAT(offered(spool), testing::IsEmpty()) << how;
     EXPECT_EQ(spool.lost(), covered(1)) << how;
   });

@@ -67,7 +67,10 @@ class SpoolFolder : public testing::Test {
   [[nodiscard]] Spool open(SpoolLimits limits = roomy(),
                            std::unique_ptr<Disk> disk = std::make_unique<Disk>()) {
     return Spool::open(
-               root_, limits, [this](const std::string& line) { said_.push_back(line); },
+               root_, limits,
+               [this](const base::LogLine& line) {
+                 said_.push_back(std::to_string(static_cast<int>(line.severity)) + " " + line.text);
+               },
                std::move(disk))
         .value();
   }
@@ -98,7 +101,7 @@ class SpoolFolder : public testing::Test {
   }
 
   fs::path root_;
-  std::vector<std::string> said_;
+  std::vector<std::string> said_;  ///< lines, each with its priority before it
 };
 
 }  // namespace weir::deliver

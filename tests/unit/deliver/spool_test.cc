@@ -10,12 +10,15 @@
 namespace weir::deliver {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
+using testing::StartsWith;
 
 using Spooling = SpoolFolder;
 
@@ -103,7 +106,7 @@ TEST_F(Spooling, WhatWasNotSealedIsRemovedAndCounted) {
 
 TEST_F(Spooling, OnlyOneProcessHasIt) {
   const Spool spool = open();
-  const auto second = Spool::open(root_, roomy(), [](const std::string&) {});
+  const auto second = Spool::open(root_, roomy(), [](const base::LogLine&) {});
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message(), HasSubstr("is in use by another process"));
 }
@@ -121,6 +124,7 @@ TEST_F(Spooling, TheOldestGiveWayWhenTheLimitIsReached) {
   expected.add("eni-a", minute(0), minute(given_up));
   EXPECT_EQ(spool.lost(), expected);
   EXPECT_THAT(said_, SizeIs(given_up));
+  EXPECT_THAT(said_, Each(StartsWith("3 ")));
   EXPECT_EQ(spool.take(kAny)->key, std::to_string(given_up)) << "the oldest that is left";
 }
 
@@ -361,7 +365,8 @@ TEST_F(Spooling, WhatCannotEvenBeLookedAtAtTheStartWaitsUntilItCan) {
   PoorDisk::Orders orders;
   orders.fails_looking = true;
   Spool spool = open(roomy(), std::make_unique<PoorDisk>(orders));
-  EXPECT_THAT(said_, Contains(HasSubstr("Input/output error; it is tried again")));
+  EXPECT_THAT(
+      said_, Contains(AllOf(StartsWith("4 "), HasSubstr("Input/output error; it is tried again"))));
   EXPECT_EQ(spool.status().waiting, 1U);
   orders.fails_looking = false;
   EXPECT_THAT(offered(spool), ElementsAre(Pair("a", payload_of("a"))));
@@ -375,7 +380,7 @@ TEST_F(Spooling, AStateThatCannotBeReadNowIsNotDamaged) {
   PoorDisk::Orders orders;
   orders.fails_reading = true;
   const auto unread = Spool::open(
-      root_, roomy(), [](const std::string&) {}, std::make_unique<PoorDisk>(orders));
+      root_, roomy(), [](const base::LogLine&) {}, std::make_unique<PoorDisk>(orders));
   ASSERT_FALSE(unread);
   EXPECT_THAT(unread.error().message(), HasSubstr("Input/output error"));
   EXPECT_EQ(open().lost(), covered(3));
@@ -396,7 +401,8 @@ TEST_F(Spooling, WhatSomebodyHasRemovedIsForgottenAndLost) {
     fs::remove(segments().at(0));
     EXPECT_THAT(offered(*spool), ElementsAre(Pair("b", payload_of("b"))));
     EXPECT_EQ(spool->lost(), covered(1));
-    EXPECT_THAT(said_, ElementsAre(HasSubstr("its 3 records become SKIPDATA")));
+    EXPECT_THAT(said_,
+                ElementsAre(AllOf(StartsWith("3 "), HasSubstr("its 3 records become SKIPDATA"))));
     const SpoolStatus status = spool->status();
     EXPECT_EQ(status.gone, 1U);
     EXPECT_EQ(status.lost_records, 3U);

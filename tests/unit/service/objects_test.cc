@@ -64,7 +64,7 @@ TEST_F(ObjectsTest, OfEventsArePublishedWhenTheirWindowIsCompleted) {
   deliver::FlowLog flow_log = plan_->flow_logs.front().flow_log;
   flow_log.max_aggregation_interval = seconds(60);
   const SpoolConfig spool{folder_ / "spool"};
-  auto remote = Remote::open(spool, config, flow_log, [](const std::string&) {});
+  auto remote = Remote::open(spool, config, flow_log, [](const base::LogLine&) {});
   ASSERT_TRUE(remote) << remote.error().message();
   auto opened = Objects::open(*remote, flow_log, kSlot, log());
   ASSERT_TRUE(opened) << opened.error().message();

@@ -132,8 +132,8 @@ class PlanFolder : public ::testing::Test {
     return *plan_->network.find_interface("eni-1");
   }
 
-  Log log() {
-    return [this](const std::string& line) { said_ += line + "\n"; };
+  base::Log log() {
+    return [this](const base::LogLine& line) { said_ += line.text + "\n"; };
   }
 
   std::filesystem::path folder_;
