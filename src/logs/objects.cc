@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "base/file_error.h"
 #include "base/number.h"
 
 namespace weir::logs {
@@ -125,6 +127,7 @@ class Lister {
       add_named_file(source);
       return {};
     }
+    if (error == std::errc::permission_denied) return unreadable(source);
     return add_glob(source);
   }
 
@@ -205,10 +208,17 @@ class Lister {
       add_named_file(path);
     }
     ::globfree(&found);
-    if (status != 0 || !has_file) {
-      return base::fail(pattern, "is not there", "give a folder, a file, a glob or -");
-    }
-    return {};
+    if (has_file) return {};
+    // Folders that may not be listed are passed over, as in a shell; what is in them nobody knows.
+    const bool is_refused = ::glob(pattern.c_str(), GLOB_ERR, nullptr, &found) == GLOB_ABORTED;
+    const bool is_permission = is_refused && errno == EACCES;
+    ::globfree(&found);
+    if (is_permission) return unreadable(pattern);
+    return base::fail(pattern, "is not there", "give a folder, a file, a glob or -");
+  }
+
+  static base::Expected<void> unreadable(const std::string& source) {
+    return tl::unexpected(base::file_error(source, "read", EACCES));
   }
 
   std::vector<Object> objects_;
