@@ -55,6 +55,17 @@ base::Expected<base::Descriptor> open_namespace(const Device& device) {
   return space;
 }
 
+/// Whoever may not enter the network namespace may lack no more than that.
+tl::unexpected<base::Error> refused_at(const Device& device, const std::string& doing, int error) {
+  base::Error why = refused(doing + words_for(device), error).value();
+  if (error == EPERM && !device.network_namespace.empty()) {
+    why.hint =
+        "in a network namespace it takes root, or CAP_SYS_ADMIN beside CAP_BPF, CAP_PERFMON and "
+        "CAP_NET_ADMIN; in a unit of systemd RestrictNamespaces=net, too";
+  }
+  return tl::unexpected(std::move(why));
+}
+
 int create_tcx_link(int program, int device, std::uint32_t type) {
   bpf_attr attributes{};
   attributes.link_create.prog_fd = static_cast<std::uint32_t>(program);
@@ -154,7 +165,7 @@ base::Expected<Hook> Hook::attach(Programs programs, const Device& device, Attac
   hook.state_->space = std::move(*space);
   const int error = in_namespace(hook.state_->space.get(),
                                  [&] { return hook.state_->attach(programs, attachment); });
-  if (error != 0) return refused("attaching to " + words_for(device), -error);
+  if (error != 0) return refused_at(device, "attaching to ", -error);
   return hook;
 }
 
@@ -177,7 +188,7 @@ base::Expected<void> Hook::replace(Programs programs) {
     return received != 0 ? received
                          : bpf_link_update(state_->of_sent.get(), programs.of_sent, nullptr);
   });
-  if (error != 0) return refused("changing programs at " + words_for(state_->device), -error);
+  if (error != 0) return refused_at(state_->device, "changing programs at ", -error);
   return {};
 }
 
@@ -186,7 +197,7 @@ base::Expected<void> Hook::repair(Programs programs) {
       state_->is_namespace_there()
           ? in_namespace(state_->space.get(), [&] { return state_->repair(programs); })
           : -ENODEV;
-  if (error != 0) return refused("attaching to " + words_for(state_->device), -error);
+  if (error != 0) return refused_at(state_->device, "attaching to ", -error);
   return {};
 }
 
@@ -244,7 +255,7 @@ base::Expected<std::vector<base::Address>> addresses_of(const Device& device) {
     freeifaddrs(all);
     return 0;
   });
-  if (error != 0) return refused(words_for(device), -error);
+  if (error != 0) return refused_at(device, "", -error);
   return addresses;
 }
 
@@ -260,7 +271,7 @@ base::Expected<bool> has_link_header(const Device& device) {
     if (ioctl(socket.get(), SIOCGIFHWADDR, &request) != 0) return -errno;
     return static_cast<int>(request.ifr_hwaddr.sa_family);
   });
-  if (type < 0) return refused(words_for(device), -type);
+  if (type < 0) return refused_at(device, "", -type);
   return type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
 }
 

@@ -12,7 +12,7 @@ namespace weir::live {
 
 tl::unexpected<base::Error> refused(std::string what, int error) {
   std::string hint;
-  if (error == EPERM) hint = "it takes root, or CAP_BPF and CAP_NET_ADMIN";
+  if (error == EPERM) hint = "it takes root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN";
   if (error == ENOMEM) hint = "it takes more memory than there is: make the tables smaller";
   return base::fail(std::move(what), std::generic_category().message(error), std::move(hint));
 }

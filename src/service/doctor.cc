@@ -212,10 +212,12 @@ void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
     // A device without addresses is there too: the header's kind is asked for.
     const auto has_header = live::has_link_header(device);
     findings.push_back(
-        has_header ? ok(subject, "is there, for " + id)
-                   : Finding{subject, Health::warning,
-                             has_header.error().what + ": " + id + " gets SKIPDATA until it comes",
-                             "see to its tags weir:device and weir:netns"});
+        has_header
+            ? ok(subject, "is there, for " + id)
+            : Finding{subject, Health::warning,
+                      has_header.error().what + ": " + id + " gets SKIPDATA until that changes",
+                      has_header.error().hint.empty() ? "see to its tags weir:device and weir:netns"
+                                                      : has_header.error().hint});
   }
   examine_folders(plan.config, findings);
   examine_socket(plan.config.socket, findings);

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 weir=$(realpath "${WEIR:-build/weir}")
 [[ $(id -u) == 0 ]] || { echo "programs in the kernel need root"; exit 77; }
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+space=weir-doctor-$$
+trap 'rm -rf "$work"; ip netns del "$space" 2>/dev/null || true' EXIT
 
 describe() { # TAGS: one interface, as AWS describes it
   python3 - "$work/vpc.json" "$1" <<'PY'
@@ -51,7 +52,15 @@ status=0
 [[ $status == 1 ]] || { echo "it says that weir up cannot run, and it does"; failures=$((failures + 1)); }
 
 describe '[{"Key": "weir:device", "Value": "eth77"}, {"Key": "weir:netns", "Value": "nowhere"}]'
-expect 0 '^device eth77 in nowhere,warning,.*SKIPDATA until it comes' "$weir" doctor --config "$work/weir.toml"
+expect 0 '^device eth77 in nowhere,warning,.*SKIPDATA until that changes' "$weir" doctor --config "$work/weir.toml"
+ip netns add "$space"
+describe '[{"Key": "weir:device", "Value": "lo"}, {"Key": "weir:netns", "Value": "'"$space"'"}]'
+expect 0 "^device lo in $space,ok," "$weir" doctor --config "$work/weir.toml"
+homebound=(setpriv --bounding-set=-sys_admin "$weir")
+expect 1 '^capabilities,lacking,without CAP_SYS_ADMIN \(for weir:netns\)' "${homebound[@]}" doctor --config "$work/weir.toml"
+expect 1 "^device lo in $space,warning,Operation not permitted: .*it takes root, or CAP_SYS_ADMIN" \
+  "${homebound[@]}" doctor --config "$work/weir.toml"
+expect 1 '^programs,ok,' "${homebound[@]}" doctor --config "$work/weir.toml"
 describe '[]'
 expect 1 '^configuration,lacking,.*has no interface with a device' "$weir" doctor --config "$work/weir.toml"
 describe '[{"Key": "weir:device", "Value": "lo"}]'
