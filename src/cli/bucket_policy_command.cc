@@ -68,7 +68,7 @@ void print_check(const deliver::PolicyCheck& check, const std::string& form) {
   base::print(std::cout, table, form.empty() ? base::OutputForm::table : output_form(form));
   std::cout.flush();
   for (const deliver::Obstacle& obstacle : check.obstacles) {
-    tell("note: " + obstacle.what + "; " + obstacle.hint);
+    tell({base::Severity::info, "note: " + obstacle.what + "; " + obstacle.hint});
   }
 }
 
@@ -134,7 +134,8 @@ int check(const Asked& asked) {
     constexpr int kForbidden = 403;
     const bool may_work = policy.error().status == kForbidden;  // who delivers need not look at it
     if (!asked.has_probe || !may_work) return failed(policy.error().error);
-    tell("note: the bucket policy cannot be looked at: " + policy.error().error.what);
+    tell({base::Severity::info,
+          "note: the bucket policy cannot be looked at: " + policy.error().error.what});
     return check_by_probe(s3, asked, *needs);
   }
   auto judged = deliver::check_policy(*policy, *needs);
@@ -143,7 +144,7 @@ int check(const Asked& asked) {
   if (!uncertainty.empty()) doubt(*judged);
   print_check(*judged, asked.form);
   if (asked.has_probe) return check_by_probe(s3, asked, *needs);
-  if (!uncertainty.empty()) tell("note: " + uncertainty);
+  if (!uncertainty.empty()) tell({base::Severity::info, "note: " + uncertainty});
   return conclude(*judged, "s3://" + needs->bucket);
 }
 
@@ -159,7 +160,7 @@ int attach(const Asked& asked) {
              *changed ? deliver::attachment_notice(*needs)
                       : "the policy of s3://" + needs->bucket + " grants all of it already");
   const std::string uncertainty(deliver::service_doubt(s3, *needs));
-  if (!uncertainty.empty()) tell("note: " + uncertainty);
+  if (!uncertainty.empty()) tell({base::Severity::info, "note: " + uncertainty});
   return kDone;
 }
 
