@@ -396,6 +396,11 @@ Coverage Spool::lost() const {
   return state_->kept.lost;
 }
 
+std::optional<base::UnixSeconds> Spool::lost_in_memory() const {
+  const std::scoped_lock held(state_->mutex);
+  return state_->is_state_written ? std::nullopt : state_->kept.lost.first();
+}
+
 void Spool::forget_lost(const Coverage& coverage) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);

@@ -106,6 +106,9 @@ class Spool {
 
   /// Windows of which records were lost; kept over a restart.
   [[nodiscard]] Coverage lost() const;
+  /// Where the earliest of these begins while they could not be written down: another run will not
+  /// know of them. Nothing: it will.
+  [[nodiscard]] std::optional<base::UnixSeconds> lost_in_memory() const;
   /// SKIPDATA for all of `coverage` has been sealed.
   void forget_lost(const Coverage& coverage);
 

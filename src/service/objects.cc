@@ -160,6 +160,11 @@ void Objects::adopt(const Loss& loss) {
   whole_until_ = std::min(whole_until_, loss.from);
 }
 
+base::UnixSeconds Objects::whole_until() const {
+  const auto lost = remote_ == nullptr ? std::nullopt : remote_->spool().lost_in_memory();
+  return lost ? std::min(whole_until_, *lost) : whole_until_;
+}
+
 std::vector<deliver::PublishedObject> Objects::take_published(base::UnixMicros now) {
   std::vector<deliver::PublishedObject> objects = std::exchange(fresh_, {});
   published_ += objects.size();

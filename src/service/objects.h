@@ -72,8 +72,9 @@ class Objects : public recorder::RecordSink {
   [[nodiscard]] const std::optional<ObjectReport>& last_object() const { return last_object_; }
   /// Why there is no room; empty while there is.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
-  /// Records of all that was seen before, or SKIPDATA for it, are published.
-  [[nodiscard]] base::UnixSeconds whole_until() const { return whole_until_; }
+  /// Records of all that was seen before, or SKIPDATA for it, are published, or will be by another
+  /// run, which finds in the spool what was lost.
+  [[nodiscard]] base::UnixSeconds whole_until() const;
 
  private:
   Objects(std::unique_ptr<deliver::RecordWriter> writer, std::chrono::seconds slot,

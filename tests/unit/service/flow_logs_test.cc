@@ -326,6 +326,20 @@ TEST_F(FlowLogsTest, WhatWasLostCountsOnceThoughItsFlowLogComesBackAsItIsDone) {
   EXPECT_EQ(flow_logs_.totals().lost_records, 1U);
 }
 
+TEST_F(FlowLogsTest, WhatASpoolHasLostAndCannotWriteDownIsNotWhole) {
+  const Silent server;
+  begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
+  turn(kStart + seconds(60), Publishing::everything);
+  add(kStart + seconds(70));
+  break_folder("weir.state/spool/fl-0123abcd");
+  turn(kStart + seconds(130), Publishing::everything);
+  turn(kStart + seconds(190));
+  EXPECT_THAT(flow_logs_.whole_until(), ElementsAre(Pair("fl-0123abcd", kStart + seconds(60))));
+  mend_folder("weir.state/spool/fl-0123abcd");
+  turn(kStart + seconds(250), Publishing::everything);
+  EXPECT_THAT(flow_logs_.whole_until(), ElementsAre(Pair("fl-0123abcd", kStart + seconds(250))));
+}
+
 TEST_F(FlowLogsTest, TheLastTurnTellsWhatASpoolLostOfWindowsThatAreNotOver) {
   const Silent server;
   begin(make_plan("fl-0123abcd", server.as_destination()), kStart);
