@@ -404,10 +404,14 @@ TEST_F(FlowLogsTest, NobodyWaitsInTheEndForAProgramThatGivesCredentials) {
                   "log-destination = 's3://bucket'\n[flow-log.remote]\n"
                   "attach-bucket-policy = false\nprofile = 'slow'"),
         kStart);
-  unsetenv("AWS_CONFIG_FILE");
   add(kStart + seconds(10));
   turn(kStart + seconds(20), Publishing::last);
-  while (!std::filesystem::exists(mark)) std::this_thread::yield();
+  const auto begun = std::chrono::steady_clock::now();
+  while (!std::filesystem::exists(mark) && std::chrono::steady_clock::now() - begun < seconds(60)) {
+    std::this_thread::yield();
+  }
+  unsetenv("AWS_CONFIG_FILE");  // only now: profiles are read at each search
+  ASSERT_TRUE(std::filesystem::exists(mark));
   const auto before = std::chrono::steady_clock::now();
   flow_logs_ = FlowLogs(log());
   EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(20));
