@@ -1,11 +1,11 @@
 #include "aws/metadata.h"
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "aws/sts.h"
+#include "base/file_error.h"
+#include "base/read_file.h"
 
 namespace weir::aws {
 namespace {
@@ -123,8 +123,9 @@ Result<Credentials> container_credentials(Transport& transport, const Environmen
   std::string token = environment.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   const std::string path = environment.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
   if (!path.empty()) {
-    std::ifstream file(path, std::ios::binary);
-    token.assign(std::istreambuf_iterator<char>(file), {});
+    auto file = base::read_file(path);
+    if (!file) return cannot(base::file_error(path, "read", file.error()));
+    token = std::move(*file);
     if (token.empty()) return cannot({path, "has no authorization token", ""});
   }
   if (token.find_first_of("\r\n") != std::string::npos) {

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 
 #include "base/file_error.h"
+#include "base/read_file.h"
 
 namespace weir::aws {
 namespace {
@@ -28,13 +27,11 @@ std::string path_of(const Environment& environment, const char* variable, const 
 
 base::Expected<std::map<std::string, Settings>> read_sections(
     const std::string& path, std::optional<base::Error>& unreadable) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file.is_open() && errno != ENOENT && errno != ENOTDIR) {
-    unreadable = base::file_error(path, "read", errno);
+  const auto text = base::read_file(path);
+  if (!text && text.error() != ENOENT && text.error() != ENOTDIR) {
+    unreadable = base::file_error(path, "read", text.error());
   }
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  return parse_sections(text, path);
+  return parse_sections(text.value_or(""), path);
 }
 
 /// "profile dev" and "profile  dev" are "dev".

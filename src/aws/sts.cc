@@ -1,10 +1,9 @@
 #include "aws/sts.h"
 
-#include <fstream>
-#include <iterator>
-
 #include "aws/xml.h"
+#include "base/file_error.h"
 #include "base/number.h"
+#include "base/read_file.h"
 
 namespace weir::aws {
 namespace {
@@ -84,8 +83,9 @@ Result<Credentials> assume_role(Client& client, const Endpoint& endpoint, const 
 
 Result<Credentials> assume_role_with_web_identity(Client& client, const Endpoint& endpoint,
                                                   const Role& role, const std::string& token_path) {
-  std::ifstream file(token_path, std::ios::binary);
-  std::string token(std::istreambuf_iterator<char>(file), {});
+  auto token_file = base::read_file(token_path);
+  if (!token_file) return cannot(base::file_error(token_path, "read", token_file.error()));
+  std::string& token = *token_file;
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
   if (token.empty()) {
     return cannot({token_path, "has no web identity token", "check AWS_WEB_IDENTITY_TOKEN_FILE"});

@@ -1,9 +1,8 @@
 #include "vpc/read.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
+#include "base/read_file.h"
 #include "vpc/description.h"
 
 namespace weir::vpc {
@@ -68,13 +67,12 @@ Reading read_description(const std::filesystem::path& path) {
   std::vector<base::Error> errors;
   std::vector<Document> documents;
   for (const auto& file : files_of(path, errors)) {
-    std::ifstream stream(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream.is_open() || stream.bad()) {
+    const auto text = base::read_file(file);
+    if (!text) {
       errors.push_back({file.string(), "cannot be read", "check the name and its permissions"});
       continue;
     }
-    auto document = parse(text, file.string(), errors);
+    auto document = parse(*text, file.string(), errors);
     if (document) documents.push_back(std::move(*document));
   }
   if (!errors.empty()) return {{}, std::move(errors)};

@@ -40,6 +40,14 @@ class Files : public testing::Test {
 
 using Profiling = Files;
 
+TEST_F(Profiling, WhatIsNoFileIsNamedAndEmpty) {
+  const auto profiles = Profiles::read(environment({{"AWS_CONFIG_FILE", folder_.string()}}));
+  ASSERT_TRUE(profiles) << profiles.error().message();
+  EXPECT_TRUE(profiles->profiles.empty());
+  ASSERT_TRUE(profiles->unreadable);
+  EXPECT_EQ(profiles->unreadable->message(), folder_.string() + ": cannot be read: Is a directory");
+}
+
 TEST_F(Profiling, BothFilesTellOfAProfile) {
   write("config",
         "# a comment\n[default]\nregion = eu-west-1\n\n[profile  dev]\r\nregion=us-west-2\r\n"
