@@ -118,11 +118,17 @@ struct Hook::State {
   base::Descriptor of_sent;
   std::optional<Clsact> clsact;
 
+  /// In front, unless it is there.
+  int hang(base::Descriptor& link, int program, std::uint32_t type) const {
+    if (standing_of(link, index, type) == Standing::first) return 0;
+    link = base::Descriptor();  // no program hangs there twice
+    link = base::Descriptor(create_tcx_link(program, index, type));
+    return link.is_open() ? 0 : link.get();
+  }
+
   int attach_tcx(Programs programs) {
-    of_received = base::Descriptor(create_tcx_link(programs.of_received, index, kTcxIngress));
-    if (!of_received.is_open()) return of_received.get();
-    of_sent = base::Descriptor(create_tcx_link(programs.of_sent, index, kTcxEgress));
-    return of_sent.is_open() ? 0 : of_sent.get();
+    const int error = hang(of_received, programs.of_received, kTcxIngress);
+    return error != 0 ? error : hang(of_sent, programs.of_sent, kTcxEgress);
   }
 
   int attach(Programs programs, Attachment attachment) {
@@ -143,11 +149,7 @@ struct Hook::State {
   }
   int repair(Programs programs) {
     if (!is_device_there()) return -ENODEV;
-    if (clsact) return clsact->attach(programs);
-    // No program hangs there twice.
-    of_received = base::Descriptor();
-    of_sent = base::Descriptor();
-    return attach_tcx(programs);
+    return clsact ? clsact->attach(programs) : attach_tcx(programs);
   }
   [[nodiscard]] Standing standing() const {
     if (!is_device_there()) return Standing::gone;

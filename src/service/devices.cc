@@ -104,6 +104,8 @@ void Devices::put_back(Watched& one, live::Standing standing) {
     one.hook.reset();
     log_({base::Severity::warning, fmt::format("{}: its device {} is gone", one.id, device)});
   } else if (standing == live::Standing::behind) {
+    // Where that is not so, the next look says it.
+    if (one.hook->standing() != live::Standing::first) return;
     log_({base::Severity::warning,
           fmt::format("{}: another program had come first at its device {}, and comes after it now",
                       one.id, device)});
@@ -167,6 +169,7 @@ base::Expected<void> Devices::attach(Watched& one) {
   auto hook = live::Hook::attach(programs_of(one), one.place.device);
   if (!hook) return tl::unexpected(hook.error());
   one.hook.emplace(std::move(*hook));
+  one.times_behind = 0;
   log_({base::Severity::info,
         fmt::format("{} is recorded at {} ({}, {})", one.id, live::words_for(one.place.device),
                     one.hook->attachment() == live::Attachment::tcx ? "tcx" : "clsact",

@@ -282,7 +282,7 @@ Report Service::report() const {
     out.id = one.id;
     out.name = state.plan->network[one.place.interface].name;
     out.device = one.place.device;
-    out.mode = one.place.mode;
+    out.mode = one.hook ? one.mode : one.place.mode;  // a change may wait for its turn
     if (one.hook) out.attachment = one.hook->attachment();
     out.complaint = one.complaint;
     out.directions = state.tally.at(one.id);
