@@ -528,6 +528,7 @@ WEIR_INLINE void weir_measure(struct __sk_buff* skb, struct weir_sighting* at) {
   weir_u32 size = skb->gso_size;
   if (size == 0) return;
   weir_u32 headers = at->packet.headers + weir_tunnel_headers(skb, &at->packet);
+  if (headers > at->packet.bytes) return; /* a lie, such as of a virtual machine */
   weir_u32 payload = at->packet.bytes - headers;
   weir_u32 segments = skb->gso_segs;
   /* A virtual machine's segments come uncounted. */

@@ -170,6 +170,17 @@ TEST_F(Tunnels, WhatIsNoTunnelRepeatsItsOwnHeadersOnly) {
   EXPECT_EQ(repeated(47, 0, {{0, 0, 8, 0}}), 20U) << "zeros are no IP";
 }
 
+TEST_F(Program, HeadersThatAreLongerThanTheirPacketMakeOneSegment) {
+  const auto port = add_port(Mode::observe);
+  publish();
+  auto frame = property::frame_of(packet_of(WEIR_TCP), {});
+  frame[kEthernet + 20 + 12] = 0xf0;  // 60 bytes of TCP's header, of which 24 are there
+  send(port, frame, {.segments = 0, .size = 10});
+  EXPECT_EQ(drain().seen(), 1U);
+  ASSERT_EQ(flows.size(), 1U);
+  EXPECT_EQ(flows[0].counters.bytes, 20U + 24);
+}
+
 TEST_F(Program, PaddingAndVlanTagsAreNotCounted) {
   const auto port = add_port(Mode::observe);
   publish();
