@@ -52,6 +52,10 @@ base::Expected<void> LiveRecorder::add(const live::DrainedFlow& flow,
 base::Expected<void> LiveRecorder::skipped(vpc::InterfaceIndex interface, base::UnixMicros time) {
   std::vector<bool> only(static_cast<std::size_t>(interface) + 1);
   only.back() = true;
+  // The clock was set back: the flows of this drain lie in the window that was open before.
+  if (passed_ && *passed_ > time) {
+    if (auto done = missed(only, *passed_, *passed_); !done) return done;
+  }
   return missed(only, std::min(passed_.value_or(time), time), time);
 }
 

@@ -1,6 +1,6 @@
 #include "recorder/recorder.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <array>
 #include <map>
@@ -322,6 +322,25 @@ TEST_F(RecorderTest, WhatTheKernelRecordedMakesTheSameRecords) {
                     " REJECT ingress OK",
                 "eni-b" + without_flow + time(60) + " " + time(119) + " - - SKIPDATA",
                 "eni-shut" + without_flow + time(60) + " " + time(119) + " - - NODATA"}));
+}
+
+TEST_F(RecorderTest, WhatFoundNoRoomBeforeTheClockWasSetBackIsMissedInTheWindowOfItsFlowsToo) {
+  Lines lines(settings_.flow_log.log_format);
+  LiveRecorder recorder(network_, policy_, services_, settings_, lines);
+  const auto at = [](std::int64_t second) { return base::UnixMicros(seconds(kStart + second)); };
+  ASSERT_TRUE(recorder.pass(at(130)));
+  ASSERT_TRUE(recorder.skipped(vpc::InterfaceIndex{1}, at(10)));
+  ASSERT_TRUE(recorder.pass(at(10)));
+  ASSERT_TRUE(recorder.pass(at(300)));
+  std::vector<std::string> skipped;
+  for (const std::string& line : lines.lines) {
+    if (line.ends_with("SKIPDATA")) skipped.push_back(line);
+  }
+  const auto time = [](std::int64_t second) { return std::to_string(kStart + second); };
+  const std::string without_flow = "eni-b - - - - - - ";
+  EXPECT_THAT(skipped, ::testing::UnorderedElementsAre(
+                           without_flow + time(0) + " " + time(59) + " - - SKIPDATA",
+                           without_flow + time(120) + " " + time(179) + " - - SKIPDATA"));
 }
 
 }  // namespace
