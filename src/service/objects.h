@@ -59,8 +59,10 @@ class Objects : public recorder::RecordSink {
   std::optional<Loss> take_loss();
   /// Another's loss is told as if it were its own.
   void adopt(const Loss& loss);
-  /// Nothing is held, and no loss waits to be taken.
-  [[nodiscard]] bool is_published() const { return held_.empty() && !loss_; }
+  /// Nothing is held, no loss waits to be taken, and none of the spool's is known in memory only.
+  [[nodiscard]] bool is_published() const {
+    return held_.empty() && !loss_ && (remote_ == nullptr || !remote_->spool().lost_in_memory());
+  }
 
   [[nodiscard]] std::uint64_t records() const { return records_; }
   [[nodiscard]] std::uint64_t lost_records() const {
