@@ -265,13 +265,16 @@ S3Follower::Reading S3Follower::read_new(LineSink& sink) {
     return Reading::out;
   }
   is_outage_told_ = false;
-  const std::vector<Object> objects = not_done(std::move(*listed));
+  std::vector<Object> objects = not_done(std::move(*listed));
   for (const Object& object : objects) {
     if (object.kind != ObjectKind::parquet) continue;
     known_.at(object.path).is_done = true;
     problems.damaged(object.path, {"", "is Parquet, and left out", "ask it with weir query"});
   }
   if (problems.damaged_objects() != 0) sink.problems(problems);
+  // What failed before may take minutes to fail again.
+  std::stable_partition(objects.begin(), objects.end(),
+                        [this](const Object& object) { return !known_.at(object.path).is_told; });
   for (const Object& object : objects) {
     if (object.kind == ObjectKind::parquet) continue;
     const Reading reading = read(object, sink);
