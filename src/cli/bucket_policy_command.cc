@@ -131,9 +131,8 @@ int check(const Asked& asked) {
   aws::S3& s3 = (*session)->s3();
   const auto policy = s3.policy(needs->bucket);
   if (!policy) {
-    constexpr int kForbidden = 403;
-    const bool may_work = policy.error().status == kForbidden;  // who delivers need not look at it
-    if (!asked.has_probe || !may_work) return failed(policy.error().error);
+    if (!asked.has_probe || !deliver::may_deliver_unseen(policy.error()))
+      return failed(policy.error().error);
     tell({base::Severity::info,
           "note: the bucket policy cannot be looked at: " + policy.error().error.what});
     return check_by_probe(s3, asked, *needs);

@@ -41,6 +41,12 @@ aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs) {
                       "look who else writes it, and try again"});
 }
 
+bool may_deliver_unseen(const aws::Failure& failure) {
+  constexpr int kForbidden = 403;
+  constexpr int kNotAllowed = 405;
+  return failure.status == kForbidden || failure.status == kNotAllowed;
+}
+
 std::string_view service_doubt(const aws::S3& s3, const BucketNeeds& needs) {
   if (s3.is_aws() || !needs.principal.empty()) return {};
   return "this server may know no service principals, and then it matches the policy with nobody: "

@@ -12,15 +12,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* kAcl = "bucket-owner-full-control";
 constexpr int kForbidden = 403;
-constexpr int kNotAllowed = 405;
 constexpr int kPreconditionFailed = 412;
 
 /// Servers that are not AWS's accept the policy, and may know no service to match it with.
-aws::Failure advised(aws::Failure failure, const aws::S3& s3) {
+aws::Failure advised(aws::Failure failure, const aws::S3& s3, bool has_principal) {
   if (failure.is("AccessDenied") && !s3.is_aws()) {
     failure.error.hint =
-        "this server may know no service principals: let the bucket's owner run `weir "
-        "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
+        has_principal
+            ? "check that the delivery principal is the ARN of who delivers, and look for a Deny"
+            : "this server may know no service principals: let the bucket's owner run `weir "
+              "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
   }
   return failure;
 }
@@ -88,9 +89,7 @@ aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const Bu
                                      const Note& note) {
   auto changed = attach_policy(s3, needs);
   if (!changed) {
-    const bool is_forbidden =
-        changed.error().status == kForbidden || changed.error().status == kNotAllowed;
-    if (!is_forbidden || !probe(s3, place, needs)) {
+    if (!may_deliver_unseen(changed.error()) || !probe(s3, place, needs)) {
       return tl::unexpected(std::move(changed.error()));
     }
     // Whether delivery rests on it is not known: it may be there, and not for this caller to see.
@@ -101,7 +100,7 @@ aws::Result<void> attach_as_aws_does(aws::S3& s3, const S3Place& place, const Bu
   note(attachment_notice(needs));
   if (s3.is_aws()) return {};
   auto put = probe(s3, place, needs);
-  if (!put) return tl::unexpected(advised(std::move(put.error()), s3));
+  if (!put) return tl::unexpected(advised(std::move(put.error()), s3, !needs.principal.empty()));
   return {};
 }
 
@@ -126,7 +125,8 @@ Delivered S3Destination::deliver(const Segment& segment) {
   if (uploaded) return Receipt{};
   const bool is_of_segment = uploaded.error().status == kPreconditionFailed ||
                              uploaded.error().kind == aws::Failure::Kind::unreadable;
-  Undelivered why = undelivered(advised(std::move(uploaded.error()), *s3_));
+  const bool has_principal = needs_ && !needs_->principal.empty();
+  Undelivered why = undelivered(advised(std::move(uploaded.error()), *s3_, has_principal));
   why.is_of_segment = is_of_segment;
   return tl::unexpected(std::move(why));
 }

@@ -77,3 +77,5 @@ def test_the_policy_of_anothers_bucket_is_for_its_owner_to_attach(serve, program
     said = record(program, server.environment())
     assert "the bucket policy of s3://logs cannot be looked at: MethodNotAllowed" in said
     assert server.objects == in_folder(program, tmp_path)
+    said = run(program, server.environment(), "bucket-policy", "check", "--probe", *WHERE)
+    assert "the bucket policy cannot be looked at" in said
