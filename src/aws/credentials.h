@@ -35,8 +35,8 @@ class FixedCredentials : public CredentialsSource {
 
 /// Keeps what was fetched until a quarter of an hour before it expires. From then on it asks again;
 /// if that fails, the old ones serve as long as they last. What a service refuses is fetched again,
-/// at most once a minute. Nothing is fetched twice within half a minute else: what is over when it
-/// comes is so by a clock that is wrong.
+/// at most once a minute. Nothing that was had is fetched again within half a minute else: what is
+/// over when it comes is so by a clock that is wrong.
 class RenewedCredentials : public CredentialsSource {
  public:
   using Fetch = std::function<Result<Credentials>(base::UnixSeconds now)>;

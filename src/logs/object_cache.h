@@ -24,8 +24,9 @@ namespace weir::logs {
 class ObjectCache {
  public:
   /// Makes the folder where it is not there, for its owner alone. `most_bytes`: that its files may
-  /// take up; each further program that fills it at the same time may exceed that by a sixteenth.
-  /// Error: there is none, and it cannot be made.
+  /// take up; each further program that fills it at the same time may exceed that by a sixteenth,
+  /// or by one part. What is larger than fifteen sixteenths is not kept. Error: there is none, and
+  /// it cannot be made.
   static base::Expected<std::unique_ptr<ObjectCache>> open(std::filesystem::path folder,
                                                            std::uint64_t most_bytes,
                                                            std::string endpoint);
