@@ -85,7 +85,6 @@ class Hook {
   /// Nothing at tcx.
   [[nodiscard]] std::optional<Remains> remains() const;
   [[nodiscard]] Standing standing() const;
-  [[nodiscard]] bool is_attached() const { return standing() != Standing::gone; }
 
  private:
   struct State;

@@ -93,15 +93,15 @@ TEST_F(Hooked, AnothersDisciplineStaysWhenWeirGoes) {
 
 TEST_F(Hooked, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
   attach();
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
   const auto link = "ip -n " + owner->name() + " link ";
   ASSERT_EQ(status_of(link + "del eth0"), 0);
-  EXPECT_FALSE(hook->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
   EXPECT_FALSE(hook->repair(programs()));
   ASSERT_EQ(status_of(link + "add eth0 type veth peer name other"), 0);
-  EXPECT_FALSE(hook->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
   attach();
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
 }
 
 TEST_F(Hooked, ADeviceOfTheSameNumberIsAnotherOne) {
@@ -110,20 +110,20 @@ TEST_F(Hooked, ADeviceOfTheSameNumberIsAnotherOne) {
   const auto number = owner->ask("cat /sys/class/net/eth0/ifindex");
   ASSERT_EQ(status_of(link + "del eth0"), 0);
   ASSERT_EQ(status_of(link + "add eth0 index " + number + " type veth peer name other"), 0);
-  EXPECT_FALSE(hook->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
 }
 
 TEST_F(Hooked, ProgramsThatSomebodyTookAwayAreMissedAndPutBack) {
   attach();
   if (hook->attachment() != Attachment::tcx) GTEST_SKIP() << "this kernel has no tcx";
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
   const auto attached = programs_at(*owner, "eth0");
   ASSERT_EQ(attached.size(), 2U);
   ASSERT_TRUE(take_away(attached.back()));
-  EXPECT_FALSE(hook->is_attached()) << "one direction is not seen any more";
+  EXPECT_EQ(hook->standing(), Standing::gone) << "one direction is not seen any more";
   const auto repaired = hook->repair(programs());
   EXPECT_TRUE(repaired) << repaired.error().message();
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
   EXPECT_EQ(programs_at(*owner, "eth0"), attached);
 }
 
@@ -147,24 +147,24 @@ TEST_F(Hooked, AProgramThatComesBeforeItIsMissedAndComesAfterItAgain) {
 
 TEST_F(Hooked, ADisciplineThatOthersReplacedIsMissedAndTheirsStays) {
   attach(Attachment::clsact);
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
   owner->run("tc filter del dev eth0 egress");
-  EXPECT_FALSE(hook->is_attached()) << "one direction is not seen any more";
+  EXPECT_EQ(hook->standing(), Standing::gone) << "one direction is not seen any more";
   owner->run("tc qdisc del dev eth0 clsact");
-  EXPECT_FALSE(hook->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
   owner->run("tc qdisc add dev eth0 clsact");
-  EXPECT_FALSE(hook->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
   hook.reset();
   EXPECT_THAT(discipline(), HasSubstr("clsact"));
   attach(Attachment::clsact);
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
 }
 
 TEST_F(Hooked, ADisciplineThatOthersUseStaysWhenItsMakerGoes) {
   attach(Attachment::clsact);
   auto other = another();
   hook.reset();
-  EXPECT_TRUE(other->is_attached());
+  EXPECT_NE(other->standing(), Standing::gone);
   other.reset();
   EXPECT_THAT(discipline(), HasSubstr("clsact")) << "it was not theirs, but in use";
 }
@@ -173,18 +173,18 @@ TEST_F(Hooked, WhatAKilledOneLeftGoesWithoutWhatIsOthers) {
   attach(Attachment::clsact);
   const auto other = another();
   EXPECT_TRUE(remove(*hook->remains()));
-  EXPECT_FALSE(hook->is_attached());
-  EXPECT_TRUE(other->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
+  EXPECT_NE(other->standing(), Standing::gone);
 }
 
 TEST_F(Hooked, FiltersThatWereTakenAwayArePutBackBesideThoseOfOthers) {
   attach(Attachment::clsact);
   auto other = another();
   take_away_filter("egress", hook->remains()->egress);
-  EXPECT_FALSE(hook->is_attached());
+  EXPECT_EQ(hook->standing(), Standing::gone);
   ASSERT_TRUE(hook->repair(programs()));
-  EXPECT_TRUE(hook->is_attached());
-  EXPECT_TRUE(other->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
+  EXPECT_NE(other->standing(), Standing::gone);
   other.reset();
   hook.reset();
   EXPECT_THAT(discipline(), Not(HasSubstr("clsact"))) << "who made it takes it away";
@@ -234,7 +234,7 @@ TEST_F(Hooked, ADisciplineThatOthersPutInTheOnesPlaceIsTheirs) {
   owner->run("tc qdisc add dev eth0 clsact");
   auto other = another();
   ASSERT_TRUE(hook->repair(programs()));
-  EXPECT_TRUE(hook->is_attached());
+  EXPECT_NE(hook->standing(), Standing::gone);
   other.reset();
   hook.reset();
   EXPECT_THAT(discipline(), HasSubstr("clsact"));
