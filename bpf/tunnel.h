@@ -1,8 +1,11 @@
 /* Segments inside tunnels: how long the headers are that each of them repeats. For the kernel
- * program alone, which sees packets before they are cut, or after they were put together; after its
- * BPF helpers. */
+ * program alone, which sees packets before they are cut, or after they were put together. */
 #ifndef WEIR_BPF_TUNNEL_H
 #define WEIR_BPF_TUNNEL_H
+
+#include <linux/bpf.h>
+/* after the types that it needs */
+#include <bpf/bpf_helpers.h>
 
 #include "bpf/packet.h"
 #include "bpf/policy.h"

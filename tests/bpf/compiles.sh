@@ -7,5 +7,5 @@ command -v clang-14 >/dev/null || {
   echo "clang-14 is not installed: nothing else here compiles for BPF"
   exit 77
 }
-exec clang-14 -target bpf -mcpu=v3 -std=c11 -O2 -g -Wall -Wextra -Werror \
+exec clang-14 -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Werror \
   -fno-crash-diagnostics -I "$2" -idirafter "$3" -include "$1" -x c -c /dev/null -o /dev/null
