@@ -39,6 +39,13 @@ FlowLogReport FlowLog::report() const {
   return out;
 }
 
+base::Expected<void> FlowLog::missed_before(base::UnixMicros from, base::UnixMicros to) {
+  const base::UnixMicros open =
+      base::aligned(base::second_of(to), settings_.flow_log.max_aggregation_interval);
+  if (open <= from) return {};
+  return missed_all(from, open - std::chrono::microseconds(1));
+}
+
 base::Expected<void> FlowLog::turn(base::UnixMicros now, bool publishes_all) {
   if (now < turned_) {
     is_set_back_ = true;

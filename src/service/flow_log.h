@@ -49,6 +49,8 @@ class FlowLog {
   base::Expected<void> missed_all(base::UnixMicros from, base::UnixMicros to) {
     return missed(settings_.subscribed, from, to);
   }
+  /// The windows that end by `to`, of all interfaces: not the one that it lies in.
+  base::Expected<void> missed_before(base::UnixMicros from, base::UnixMicros to);
   base::Expected<void> pass(base::UnixMicros now) { return recorder_.pass(now); }
   base::Expected<void> hand_over() { return recorder_.hand_over(); }
 

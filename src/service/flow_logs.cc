@@ -127,7 +127,10 @@ base::Expected<void> FlowLogs::resume(const WholeUntil& before, base::UnixMicros
   }
   for (const auto& flow_log : at_work_) {
     const auto whole = before.find(flow_log->id());
-    if (whole == before.end()) continue;
+    if (whole == before.end()) {
+      if (auto done = flow_log->missed_before(now, attached); !done) return done;
+      continue;
+    }
     const bool is_set_back = whole->second > now;
     log_({base::Severity::warning,
           fmt::format("flow log {} is whole until {:%F %T} UTC; SKIPDATA stands for {}",

@@ -47,7 +47,9 @@ class FlowLogs {
   base::Expected<void> follow(std::shared_ptr<const Plan> plan, std::vector<Fresh> fresh,
                               base::UnixMicros now);
   /// Nobody has recorded since the times in `before`, until all was `attached`: says so, and lets
-  /// SKIPDATA stand for it, where there still is a flow log of that id.
+  /// SKIPDATA stand for it, where there still is a flow log of that id. One that is new begins
+  /// `now`, in the midst of a window as they do at AWS; those that end before all was attached are
+  /// not silent, they are SKIPDATA.
   base::Expected<void> resume(const WholeUntil& before, base::UnixMicros now,
                               base::UnixMicros attached);
   /// Tells of spools that hold something and that nobody delivers from.

@@ -25,6 +25,7 @@ using ::testing::Key;
 using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 /// A server on loopback, to which a flow log can deliver.
 class Server {
@@ -377,6 +378,26 @@ TEST_F(FlowLogsTest, WhatCannotBeToldAnyMoreIsSaidAtTheStart) {
                                 kStart, kStart));
   EXPECT_THAT(said_, HasSubstr("flow log fl-0badcafe was whole until"));
   EXPECT_THAT(said_, Not(HasSubstr("flow log fl-0123abcd was whole until")));
+}
+
+TEST_F(FlowLogsTest, TheFirstStartIsNotSilentWhereAttachingOutlastsWindows) {
+  auto plan = make_plan();
+  auto fresh = prepare(*plan, kStart + seconds(50));
+  EXPECT_TRUE(flow_logs_.follow(std::move(plan), std::move(fresh), kStart + seconds(50)));
+  EXPECT_TRUE(flow_logs_.resume({}, kStart + seconds(50), kStart + seconds(130)));
+  add(kStart + seconds(70));  // of the first that was attached
+  turn(kStart + seconds(190), Publishing::everything);
+  EXPECT_THAT(told("eni-1"), UnorderedElementsAre("0 SKIPDATA", "1 OK", "1 SKIPDATA", "2 NODATA"));
+  EXPECT_THAT(told("eni-2"), UnorderedElementsAre("0 SKIPDATA", "1 SKIPDATA", "2 NODATA"));
+}
+
+TEST_F(FlowLogsTest, TheFirstStartWithinAWindowLacksNothing) {
+  auto plan = make_plan();
+  auto fresh = prepare(*plan, kStart + seconds(10));
+  EXPECT_TRUE(flow_logs_.follow(std::move(plan), std::move(fresh), kStart + seconds(10)));
+  EXPECT_TRUE(flow_logs_.resume({}, kStart + seconds(10), kStart + seconds(50)));
+  turn(kStart + seconds(60), Publishing::everything);
+  EXPECT_THAT(told("eni-1"), ElementsAre("0 NODATA"));
 }
 
 TEST_F(FlowLogsTest, AllOfThemHaveOneTimeToDeliverInTheEnd) {
