@@ -90,7 +90,8 @@ def recording(far, folder):
     (folder / "vpc.json").write_text(json.dumps(described))
     (folder / "weir.toml").write_text(
         'vpc = "vpc.json"\n[[flow-log]]\nresource-type = "VPC"\n'
-        f'resource-ids = ["{described["Vpcs"][0]["VpcId"]}"]\nlog-destination = "logs"\n')
+        f'resource-ids = ["{described["Vpcs"][0]["VpcId"]}"]\nlog-destination = "logs"\n'
+        "[capacity]\nflows = 262144\n")
     log = folder / "up.log"
     service = subprocess.Popen([TREE / "build" / "weir", "up", "--config", folder / "weir.toml"],
                                stderr=log.open("wb"))
