@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <random>
 #include <set>
 #include <string>
@@ -15,30 +13,43 @@
 namespace weir::deliver {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Time = DeliveryClock::Time;
 
 }  // namespace
 
+DeliveryClock DeliveryClock::of_host() {
+  const auto wait = [](std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
+                       Time until) {
+    if (until == Time::max()) {
+      changed.wait(lock);
+    } else {
+      changed.wait_until(lock, until);
+    }
+  };
+  return {std::chrono::steady_clock::now, wait};
+}
+
 struct Delivery::State {
   State(Spool& the_spool, std::unique_ptr<Destination> the_destination, DeliveryPauses the_pauses,
-        base::Log the_log, DeliveryStatus before)
+        base::Log the_log, DeliveryStatus before, DeliveryClock the_clock)
       : spool(the_spool),
         destination(std::move(the_destination)),
         pauses(the_pauses),
         log(std::move(the_log)),
+        clock(std::move(the_clock)),
         status(std::move(before)) {
     status.error.reset();
   }
 
   void work();
   void wake();
-  [[nodiscard]] Clock::time_point next_begin(Clock::time_point now) const;
+  [[nodiscard]] Time next_begin(Time now) const;
   void prepare(std::unique_lock<std::mutex>& lock);
   void deliver_next(std::unique_lock<std::mutex>& lock);
   void gives_back(std::uint64_t sequence);
-  void found_nothing(std::uint64_t news_known, Clock::time_point asked);
+  void found_nothing(std::uint64_t news_known, Time asked);
   /// Segments that wait and are kept waiting at that time still, as far as is known now.
-  [[nodiscard]] std::uint64_t stuck_at(Clock::time_point time) const;
+  [[nodiscard]] std::uint64_t stuck_at(Time time) const;
   void tell_refused(const Segment& segment, std::uint64_t refused);
   void succeeded();
   void failed(Undelivered failure, const Segment* segment);
@@ -48,20 +59,21 @@ struct Delivery::State {
   std::unique_ptr<Destination> destination;
   DeliveryPauses pauses;
   base::Log log;
+  DeliveryClock clock;
 
   mutable std::mutex mutex;  // of what follows
   std::condition_variable changed;
   bool is_over = false;
   bool is_cancelled = false;
   bool is_prepared = false;
-  std::uint64_t news = 1;        // counts what may have given the spool something to offer
-  std::uint64_t news_heard = 0;  // of those, when it was last found to have nothing
-  Clock::time_point next_stuck = Clock::time_point::max();  // it may have something then
+  std::uint64_t news = 1;         // counts what may have given the spool something to offer
+  std::uint64_t news_heard = 0;   // of those, when it was last found to have nothing
+  Time next_stuck = Time::max();  // it may have something then
   unsigned under_way = 0;
   unsigned failures_in_a_row = 0;
-  Clock::time_point paused_until;
-  std::map<std::uint64_t, Clock::time_point> stuck;  // by sequence: not offered before then
-  std::string told;                                  // trouble that was logged
+  Time paused_until;
+  std::map<std::uint64_t, Time> stuck;  // by sequence: not offered before then
+  std::string told;                     // trouble that was logged
   DeliveryStatus status;
   std::minstd_rand random{std::random_device()()};
   std::vector<std::thread> threads;
@@ -69,22 +81,20 @@ struct Delivery::State {
 
 /// When there may be something to do; the latest time of all: when somebody says so. While there is
 /// trouble one attempt at a time is enough to find out that it is over.
-Clock::time_point Delivery::State::next_begin(Clock::time_point now) const {
+Time Delivery::State::next_begin(Time now) const {
   if (now < paused_until) return paused_until;
   if (is_prepared && news_heard == news && now < next_stuck) return next_stuck;
   const bool is_careful = !is_prepared || failures_in_a_row != 0;
-  return is_careful && under_way != 0 ? Clock::time_point::max() : now;
+  return is_careful && under_way != 0 ? Time::max() : now;
 }
 
 void Delivery::State::work() {
   std::unique_lock lock(mutex);
   while (!is_over) {
-    const auto now = Clock::now();
+    const auto now = clock.now();
     const auto begin = next_begin(now);
-    if (begin == Clock::time_point::max()) {
-      changed.wait(lock);
-    } else if (begin > now) {
-      changed.wait_until(lock, begin);
+    if (begin > now) {
+      clock.wait(changed, lock, begin);
     } else if (!is_prepared) {
       prepare(lock);
     } else {
@@ -118,7 +128,7 @@ void Delivery::State::prepare(std::unique_lock<std::mutex>& lock) {
 
 void Delivery::State::deliver_next(std::unique_lock<std::mutex>& lock) {
   std::set<std::uint64_t> unwanted;
-  const auto now = Clock::now();
+  const auto now = clock.now();
   for (const auto& [sequence, time] : stuck) {
     if (now < time) unwanted.insert(sequence);
   }
@@ -161,16 +171,16 @@ void Delivery::State::gives_back(std::uint64_t sequence) {
 }
 
 /// In the spool as it was known with `news_known`, for who `asked` then.
-void Delivery::State::found_nothing(std::uint64_t news_known, Clock::time_point asked) {
+void Delivery::State::found_nothing(std::uint64_t news_known, Time asked) {
   news_heard = std::max(news_heard, news_known);
   std::erase_if(stuck, [this](const auto& each) { return !spool.has(each.first); });
-  next_stuck = Clock::time_point::max();
+  next_stuck = Time::max();
   for (const auto& [sequence, time] : stuck) {
     if (time > asked) next_stuck = std::min(next_stuck, time);
   }
 }
 
-std::uint64_t Delivery::State::stuck_at(Clock::time_point time) const {
+std::uint64_t Delivery::State::stuck_at(Time time) const {
   return static_cast<std::uint64_t>(
       std::count_if(stuck.begin(), stuck.end(),
                     [&](const auto& each) { return each.second > time && spool.has(each.first); }));
@@ -209,14 +219,14 @@ void Delivery::State::failed(Undelivered failure, const Segment* segment) {
   const std::string what = to_string(failure);
   if (segment != nullptr && failure.is_of_segment) {
     const bool is_new = !stuck.contains(segment->sequence);
-    stuck[segment->sequence] = Clock::now() + pauses.longest;
+    stuck[segment->sequence] = clock.now() + pauses.longest;
     if (is_new)
       log({base::Severity::warning,
            fmt::format("{}: {} waits: {}", destination->name(), segment->key, what)});
     return;
   }
   ++failures_in_a_row;
-  paused_until = Clock::now() + next_pause(failure);
+  paused_until = clock.now() + next_pause(failure);
   if (what != told) {
     log({base::Severity::warning, fmt::format("{}: {}; nothing is lost: {} segments wait",
                                               destination->name(), what, spool.status().waiting)});
@@ -226,9 +236,9 @@ void Delivery::State::failed(Undelivered failure, const Segment* segment) {
 }
 
 Delivery::Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses,
-                   base::Log log, DeliveryStatus before)
+                   base::Log log, DeliveryStatus before, DeliveryClock clock)
     : state_(std::make_unique<State>(spool, std::move(destination), pauses, std::move(log),
-                                     std::move(before))) {
+                                     std::move(before), std::move(clock))) {
   spool.on_sealed([state = state_.get()] { state->wake(); });
   const unsigned count = std::max(1U, state_->destination->at_once());
   for (unsigned i = 0; i < count; ++i) {
@@ -256,7 +266,7 @@ DeliveryStatus Delivery::end() {
 
 bool Delivery::drain(std::chrono::milliseconds longest) {
   State& state = *state_;
-  const auto until = Clock::now() + longest;
+  const Time until = state.clock.now() + longest;
   std::unique_lock lock(state.mutex);
   const std::uint64_t failures = state.status.failures;
   if (state.status.error) return false;
@@ -264,7 +274,7 @@ bool Delivery::drain(std::chrono::milliseconds longest) {
     return state.is_cancelled || state.status.failures != failures ||
            (state.under_way == 0 && state.spool.status().waiting == state.stuck_at(until));
   };
-  state.changed.wait_until(lock, until, is_settled);
+  while (!is_settled() && state.clock.now() < until) state.clock.wait(state.changed, lock, until);
   return state.status.failures == failures && state.under_way == 0 &&
          state.spool.status().waiting == 0;
 }
@@ -281,7 +291,7 @@ void Delivery::cancel() {
 DeliveryStatus Delivery::status() const {
   const std::scoped_lock lock(state_->mutex);
   DeliveryStatus status = state_->status;
-  status.stuck = state_->stuck_at(Clock::time_point::min());
+  status.stuck = state_->stuck_at(Time::min());
   return status;
 }
 

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -19,6 +22,18 @@ namespace weir::deliver {
 struct DeliveryPauses {
   std::chrono::milliseconds first{1'000};
   std::chrono::milliseconds longest{60'000};
+};
+
+/// Time as delivery waits for it, which nobody can set; a test has days of its own.
+struct DeliveryClock {
+  using Time = std::chrono::steady_clock::time_point;
+
+  std::function<Time()> now;
+  /// Until `changed` is told, or that time has come; `Time::max()` never does. Or less.
+  std::function<void(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Time)>
+      wait;
+
+  static DeliveryClock of_host();
 };
 
 struct DeliveryStatus {
@@ -39,7 +54,8 @@ class Delivery {
   /// `spool` outlives it. Trouble is logged when it begins, changes and ends, not at each attempt.
   /// It counts on from `before`, of one that has ended and delivered from the same spool.
   Delivery(Spool& spool, std::unique_ptr<Destination> destination, DeliveryPauses pauses,
-           base::Log log, DeliveryStatus before = {});
+           base::Log log, DeliveryStatus before = {},
+           DeliveryClock clock = DeliveryClock::of_host());
   /// Ends.
   ~Delivery();
   Delivery(const Delivery&) = delete;
