@@ -148,9 +148,15 @@ int run(const UpOptions& options) {
     metrics.emplace(std::move(*opened));
   }
   const ServiceManager manager;
-  auto service =
-      service::Service::start(std::move(*config), now(), tell, [&manager] { manager.starting(); });
+  auto service = service::Service::start(std::move(*config), now(), tell, [&manager] {
+    manager.starting();
+    return !was_interrupted();
+  });
   if (!service) return failed(service.error());
+  if (*service == nullptr) {
+    print_line(base::Severity::info, "it was told to end before it recorded anything");
+    return kDone;
+  }
   auto telemetry = telemetry::Telemetry::open(*listener, metrics, **service);
   if (!telemetry) return failed(telemetry.error());
   manager.ready();

@@ -10,6 +10,8 @@
 namespace weir::service {
 namespace {
 
+constexpr std::chrono::minutes kAfterRefusal{1};
+
 const char* words_for(live::Mode mode) {
   return mode == live::Mode::enforce ? "enforce" : "observe";
 }
@@ -46,16 +48,18 @@ vpc::InterfaceIndex Devices::interface_of(live::Port port) const {
   return interfaces_[static_cast<std::size_t>(port)];
 }
 
-void Devices::prepare(const std::function<void()>& alive) {
-  for (Watched& one : watched_) {
+bool Devices::prepare(base::UnixMicros now, const std::function<bool()>& goes_on) {
+  now_ = now;
+  return std::all_of(watched_.begin(), watched_.end(), [&](Watched& one) {
     has_loaded_ = false;
     // The look says what is wrong.
     static_cast<void>(prepare(one));
-    alive();
-  }
+    return goes_on();
+  });
 }
 
-void Devices::look() {
+void Devices::look(base::UnixMicros now) {
+  now_ = now;
   has_loaded_ = is_waited_for_ = false;
   std::vector<Watched*> ready;
   for (Watched& one : watched_) {
@@ -89,7 +93,7 @@ bool Devices::keep(Watched& one) {
     return false;
   }
   base::Expected<void> done;
-  if (one.mode != one.place.mode && may_load()) done = change_mode(one);
+  if (one.mode != one.place.mode) done = change_mode(one);
   if (done && gives_way) {
     done = base::fail("", "another program comes first at its device " + one.place.device.name +
                               ", and what that does not pass on is not seen");
@@ -116,12 +120,28 @@ void Devices::put_back(Watched& one, live::Standing standing) {
   }
 }
 
-bool Devices::may_load() {
+bool Devices::may_load(const Watched& one) {
+  // A clock that was set back makes nobody wait longer.
+  const auto since = one.refusal ? now_ - one.refusal->at : kAfterRefusal;
+  if (since >= base::UnixMicros::duration::zero() && since < kAfterRefusal) return false;
   if (has_loaded_) is_waited_for_ = true;
   return !has_loaded_;
 }
 
-/// The device is there, and the programs for it. False: those wait for their turn.
+base::Expected<void> Devices::load(Watched& one, live::Mode mode, bool has_link_header) {
+  has_loaded_ = true;
+  if (one.port) return datapath_.change_port(*one.port, mode, has_link_header);
+  const auto port = datapath_.add_port(mode, has_link_header);
+  if (!port) return tl::unexpected(port.error());
+  one.port = *port;
+  interfaces_.resize(std::max(interfaces_.size(), static_cast<std::size_t>(*port) + 1));
+  interfaces_[static_cast<std::size_t>(*port)] = one.place.interface;
+  has_new_port_ = true;
+  return {};
+}
+
+/// The device is there, and the programs for it. False: those wait for their turn. Where they were
+/// refused the error stays until they are loaded.
 base::Expected<bool> Devices::prepare(Watched& one) {
   const vpc::NetworkInterface& interface = plan_->network[one.place.interface];
   const auto addresses = live::addresses_of(one.place.device);
@@ -134,18 +154,13 @@ base::Expected<bool> Devices::prepare(Watched& one) {
                            [&](const auto& address) { return has_address(interface, address); });
   const live::Mode mode = one.place.mode;
   if (one.port && one.mode == mode && one.has_link_header == *has_header) return true;
-  if (!may_load()) return false;
-  if (!one.port) {
-    const auto port = datapath_.add_port(mode, *has_header);
-    if (!port) return tl::unexpected(port.error());
-    one.port = *port;
-    interfaces_.resize(std::max(interfaces_.size(), static_cast<std::size_t>(*port) + 1));
-    interfaces_[static_cast<std::size_t>(*port)] = one.place.interface;
-    has_new_port_ = true;
-  } else if (auto changed = datapath_.change_port(*one.port, mode, *has_header); !changed) {
-    return tl::unexpected(changed.error());
+  if (may_load(one)) {
+    const auto loaded = load(one, mode, *has_header);
+    one.refusal = loaded ? std::nullopt : std::optional(Watched::Refusal{loaded.error(), now_});
+  } else if (!one.refusal) {
+    return false;
   }
-  has_loaded_ = true;
+  if (one.refusal) return tl::unexpected(one.refusal->why);
   one.mode = mode;
   one.has_link_header = *has_header;
   return true;
@@ -177,15 +192,22 @@ base::Expected<void> Devices::attach(Watched& one) {
   return {};
 }
 
-/// Without a packet that goes by unseen.
+/// Without a packet that goes by unseen, when it is its turn. Where that was refused the error
+/// stays until it is done.
 base::Expected<void> Devices::change_mode(Watched& one) {
-  auto changed = datapath_.change_port(*one.port, one.place.mode, one.has_link_header);
+  if (!may_load(one)) {
+    return one.refusal ? base::Expected<void>(tl::unexpected(one.refusal->why))
+                       : base::Expected<void>();
+  }
+  auto changed = load(one, one.place.mode, one.has_link_header);
   if (changed) changed = one.hook->replace(programs_of(one));
   if (!changed) {
-    return base::fail(fmt::format("stays in mode {}", words_for(one.mode)),
-                      changed.error().message());
+    const auto refused =
+        base::fail(fmt::format("stays in mode {}", words_for(one.mode)), changed.error().message());
+    one.refusal = {refused.value(), now_};
+    return refused;
   }
-  has_loaded_ = true;
+  one.refusal.reset();
   one.mode = one.place.mode;
   log_({base::Severity::info, fmt::format("{}: its mode is {} now", one.id, words_for(one.mode))});
   return {};
@@ -230,6 +252,7 @@ base::Expected<void> Devices::follow(const Plan& next) {
     if (before != watched_.end()) {
       one = std::move(*before);
       one.place = place;
+      one.refusal.reset();
       watched_.erase(before);
     }
     watched.push_back(std::move(one));

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "live/datapath.h"
 #include "live/hook.h"
 #include "service/plan.h"
@@ -27,7 +28,12 @@ struct Watched {
   /// At some time between the two last looks nothing hung at its device, or another's before it.
   bool was_away = false;
   unsigned times_behind = 0;  ///< at how many looks, one after the other, another's came before it
-  bool is_new = true;         ///< there was no look yet
+  struct Refusal {
+    base::Error why;
+    base::UnixMicros at;
+  };
+  std::optional<Refusal> refusal;  ///< by the kernel, of the programs that it is to have
+  bool is_new = true;              ///< there was no look yet
   std::string complaint;  ///< why it is not attached, or what is wrong there, as it was last told
 };
 
@@ -40,12 +46,14 @@ class Devices {
   /// Attaches to devices that have come, also in the place of those that are gone, and puts back
   /// what somebody has taken away or put another program before; what was counted there stays with
   /// the kernel until the next drain. The kernel takes up to a second to verify programs, and
-  /// nobody drains meanwhile: one look loads those of one interface.
-  void look();
+  /// nobody drains meanwhile: one look loads those of one interface, or has them refused; these are
+  /// tried again after a minute.
+  void look(base::UnixMicros now);
   /// An interface waits for the next look, to have its programs loaded.
   [[nodiscard]] bool is_waited_for() const { return is_waited_for_; }
-  /// Loads what the next look attaches, of all interfaces; calls `alive` after each.
-  void prepare(const std::function<void()>& alive);
+  /// Loads what the next look attaches, of all interfaces, as long as `goes_on`, which is asked
+  /// after each. False: it does not.
+  bool prepare(base::UnixMicros now, const std::function<bool()>& goes_on);
   [[nodiscard]] std::span<const Watched> watched() const { return watched_; }
   /// REQUIRES: the port is of what was drained last.
   [[nodiscard]] vpc::InterfaceIndex interface_of(live::Port port) const;
@@ -62,7 +70,8 @@ class Devices {
  private:
   bool keep(Watched& one);
   void put_back(Watched& one, live::Standing standing);
-  bool may_load();
+  bool may_load(const Watched& one);
+  base::Expected<void> load(Watched& one, live::Mode mode, bool has_link_header);
   base::Expected<bool> prepare(Watched& one);
   base::Expected<void> publish();
   base::Expected<void> attach(Watched& one);
@@ -76,7 +85,8 @@ class Devices {
   std::vector<Watched> watched_;
   std::vector<vpc::InterfaceIndex> interfaces_;  ///< by port
   bool has_new_port_ = false;                    ///< of which the rules published do not know
-  bool has_loaded_ = false;                      ///< programs, in this look
+  base::UnixMicros now_;                         ///< of this look
+  bool has_loaded_ = false;                      ///< programs, in this look, or tried to
   bool is_waited_for_ = false;
 };
 

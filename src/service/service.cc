@@ -32,8 +32,8 @@ base::UnixMicros after(base::UnixMicros now, Tally::Clock::time_point begun) {
 struct Service::State {
   explicit State(const base::Log& the_log) : log(the_log), flow_logs(the_log) {}
 
-  base::Expected<void> start(Config config, base::UnixMicros now,
-                             const std::function<void()>& alive);
+  base::Expected<bool> start(Config config, base::UnixMicros now,
+                             const std::function<bool()>& goes_on);
   void clean_up(const std::vector<live::Remains>& remains) const;
   void remember();
   base::Expected<void> drain(base::UnixMicros now);
@@ -60,15 +60,16 @@ struct Service::State {
   FlowLines flow_lines;                // of drains that it has not been shown yet
 };
 
-base::Expected<void> Service::State::start(Config config, base::UnixMicros now,
-                                           const std::function<void()>& alive) {
+/// False: it was told not to go on.
+base::Expected<bool> Service::State::start(Config config, base::UnixMicros now,
+                                           const std::function<bool()>& goes_on) {
   const auto begun = Tally::Clock::now();
   started = drained = now;
   auto made = Plan::make(std::move(config), nullptr);
   if (!made) return tl::unexpected(made.error());
   plan = std::move(*made);
   if (!plan->config.user.empty() && !plan->enters_namespaces()) {
-    if (auto done = stay_in_namespace(); !done) return done;
+    if (auto done = stay_in_namespace(); !done) return tl::unexpected(done.error());
   }
   auto opened = StateFolder::open(plan->config.state);
   if (!opened) return tl::unexpected(opened.error());
@@ -82,16 +83,20 @@ base::Expected<void> Service::State::start(Config config, base::UnixMicros now,
   datapath.emplace(std::move(*loaded));
   devices.emplace(*datapath, *plan, log);
   clean_up(before->remains);
-  if (auto done = flow_logs.follow(plan, std::move(*fresh), now); !done) return done;
+  if (auto done = flow_logs.follow(plan, std::move(*fresh), now); !done) {
+    return tl::unexpected(done.error());
+  }
   next_publication = now + plan->config.publish_interval;
-  devices->prepare(alive);
-  devices->look();
+  if (!devices->prepare(now, goes_on)) return false;
+  devices->look(now);
   // Whoever was here before has stopped, or was killed: what it had not published is lost, and what
   // came until programs hung there again, which may be in the next window.
-  if (auto done = flow_logs.resume(before->whole_until, now, after(now, begun)); !done) return done;
+  if (auto done = flow_logs.resume(before->whole_until, now, after(now, begun)); !done) {
+    return tl::unexpected(done.error());
+  }
   remember();
   flow_logs.tell_left_over();
-  return {};
+  return true;
 }
 
 void Service::State::clean_up(const std::vector<live::Remains>& remains) const {
@@ -166,7 +171,7 @@ base::Expected<void> Service::State::account(const live::PointAccount& point,
 
 base::Expected<void> Service::State::look(base::UnixMicros now) {
   const auto begun = Tally::Clock::now();
-  devices->look();
+  devices->look(now);
   return miss_away(after(now, begun));
 }
 
@@ -222,11 +227,11 @@ base::Expected<void> Service::State::reload(std::shared_ptr<const Plan> next,
 
 base::Expected<std::unique_ptr<Service>> Service::start(Config config, base::UnixMicros now,
                                                         const base::Log& log,
-                                                        const std::function<void()>& alive) {
+                                                        const std::function<bool()>& goes_on) {
   auto state = std::make_unique<State>(log);
-  if (auto started = state->start(std::move(config), now, alive); !started) {
-    return tl::unexpected(started.error());
-  }
+  const auto started = state->start(std::move(config), now, goes_on);
+  if (!started) return tl::unexpected(started.error());
+  if (!*started) return nullptr;
   return std::unique_ptr<Service>(new Service(std::move(state)));
 }
 

@@ -36,11 +36,11 @@ class Service {
  public:
   /// Reads the description, loads the kernel's part, attaches to every
   /// device that is there. Errors: the description, the kernel, an id in the configuration that is
-  /// not described or is not recorded here. With many interfaces it takes minutes: `alive` is
-  /// called after each.
+  /// not described or is not recorded here. With many interfaces it takes minutes: `goes_on` is
+  /// asked after each, and if it says no, nothing is attached, and what is returned is null.
   static base::Expected<std::unique_ptr<Service>> start(
       Config config, base::UnixMicros now, const base::Log& log,
-      const std::function<void()>& alive = [] {});
+      const std::function<bool()>& goes_on = [] { return true; });
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;

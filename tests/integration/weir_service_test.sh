@@ -65,7 +65,7 @@ import os, socket, sys
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.bind(sys.argv[1] + "/notify")
 os.chmod(sys.argv[1] + "/notify", 0o666)
-with open(sys.argv[1] + "/told", "w", buffering=1) as told:
+with open(sys.argv[1] + "/told", "a", buffering=1) as told:
     while True:
         print(manager.recv(4096).decode(), file=told)
 PY
@@ -115,6 +115,32 @@ grep -v '^<[346]>' "$work/up.log" && fail "lines have no priority"
 matters 3 'nothing was changed'
 matters 4 'its device eth0 is gone'
 matters 6 'is recorded at eth0\|has been read again\|packets seen'
+# A start that takes long ends between two interfaces when it is told to.
+python3 - "$work" <<'PY'
+import copy, json, sys
+network = json.load(open("demo/vpc.json"))
+one = network["NetworkInterfaces"][0]
+network["NetworkInterfaces"] = []
+for number in range(100):
+    other = copy.deepcopy(one)
+    other["NetworkInterfaceId"] = f"eni-0c{number:015x}"
+    other["PrivateIpAddress"] = f"10.20.1.{100 + number}"
+    other["PrivateIpAddresses"] = [{"Primary": True, "PrivateIpAddress": other["PrivateIpAddress"]}]
+    other["Ipv6Addresses"] = []
+    other["TagSet"] = [{"Key": "weir:device", "Value": "lo"}]
+    network["NetworkInterfaces"].append(other)
+json.dump(network, open(sys.argv[1] + "/vpc.json", "w"))
+PY
+: >"$work/told"
+NOTIFY_SOCKET="$work/notify" "$weir" up --config "$work/weir.toml" 2>"$work/up.log" &
+up=$!
+starts() { grep -c '^EXTEND_TIMEOUT_USEC=' "$work/told"; }
+wait_for sh -c "[ \$(wc -l <'$work/told') -gt 0 ]" || fail "it does not start"
+kill "$up"
+wait "$up" || fail "it ended with $?"
+(($(starts) < 20)) || fail "it was told to end, and loaded programs for $(starts) interfaces"
+grep -q '^READY=1' "$work/told" && fail "it was told to end, and went on"
+[[ -z $(tc qdisc show dev lo clsact) ]] || fail "it left something behind"
 # Whoever was started from there writes to another place.
 "$weir" up --config "$work/none.toml" 2>"$work/other.log" && fail "it starts without a configuration"
 JOURNAL_STREAM=$(stat -c %d:%i "$work/up.log") "$weir" up --config "$work/none.toml" 2>"$work/elsewhere.log" && fail "so too"

@@ -253,7 +253,7 @@ TEST_F(Program, WhatTheVerifierDoesNotTakeIsToldAndLeavesNoPort) {
       Datapath::load({.flows = 512, .ipv6_flows = 256, .connections = 256},
                      {.object = std::as_bytes(std::span(object)), .program = "weir_refused"});
   ASSERT_TRUE(loaded) << loaded.error().message();
-  const auto port = loaded->add_port(Mode::observe, true);
+  const auto port = loaded->add_port(Mode::enforce, true);
   ASSERT_FALSE(port);
   EXPECT_NE(port.error().message().find("verifier does not take it: R1 "), std::string::npos)
       << port.error().message();
