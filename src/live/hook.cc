@@ -194,13 +194,14 @@ base::Expected<void> Hook::replace(Programs programs) {
   return {};
 }
 
-base::Expected<void> Hook::repair(Programs programs) {
+base::Expected<bool> Hook::repair(Programs programs) {
   const int error =
       state_->is_namespace_there()
           ? in_namespace(state_->space.get(), [&] { return state_->repair(programs); })
           : -ENODEV;
+  if (error == -ENODEV) return false;
   if (error != 0) return refused_at(state_->device, "attaching to ", -error);
-  return {};
+  return true;
 }
 
 Attachment Hook::attachment() const {

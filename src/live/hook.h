@@ -77,9 +77,9 @@ class Hook {
   base::Expected<void> replace(Programs programs);
   /// Puts the programs back that somebody has taken away, and in front of what others have put
   /// before them; touches nothing of others. Packets that come meanwhile, in the directions where
-  /// that was so, are not seen, and pass in enforce mode too. Error: the device, or its namespace,
-  /// is not there any more, even if another has come; or the kernel's.
-  base::Expected<void> repair(Programs programs);
+  /// that was so, are not seen, and pass in enforce mode too. False: the device, or its namespace,
+  /// is not there any more, even if another has come. Error: the kernel's.
+  base::Expected<bool> repair(Programs programs);
 
   [[nodiscard]] Attachment attachment() const;
   /// Nothing at tcx.

@@ -104,7 +104,15 @@ bool Devices::keep(Watched& one) {
 
 void Devices::put_back(Watched& one, live::Standing standing) {
   const std::string& device = one.place.device.name;
-  if (!one.hook->repair(programs_of(one))) {
+  const auto repaired = one.hook->repair(programs_of(one));
+  if (!repaired) {
+    one.hook.reset();
+    log_({base::Severity::warning,
+          fmt::format("{}: what hung at its device {} was {}, and cannot be put back: {}", one.id,
+                      device,
+                      standing == live::Standing::behind ? "not first any more" : "taken away",
+                      repaired.error().message())});
+  } else if (!*repaired) {
     one.hook.reset();
     log_({base::Severity::warning, fmt::format("{}: its device {} is gone", one.id, device)});
   } else if (standing == live::Standing::behind) {

@@ -15,6 +15,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class Device : public Recorded {
  protected:
@@ -107,6 +108,22 @@ TEST_F(Device, FromWhichAProgramWasTakenHasItAgainAndTheTimeIsTold) {
   stop();
   EXPECT_THAT(skipped(), ElementsAre("eni-1 0"));
   EXPECT_EQ(recorded("eni-1", "ingress"), 5U);
+}
+
+TEST_F(Device, AtWhichNothingCanBePutBackIsToldWithTheReason) {
+  tick();
+  const auto attached = live::programs_at(*owner, "eth0");
+  if (attached.empty()) GTEST_SKIP() << "this kernel has no tcx";
+  // No program hangs at a device twice, and now it hangs there by another's doing.
+  const base::Descriptor own(bpf_prog_get_fd_by_id(attached.front()));
+  ASSERT_TRUE(live::take_away(attached.front()));
+  const live::Another other(*owner, "eth0", own);
+  tick();
+  EXPECT_THAT(said, HasSubstr("eni-1: what hung at its device eth0 was taken away, and cannot be "
+                              "put back: attaching to eth0"));
+  EXPECT_THAT(said, HasSubstr("File exists"));
+  EXPECT_THAT(said, Not(HasSubstr("is gone")));
+  EXPECT_THAT(complaint(), HasSubstr("File exists"));
 }
 
 TEST_F(Device, AtWhichAnotherProgramComesFirstIsFirstAgainAndTheTimeIsTold) {

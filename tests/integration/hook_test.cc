@@ -97,7 +97,7 @@ TEST_F(Hooked, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
   const auto link = "ip -n " + owner->name() + " link ";
   ASSERT_EQ(status_of(link + "del eth0"), 0);
   EXPECT_EQ(hook->standing(), Standing::gone);
-  EXPECT_FALSE(hook->repair(programs()));
+  EXPECT_FALSE(*hook->repair(programs()));
   ASSERT_EQ(status_of(link + "add eth0 type veth peer name other"), 0);
   EXPECT_EQ(hook->standing(), Standing::gone);
   attach();
@@ -122,7 +122,8 @@ TEST_F(Hooked, ProgramsThatSomebodyTookAwayAreMissedAndPutBack) {
   ASSERT_TRUE(take_away(attached.back()));
   EXPECT_EQ(hook->standing(), Standing::gone) << "one direction is not seen any more";
   const auto repaired = hook->repair(programs());
-  EXPECT_TRUE(repaired) << repaired.error().message();
+  ASSERT_TRUE(repaired) << repaired.error().message();
+  EXPECT_TRUE(*repaired);
   EXPECT_NE(hook->standing(), Standing::gone);
   EXPECT_EQ(programs_at(*owner, "eth0"), attached);
 }
@@ -139,7 +140,7 @@ TEST_F(Hooked, AProgramThatComesBeforeItIsMissedAndComesAfterItAgain) {
   const Another other(*owner, "eth0");
   EXPECT_EQ(hook->standing(), Standing::behind);
   const auto before = programs_at(*owner, "eth0");
-  ASSERT_TRUE(hook->repair(programs()));
+  ASSERT_TRUE(*hook->repair(programs()));
   EXPECT_EQ(hook->standing(), Standing::first);
   EXPECT_THAT(programs_at(*owner, "eth0"), ElementsAre(before[1], before[0], before[3], before[2]));
   expect_to_see_all();
@@ -182,7 +183,7 @@ TEST_F(Hooked, FiltersThatWereTakenAwayArePutBackBesideThoseOfOthers) {
   auto other = another();
   take_away_filter("egress", hook->remains()->egress);
   EXPECT_EQ(hook->standing(), Standing::gone);
-  ASSERT_TRUE(hook->repair(programs()));
+  ASSERT_TRUE(*hook->repair(programs()));
   EXPECT_NE(hook->standing(), Standing::gone);
   EXPECT_NE(other->standing(), Standing::gone);
   other.reset();
@@ -203,7 +204,7 @@ TEST_F(Hooked, AFilterThatComesBeforeItIsMissedAndComesAfterItAgain) {
   attach(Attachment::clsact);
   let_pass("egress", 1);
   EXPECT_EQ(hook->standing(), Standing::behind);
-  ASSERT_TRUE(hook->repair(programs()));
+  ASSERT_TRUE(*hook->repair(programs()));
   EXPECT_EQ(hook->standing(), Standing::first);
   expect_to_see_all();
   const auto filters = owner->ask("tc filter show dev eth0 egress");
@@ -215,7 +216,7 @@ TEST_F(Hooked, AFilterThatLeavesNoPlaceBeforeItIsTold) {
   owner->run("tc filter add dev eth0 ingress pref 1 protocol ip u32 match u32 0 0");
   attach(Attachment::clsact);
   EXPECT_EQ(hook->standing(), Standing::behind);
-  ASSERT_TRUE(hook->repair(programs()));
+  ASSERT_TRUE(*hook->repair(programs()));
   EXPECT_EQ(hook->standing(), Standing::behind);
 }
 
@@ -223,7 +224,7 @@ TEST_F(Hooked, ADisciplineWithoutAnyFilterIsStillWhoseItWas) {
   attach(Attachment::clsact);
   take_away_filter("ingress", hook->remains()->ingress);
   take_away_filter("egress", hook->remains()->egress);
-  ASSERT_TRUE(hook->repair(programs()));
+  ASSERT_TRUE(*hook->repair(programs()));
   hook.reset();
   EXPECT_THAT(discipline(), Not(HasSubstr("clsact")));
 }
@@ -233,7 +234,7 @@ TEST_F(Hooked, ADisciplineThatOthersPutInTheOnesPlaceIsTheirs) {
   owner->run("tc qdisc del dev eth0 clsact");
   owner->run("tc qdisc add dev eth0 clsact");
   auto other = another();
-  ASSERT_TRUE(hook->repair(programs()));
+  ASSERT_TRUE(*hook->repair(programs()));
   EXPECT_NE(hook->standing(), Standing::gone);
   other.reset();
   hook.reset();

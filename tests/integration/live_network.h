@@ -161,8 +161,8 @@ inline base::Descriptor let_all_pass() {
 /// It comes first in both directions of a device's tcx, as long as the object is there.
 class Another {
  public:
-  Another(const Space& space, const char* device) {
-    const base::Descriptor program = let_all_pass();
+  Another(const Space& space, const char* device,
+          const base::Descriptor& program = let_all_pass()) {
     at_device(space, device, [&](int index) {
       for (const auto direction : kTcxDirections) {
         bpf_attr attributes{};
