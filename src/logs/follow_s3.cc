@@ -6,27 +6,12 @@
 #include <tuple>
 #include <utility>
 
-#include "aws/client.h"
-#include "base/in_parallel.h"
 #include "logs/open_lines.h"
 
 namespace weir::logs {
 namespace {
 
-constexpr std::size_t kFoldersAtOnce = 16;
 constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20U;
-/// Objects that come later than this after their day's end are not met.
-constexpr std::chrono::days kLateness{1};
-
-std::chrono::sys_days first_day_at(base::UnixSeconds now) {
-  return std::chrono::floor<std::chrono::days>(now) - kLateness;
-}
-
-/// Whether trying again does not help.
-bool is_for_good(const aws::Failure& failure) {
-  return is_of_one_object(failure) && !aws::is_worth_retrying(failure);
-}
-
 /// Whether there is no such object any more, or another one under its key.
 bool is_of_the_past(const aws::Failure& failure) {
   constexpr int kPreconditionFailed = 412;
@@ -44,8 +29,7 @@ bool is_older(const Object& a, const Object& b) {
 /// Once.
 void tell(bool& is_told, const aws::Failure& failure, LineSink& sink) {
   if (std::exchange(is_told, true)) return;
-  base::Error error = told_by_s3(failure);
-  error.what += ", and is asked again";
+  base::Error error = asked_again(failure);
   Problems problems;
   problems.damaged(std::exchange(error.where, ""), error);
   sink.problems(problems);
@@ -87,12 +71,6 @@ class Pieces : public base::Input {
   std::uint64_t fetched_ = 0;
 };
 
-/// A day has few objects: its hours are listed with it.
-S3Folder with_its_hours(S3Folder folder) {
-  folder.is_flat |= folder.first_day && folder.first_day == folder.last_day;
-  return folder;
-}
-
 /// False: `stop` came.
 bool wait_or_stop(int stop, std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
@@ -108,15 +86,17 @@ bool wait_or_stop(int stop, std::chrono::milliseconds time) {
 }  // namespace
 
 S3Follower::S3Follower(S3Reader& s3, Settings settings)
-    : s3_(s3), settings_(std::move(settings)), first_day_(first_day_at(settings_.now())) {
-  for (S3Folder& folder : settings_.folders) folder = with_its_hours(std::move(folder));
-}
+    : s3_(s3),
+      settings_(std::move(settings)),
+      folders_(s3, {std::exchange(settings_.folders, {}), settings_.now,
+                    [this](const std::string& url) { return is_read(url); },
+                    settings_.mode == Mode::once}) {}
 
 base::Expected<std::unique_ptr<S3Follower>> S3Follower::open(S3Reader& s3, Settings settings,
                                                              LineSink& sink) {
   std::unique_ptr<S3Follower> follower(new S3Follower(s3, std::move(settings)));
   Problems problems;
-  auto objects = follower->list(problems);
+  auto objects = follower->folders_.list(problems);
   if (!objects) return tl::unexpected(told_by_s3(objects.error()));
   sink.problems(problems);
   for (Object& object : follower->not_done(std::move(*objects))) {
@@ -136,81 +116,12 @@ base::Expected<std::unique_ptr<S3Follower>> S3Follower::open(S3Reader& s3, Setti
   return follower;
 }
 
-/// Everything that may be new, and some of what is not.
-aws::Result<std::vector<Object>> S3Follower::list(Problems& problems) {
-  const base::UnixSeconds begun = settings_.now();
-  ++listing_;
-  std::vector<Object> objects;
-  std::vector<S3Folder> level = settings_.folders;
-  for (bool is_named = true; !level.empty(); is_named = false) {
-    auto below = list(level, is_named, objects, problems);
-    if (!below) return tl::unexpected(std::move(below.error()));
-    level = std::move(*below);
-  }
-  // Only what was listed after it was over is done with, and stays so when the clock is set back.
-  first_day_ = std::max(first_day_, first_day_at(begun));
-  std::erase_if(unlisted_, [&](const auto& each) { return each.second.listing != listing_; });
-  return objects;
-}
-
-/// Of the days in a folder that are listed: where something below or above could not be, those from
-/// then on.
-std::chrono::sys_days S3Follower::first_day_of(const std::string& url) const {
-  std::chrono::sys_days first = first_day_;
-  for (const auto& [other, unlisted] : unlisted_) {
-    const bool is_kin = url.starts_with(other) || other.starts_with(url);
-    // A day's own folder that cannot be listed until it is over is given up.
-    if (is_kin && url != other) first = std::min(first, unlisted.first_day);
-  }
-  return first;
-}
-
-/// Whether all that the folder has is of days that are done with, and has been read.
-bool S3Follower::is_over(const S3Folder& folder) const {
-  const std::string url = folder.url();
-  if (!folder.last_day || *folder.last_day >= first_day_of(url)) return false;
+bool S3Follower::is_read(const std::string& url) const {
   for (auto each = known_.lower_bound(url); each != known_.end() && each->first.starts_with(url);
        ++each) {
     if (!each->second.is_done) return false;
   }
   return true;
-}
-
-/// Adds to `objects` those of the folders, and returns the folders below.
-aws::Result<std::vector<S3Folder>> S3Follower::list(const std::vector<S3Folder>& folders,
-                                                    bool is_named, std::vector<Object>& objects,
-                                                    Problems& problems) {
-  std::vector<std::optional<aws::Result<S3Listing>>> listings(folders.size());
-  base::in_parallel(folders.size(), kFoldersAtOnce,
-                    [&](std::size_t i) { listings[i] = s3_.list(folders[i]); });
-  std::vector<S3Folder> below;
-  for (std::size_t i = 0; i < folders.size(); ++i) {
-    auto& listing = *listings[i];
-    const std::string url = folders[i].url();
-    if (!listing) {
-      aws::Failure& failure = listing.error();
-      if (failure.kind == aws::Failure::Kind::refused) failure.error.where = url;
-      if (is_named || !is_for_good(failure)) return tl::unexpected(std::move(failure));
-      base::Error error = told_by_s3(failure);
-      error.where.clear();
-      const auto [unlisted, is_new] = unlisted_.try_emplace(url, Unlisted{first_day_of(url)});
-      unlisted->second.listing = listing_;
-      if (is_new) problems.damaged(url, error);
-      continue;
-    }
-    std::move(listing->objects.begin(), listing->objects.end(), std::back_inserter(objects));
-    for (S3Folder& folder : listing->folders) {
-      if (is_over(folder)) continue;
-      below.push_back(with_its_hours(std::move(folder)));
-    }
-  }
-  return below;
-}
-
-/// What is below a folder that could not be listed is there all the same.
-bool S3Follower::is_below_unlisted(const std::string& path) const {
-  return std::any_of(unlisted_.begin(), unlisted_.end(),
-                     [&](const auto& each) { return path.starts_with(each.first); });
 }
 
 /// Those of a listing that are to be read, each once and in the order of their time. Forgets what
@@ -219,17 +130,17 @@ std::vector<Object> S3Follower::not_done(std::vector<Object> objects) {
   std::vector<Object> out;
   for (Object& object : objects) {
     Known& known = known_[object.path];
-    const bool is_met_again = known.listing == listing_;
+    const bool is_met_again = known.listing == folders_.listing();
     const bool is_named_by_content = !object.key.flow_log_id.empty() && !known.etag.empty();
     if (known.etag != object.etag && !is_named_by_content) {
       known = {};
       known.etag = object.etag;
     }
-    known.listing = listing_;
+    known.listing = folders_.listing();
     if (!known.is_done && !is_met_again) out.push_back(std::move(object));
   }
   std::erase_if(known_, [&](const auto& each) {
-    return each.second.listing != listing_ && !is_below_unlisted(each.first);
+    return each.second.listing != folders_.listing() && !folders_.is_below_unlisted(each.first);
   });
   std::sort(out.begin(), out.end(), is_older);
   return out;
@@ -257,7 +168,14 @@ base::Expected<void> S3Follower::follow(int stop, LineSink& sink) {
 
 S3Follower::Reading S3Follower::read_new(LineSink& sink) {
   Problems problems;
-  auto listed = list(problems);
+  const Reading reading = read_listed(folders_.list(problems), problems, sink);
+  if (reading != Reading::done || !folders_.has_postponed()) return reading;
+  Problems later;
+  return read_listed(folders_.list_postponed(later), later, sink);
+}
+
+S3Follower::Reading S3Follower::read_listed(aws::Result<std::vector<Object>> listed,
+                                            Problems& problems, LineSink& sink) {
   if (!listed) {
     if (listed.error().kind == aws::Failure::Kind::cancelled) return Reading::enough;
     sink.problems(problems);
@@ -316,7 +234,7 @@ S3Follower::Reading S3Follower::fail(const Object& object, const aws::Failure& f
   Known& known = known_.at(object.path);
   const bool is_followed = settings_.mode == Mode::follow;
   // A transfer that is cut off each time looks like an outage: a listing tells which it is.
-  const bool is_out = !is_of_one_object(failure) && !s3_.list(settings_.folders.front());
+  const bool is_out = !is_of_one_object(failure) && !folders_.can_be_asked();
   // The next listing tells what there is instead; unless that is what cannot be had.
   if (is_followed && is_of_the_past(failure) &&
       std::exchange(known.missed, object.etag) != object.etag) {

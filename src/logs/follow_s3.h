@@ -14,17 +14,18 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "logs/follow.h"
+#include "logs/followed_folders.h"
 #include "logs/objects.h"
 #include "logs/s3_folder.h"
 #include "logs/s3_reader.h"
 
 namespace weir::logs {
 
-/// What may have new objects is listed again and again: of AWS's days yesterday's (UTC) and all
-/// from then on, and those before that could not be listed, or read, since they were over. An
-/// object that AWS named is known by its key, which has a hash of its content, another by its ETag
-/// too: what is replaced is read again. While S3 cannot be asked, the sink is told so once, and
-/// what came meanwhile is read afterwards. So it is with a single object, while the others go on.
+/// Reads what comes into followed folders. An object that AWS named is known by its key, which has
+/// a hash of its content, another by its ETag too: what is replaced is read again. While S3 cannot
+/// be asked, the sink is told so once, and what came meanwhile is read afterwards. So it is with a
+/// single object or folder, while the others go on; what failed before is asked for after what is
+/// new.
 class S3Follower : public Following {
  public:
   struct Settings {
@@ -56,11 +57,6 @@ class S3Follower : public Following {
     std::optional<std::string> missed;  ///< the ETag under which it was not there to be read
     bool is_told = false;               ///< that it cannot be read, and is asked for again
   };
-  /// A folder that could not be listed, which was told.
-  struct Unlisted {
-    std::chrono::sys_days first_day;  ///< of those below that were not listed since they were over
-    std::uint64_t listing = 0;        ///< the last one that met it
-  };
   enum class Reading : std::uint8_t {
     done,    ///< or the rest later
     out,     ///< S3 cannot be asked
@@ -69,25 +65,19 @@ class S3Follower : public Following {
 
   S3Follower(S3Reader& s3, Settings settings);
 
-  aws::Result<std::vector<Object>> list(Problems& problems);
-  aws::Result<std::vector<S3Folder>> list(const std::vector<S3Folder>& folders, bool is_named,
-                                          std::vector<Object>& objects, Problems& problems);
-  [[nodiscard]] std::chrono::sys_days first_day_of(const std::string& url) const;
-  [[nodiscard]] bool is_over(const S3Folder& folder) const;
-  [[nodiscard]] bool is_below_unlisted(const std::string& path) const;
+  [[nodiscard]] bool is_read(const std::string& url) const;
   std::vector<Object> not_done(std::vector<Object> objects);
   Reading read_new(LineSink& sink);
+  Reading read_listed(aws::Result<std::vector<Object>> listed, Problems& problems, LineSink& sink);
   Reading read(const Object& object, LineSink& sink);
   Reading fail(const Object& object, const aws::Failure& failure, Problems& problems,
                LineSink& sink);
 
   S3Reader& s3_;
-  Settings settings_;
-  std::chrono::sys_days first_day_;  ///< of those that are listed wherever they lie
-  std::uint64_t listing_ = 0;
+  Settings settings_;  ///< without `folders`
+  FollowedFolders folders_;
   std::map<std::string, Known> known_;
-  std::map<std::string, Unlisted> unlisted_;  ///< by URL
-  std::vector<Object> earlier_;               ///< the newest last
+  std::vector<Object> earlier_;  ///< the newest last
   std::size_t text_objects_ = 0;
   std::size_t parquet_objects_ = 0;
   bool is_outage_told_ = false;

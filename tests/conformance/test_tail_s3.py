@@ -173,12 +173,18 @@ def test_ctrl_c_ends_the_first_listing(holding, follow):
     assert running.stop() == ([], [], 0)
 
 
-def test_a_folder_that_cannot_be_listed_is_told_once_and_costs_no_other(holding, follow):
+@pytest.mark.parametrize("fault, told", [(403, "s3://logs/b/: AccessDenied"), (500, "and is asked again"),
+                                         ("reset", "and is asked again")])
+def test_a_folder_that_cannot_be_listed_is_told_once_and_costs_no_other(holding, follow, fault, told):
     server = holding({"a/x.log": text(numbered(1, 1), DEFAULT).encode(), "b/y.log": text(numbered(2, 1), DEFAULT).encode()},
-                     **{"/logs?b/": [403] * 3})
-    running = follow(server, "--from", "s3://logs")
+                     **{"/logs?b/": [fault] * 999})
+    running = follow(server, "--from", "s3://logs", AWS_MAX_ATTEMPTS="1")
     assert numbers(running.next_records()) == [1]
-    assert "s3://logs/b/: AccessDenied" in running.errors.get(timeout=60)
+    said = running.errors.get(timeout=60)
+    assert "s3://logs/b/: " in said and told in said
+    server.objects["/logs/a/z.log"] = text(numbered(3, 1), DEFAULT).encode()
+    assert numbers(running.next_records()) == [3]
+    server.faults["/logs?b/"].clear()
     assert numbers(running.next_records()) == [2], "once it may be listed"
     assert running.stop() == ([], [], 0)
 

@@ -42,7 +42,9 @@ class Store : public aws::Transport {
     for (const auto& [name, value] : request.query) {
       if (name != "prefix") continue;
       if (value == refused) return aws::Response{403, {}, "", false};
-      return is_out || value == out ? aws::unreachable() : listing(value);
+      if (value == out) when_out();
+      if (is_out || value == out || request.path == bucket_out) return aws::unreachable();
+      return request.path == "/logs" ? listing(value) : listing("nothing is there");
     }
     const auto found = objects.find(request.path.substr(std::string("/logs/").size()));
     if (found == objects.end()) {
@@ -63,7 +65,9 @@ class Store : public aws::Transport {
   bool is_out = false;
   std::string refused = "-";  ///< a folder that may not be listed
   std::string out = "-";      ///< one that cannot be just now
-  std::string outside;        ///< a folder that each listing has, wherever it lies
+  std::string bucket_out;     ///< the path of a bucket of which nothing can be
+  std::function<void()> when_out = [] {};
+  std::string outside;  ///< a folder that each listing has, wherever it lies
 
  private:
   static std::string etag_of(const Stored& object) {
@@ -134,18 +138,19 @@ class S3FollowerTest : public testing::Test {
   }
   void at(const std::string& time) { now_ = base::parse_time(time, {}).value(); }
 
-  void open(Following::Mode mode = Following::Mode::follow) {
+  base::Expected<std::unique_ptr<S3Follower>> try_open(Following::Mode mode) {
     S3Follower::Settings settings;
     settings.mode = mode;
-    settings.folders = {named_s3_folder("logs", "")};
+    settings.folders = named_;
     settings.without_header = {"srcaddr", "bytes"};
     settings.interval = std::chrono::seconds(0);
     settings.now = [this] {
       if (next_step_ < steps_.size()) steps_[next_step_++]();
       return now_;
     };
-    follower_ = S3Follower::open(reader_, std::move(settings), sink_).value();
+    return S3Follower::open(reader_, std::move(settings), sink_);
   }
+  void open(Following::Mode mode = Following::Mode::follow) { follower_ = try_open(mode).value(); }
   /// Before each further listing one of the steps is done; after the last one it ends.
   void follow(std::vector<std::function<void()>> steps) {
     const base::Descriptor stop(eventfd(0, 0));
@@ -164,6 +169,7 @@ class S3FollowerTest : public testing::Test {
   aws::S3 s3_{client_, {aws::parse_endpoint("http://127.0.0.1:1", "").value(), "us-east-1", {}}};
   std::atomic<bool> is_cancelled_ = false;
   S3Reader reader_{s3_, is_cancelled_};
+  std::vector<S3Folder> named_ = {named_s3_folder("logs", "")};
   base::UnixSeconds now_;
   std::vector<std::function<void()>> steps_;
   std::size_t next_step_ = 0;
@@ -305,16 +311,60 @@ TEST_F(S3FollowerTest, WhoDoesNotFollowIsToldEachObjectThatCannotBeHad) {
   EXPECT_THAT(sink_.told, Not(Contains(HasSubstr("asked again"))));
 }
 
-TEST_F(S3FollowerTest, AFolderThatMayNotBeListedIsToldThoughAnotherCannotBe) {
+TEST_F(S3FollowerTest, FoldersThatCannotBeListedAreToldOnceAndHoldUpNoOther) {
   at("2026-11-24T12:00");
-  put("b/x.log", "b 1\n");
-  put("c/x.log", "c 1\n");
+  for (const char* key : {"a/x.log", "b/x.log", "c/x.log"}) put(key, "old 1\n");
   open();
   follow({[&] { store_.refused = "b/", store_.out = "c/"; },
-          [&] { store_.out = "-", put("c/y.log", "new 1\n"); }, [&] { store_.refused = "-"; },
-          [] {}});
-  EXPECT_THAT(handed_out(), ElementsAre("new"));
-  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("s3://logs/b/: 403"), HasSubstr("asked again")));
+          [&] { put("a/y.log", "a 1\n"), put("b/y.log", "b 1\n"), put("c/y.log", "c 1\n"); }, [] {},
+          [&] { store_.refused = "-", store_.out = "-"; }, [] {}});
+  EXPECT_THAT(handed_out(), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(sink_.told,
+              ElementsAre(HasSubstr("s3://logs/b/: 403"),
+                          AllOf(HasSubstr("s3://logs/c/: "), HasSubstr("asked again"))));
+}
+
+TEST_F(S3FollowerTest, AFolderThatFailedBeforeIsListedAfterWhatIsNewIsRead) {
+  at("2026-11-24T12:00");
+  for (const char* key : {"a/x.log", "b/x.log"}) put(key, "old 1\n");
+  store_.out = "a/";
+  open();
+  std::vector<std::string> before;
+  follow({[&] { put("b/y.log", "b 1\n"), store_.when_out = [&] { before = sink_.got; }; }});
+  EXPECT_THAT(before, ElementsAre("b")) << "listing it may take minutes";
+}
+
+TEST_F(S3FollowerTest, ADayThatCouldNotBeListedUntilItWasLongOverIsReadOnceItCanBe) {
+  at("2026-11-24T12:00");
+  put_on("2026/11/24", "a");
+  put_on("2026/11/25", "ahead");
+  open();
+  follow({[&] {
+            store_.out = kRegion + std::string("2026/11/24/");
+            put_on("2026/11/24", "late");
+          },
+          [&] { at("2026-11-28T12:00"); }, [] {}, [&] { store_.out = "-"; }});
+  EXPECT_THAT(handed_out(), ElementsAre("late"));
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("asked again")));
+  store_.listed.clear();
+  follow({});
+  EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/24")))) << "it is done with";
+}
+
+TEST_F(S3FollowerTest, ABucketThatCannotBeListedHoldsUpNoOtherUnlessItIsAllThatWasNamed) {
+  at("2026-11-24T12:00");
+  named_.push_back(named_s3_folder("other", ""));
+  open();
+  follow({[&] { store_.bucket_out = "/other"; }, [&] { put("a.log", "a 1\n"); },
+          [&] { store_.bucket_out = "/logs"; }, [&] { store_.is_out = true; }, [] {},
+          [&] { store_.is_out = false, put("b.log", "b 1\n"), store_.bucket_out = ""; }});
+  EXPECT_THAT(handed_out(), ElementsAre("a", "b"));
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("s3://other/: "), HasSubstr("s3://logs/: "),
+                                      HasSubstr("refused, and is asked again")));
+  store_.bucket_out = "/other";
+  const auto opened = try_open(Following::Mode::follow);
+  ASSERT_FALSE(opened) << "at first each place has to be there";
+  EXPECT_THAT(opened.error().message(), HasSubstr("s3://other"));
 }
 
 TEST_F(S3FollowerTest, DaysOfAFolderThatMightNotBeListedAreReadOnceItMayBe) {
