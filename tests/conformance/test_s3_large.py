@@ -3,13 +3,15 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
 
 from peak import peak_of
 from scripted import CLEAN
-from test_s3 import bucket, client  # noqa: F401 (a fixture)
+from test_s3 import bucket, client, objects  # noqa: F401 (a fixture)
+from waiting import until
 
 MB = 1 << 20
 DELIVERY = "arn:aws:iam:::user/delivery"
@@ -64,3 +66,31 @@ def test_no_parts_stay_of_an_upload_that_fails(server, bucket, putter, tmp_path)
     assert "EntityTooSmall" in said, "S3 takes parts of 5 MB and more"
     assert not client(server).list_multipart_uploads(Bucket=bucket).get("Uploads")
     assert not client(server).list_objects_v2(Bucket=bucket).get("Contents")
+
+
+def test_a_kill_between_parts_leaves_nothing_under_the_key_and_the_next_attempt_puts_it(server, bucket, putter, tmp_path):
+    s3, parts = client(server), 16
+    file = tmp_path / "file"
+    with open(file, "wb") as out:
+        out.truncate(parts * 5 * MB - 1)
+    arguments = [file, f"s3://{bucket}/large", str(5 * MB)]
+
+    def unfinished():
+        return s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+
+    def sent(upload):
+        return len(s3.list_parts(Bucket=bucket, Key="large", UploadId=upload["UploadId"]).get("Parts", []))
+
+    putting = subprocess.Popen([putter, *arguments], env={**CLEAN, **server.environment("owner")})
+    try:
+        upload = until(unfinished, "its upload", every=0.001)[0]
+        until(lambda: sent(upload), "a part", every=0.001)
+    finally:
+        putting.kill()
+        putting.wait()
+    assert putting.returncode == -signal.SIGKILL and 0 < sent(upload) < parts, "it was between two parts"
+    assert objects(server, bucket) == {}
+
+    put(server, putter, *arguments)
+    assert {key: there == file.read_bytes() for key, there in objects(server, bucket).items()} == {"large": True}
+    assert [each["UploadId"] for each in unfinished()] == [upload["UploadId"]], "its parts are for the bucket's rule"
