@@ -51,9 +51,9 @@ bench-s3: ## measure delivery to S3 and queries from it beside their peers; as r
 	@tools/setup test
 	@tools/setup peers
 	@tools/build bench
-	@bench/deliver.py
-	@bench/s3_read.py
-	@bench/slow_link.py
+	@.venv/bin/python bench/deliver.py
+	@.venv/bin/python bench/s3_read.py
+	@.venv/bin/python bench/slow_link.py
 
 fuzz: ## run the fuzzers for longer than `make test` does: FUZZ_SECONDS each (600)
 	@tools/setup test

@@ -7,7 +7,8 @@ usage: bench/deliver.py [--rounds 5] [--objects 182] [--records 100000] [--small
 Prints, for large objects (2 GB of records, packed), small ones, and a capture that is recorded and delivered, seconds,
 throughput, peak memory and ratios as a Markdown table. Each turn has a gateway of its own, which is empty; it must hold
 the same objects afterwards. Weir's objects wait in its spool, as they do when a server comes back. `curl` puts the
-files over sixteen connections, nothing signed and no checksum made: that is the server's limit.
+files over sixteen connections, nothing signed and no checksum made; signed, the server checks that the bytes are those
+that were signed, as it does for the others: these are its limits.
 """
 
 import argparse
@@ -75,6 +76,7 @@ def deliver_folder(folder, work):
 
     yield "weir", by_weir
     yield "curl", by_curl
+    yield "curl, signed", lambda server: ([server.signed_curl(work, folder, expected)], expected)
     for name, copy in peers():
         yield name, lambda _server, copy=copy: ([copy(folder)], expected)
 

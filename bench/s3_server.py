@@ -9,6 +9,10 @@ import subprocess
 import sys
 import tempfile
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+
 from measuring import TREE
 
 sys.path.append(str(TREE / "tests" / "conformance"))
@@ -59,6 +63,22 @@ class Server:
         config = work / "curl.txt"
         config.write_text("".join(f'{line}\nurl = "{self.url}/{BUCKET}/{key}"\n' for key, line in keys.items()))
         return ["curl", "--silent", "--fail", "--parallel", "--parallel-max", CONNECTIONS, "--config", config]
+
+    def signed_curl(self, work, folder, keys):
+        """The same for puts that are signed as Weir's and the CLI's are, bodies and all: signed before, by botocore."""
+        credentials = botocore.credentials.Credentials(self.environment["AWS_ACCESS_KEY_ID"],
+                                                       self.environment["AWS_SECRET_ACCESS_KEY"])
+        signer = botocore.auth.S3SigV4Auth(credentials, "s3", "us-east-1")
+        config = work / "curl.txt"
+        with config.open("w") as out:
+            for key in keys:
+                url = f"{self.url}/{BUCKET}/{key}"
+                request = botocore.awsrequest.AWSRequest("PUT", url, data=(folder / key).read_bytes())
+                request.context["payload_signing_enabled"] = True
+                signer.add_auth(request)
+                out.write(f'next\nfail\nurl = "{url}"\nupload-file = "{folder / key}"\n')
+                out.writelines(f'header = "{name}: {value}"\n' for name, value in request.headers.items())
+        return ["curl", "--silent", "--parallel", "--parallel-max", CONNECTIONS, "--config", config]
 
     def cpu(self):
         """Processor seconds that it has taken."""
