@@ -533,6 +533,7 @@ WEIR_INLINE int weir_record(struct __sk_buff* skb) {
                      : judgement.verdict.accept ? WEIR_OVERFLOW_ACCEPT
                                                 : WEIR_OVERFLOW_REJECT;
     count->of[which] += at.segments;
+    if (is_wide && !judgement.verdict.unlogged) count->of[WEIR_OVERFLOW_IPV6] += at.segments;
   }
   return weir_action(judgement.verdict.accept);
 }

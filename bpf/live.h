@@ -113,7 +113,8 @@ enum weir_count {
   WEIR_OVERFLOW_ACCEPT,
   WEIR_OVERFLOW_REJECT,
   WEIR_OVERFLOW_UNLOGGED, /* would not have been logged anyway */
-  /* These two count no packets of their own. */
+  /* These count no packets of their own. */
+  WEIR_OVERFLOW_IPV6,    /* of those accepted and rejected; the others are of the IPv4 table */
   WEIR_NOT_TRACKED,      /* connections that passed and found no place in the tracking table */
   WEIR_FORGOTTEN_CLOSED, /* closed connections that gave up their place before their time */
   WEIR_COUNTS = 16,

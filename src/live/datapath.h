@@ -79,6 +79,8 @@ struct PointAccount {
   [[nodiscard]] std::uint64_t overflow() const {
     return counts.of[WEIR_OVERFLOW_ACCEPT] + counts.of[WEIR_OVERFLOW_REJECT];
   }
+  /// Those of them that are of IPv6, whose table is another one.
+  [[nodiscard]] std::uint64_t ipv6_overflow() const { return counts.of[WEIR_OVERFLOW_IPV6]; }
   /// The same as `seen()`, or something is wrong that must be said.
   [[nodiscard]] std::uint64_t accounted() const;
 };

@@ -27,6 +27,13 @@ base::UnixMicros after(base::UnixMicros now, Tally::Clock::time_point begun) {
   return now + std::chrono::duration_cast<std::chrono::microseconds>(Tally::Clock::now() - begun);
 }
 
+/// The key of the table that had no room.
+const char* too_small(const live::PointAccount& point) {
+  if (point.ipv6_overflow() == 0) return "capacity.flows";
+  return point.ipv6_overflow() == point.overflow() ? "capacity.ipv6-flows"
+                                                   : "capacity.flows and capacity.ipv6-flows";
+}
+
 }  // namespace
 
 struct Service::State {
@@ -163,8 +170,9 @@ base::Expected<void> Service::State::account(const live::PointAccount& point,
   }
   if (point.overflow() == 0) return {};
   log({base::Severity::error,
-       fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more capacity.flows",
-                   plan->network[interface].id, to_string(point.direction), point.overflow())});
+       fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more {}",
+                   plan->network[interface].id, to_string(point.direction), point.overflow(),
+                   too_small(point))});
   if (stream) stream->skipped(interface, now);
   return flow_logs.skipped(interface, now);
 }
