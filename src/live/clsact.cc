@@ -1,78 +1,36 @@
 #include "live/clsact.h"
 
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstddef>
-#include <cstring>
-#include <span>
 
-#include "base/descriptor.h"
+#include "live/filters.h"
 
 namespace weir::live {
 namespace {
 
 constexpr std::uint32_t kFirstPriority = 1;
 
-/// A socket that the kernel tells of the filters of one direction, TC_H_MIN_INGRESS or
-/// TC_H_MIN_EGRESS: of all, or of those that a packet meets unless one of them sends it elsewhere.
-base::Descriptor ask_for_filters(int device, std::uint32_t direction, bool all) {
-  base::Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  struct {
-    nlmsghdr header;
-    tcmsg message;
-    rtattr attribute;
-    std::uint32_t chain;
-  } request{};
-  request.header.nlmsg_len = all ? NLMSG_LENGTH(sizeof(tcmsg)) : sizeof(request);
-  request.header.nlmsg_type = RTM_GETTFILTER;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.message.tcm_ifindex = device;
-  request.message.tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction);
-  request.attribute = {RTA_LENGTH(sizeof(request.chain)), TCA_CHAIN};
-  const ssize_t sent = send(socket.get(), &request, request.header.nlmsg_len, 0);
-  if (sent != static_cast<ssize_t>(request.header.nlmsg_len)) return {};
-  return socket;
-}
-
+/// If the kernel does not tell, it has.
 bool has_filters(int device, std::uint32_t direction) {
-  const base::Descriptor socket = ask_for_filters(device, direction, true);
-  // The rest of what it says is of no interest: where there is nothing it says first that it is
-  // done.
-  struct {
-    nlmsghdr header;
-    int error;
-  } answer{};
-  if (recv(socket.get(), &answer, sizeof(answer), 0) != sizeof(answer)) return true;
-  return answer.header.nlmsg_type != NLMSG_DONE || answer.error != 0;
+  bool has_any = false;
+  const bool is_told = visit_filters(device, direction, Chains::all, [&](const TcFilter&) {
+    has_any = true;
+    return false;
+  });
+  return has_any || !is_told;
 }
 
 /// The one that a packet meets first; none (0) if the kernel does not tell.
 Remains::Filter first_filter(int device, std::uint32_t direction) {
-  const base::Descriptor socket = ask_for_filters(device, direction, false);
-  std::array<char, std::size_t{32} << 10U> answer{};
-  for (ssize_t size = 0; (size = recv(socket.get(), answer.data(), answer.size(), 0)) > 0;) {
-    struct {
-      nlmsghdr header;
-      tcmsg filter;
-    } message{};
-    for (auto rest = std::span(answer).first(static_cast<std::size_t>(size));
-         rest.size() >= sizeof(message.header);) {
-      std::memcpy(&message, rest.data(), std::min(rest.size(), sizeof(message)));
-      if (message.header.nlmsg_type != RTM_NEWTFILTER) return {};
-      // Before the filters of a priority comes a message of their kind, without a handle.
-      if (message.filter.tcm_handle != 0) {
-        return {message.filter.tcm_handle, message.filter.tcm_info >> 16U, 0};
-      }
-      rest =
-          rest.subspan(std::min<std::size_t>(rest.size(), NLMSG_ALIGN(message.header.nlmsg_len)));
-    }
-  }
-  return {};
+  Remains::Filter first;
+  visit_filters(device, direction, Chains::first, [&](const TcFilter& filter) {
+    if (filter.handle == 0) return true;
+    first = {filter.handle, filter.priority, 0};
+    return false;
+  });
+  return first;
 }
 
 bpf_tc_opts options_of(const Remains::Filter& filter) {

@@ -3,12 +3,10 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,51 +18,17 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <thread>
 
 #include "base/descriptor.h"
 #include "live/clsact.h"
 #include "live/kernel.h"
+#include "live/namespace.h"
+#include "live/tcx.h"
 
 namespace weir::live {
 namespace {
 
-// Linux 6.6; newer than Debian 12's headers.
-constexpr std::uint32_t kTcxIngress = 46;
-constexpr std::uint32_t kTcxEgress = 47;
 constexpr std::uint32_t kBefore = 1U << 3U;  // BPF_F_BEFORE: all that hang there
-
-/// Calls `work` in a thread of its own, which alone moves to the namespace. `space` -1: stays.
-template <typename Work>
-int in_namespace(int space, Work work) {
-  if (space < 0) return work();
-  int result = 0;
-  std::thread([&] { result = setns(space, CLONE_NEWNET) == 0 ? work() : -errno; }).join();
-  return result;
-}
-
-std::string path_of_namespace(const Device& device) {
-  return "/run/netns/" + device.network_namespace;
-}
-
-base::Expected<base::Descriptor> open_namespace(const Device& device) {
-  if (device.network_namespace.empty()) return base::Descriptor();
-  const std::string path = path_of_namespace(device);
-  base::Descriptor space(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!space.is_open()) return refused("network namespace " + path, errno);
-  return space;
-}
-
-/// Whoever may not enter the network namespace may lack no more than that.
-tl::unexpected<base::Error> refused_at(const Device& device, const std::string& doing, int error) {
-  base::Error why = refused(doing + words_for(device), error).value();
-  if (error == EPERM && !device.network_namespace.empty()) {
-    why.hint =
-        "in a network namespace it takes root, or CAP_SYS_ADMIN beside CAP_BPF, CAP_PERFMON and "
-        "CAP_NET_ADMIN; in a unit of systemd RestrictNamespaces=net, too";
-  }
-  return tl::unexpected(std::move(why));
-}
 
 int create_tcx_link(int program, int device, std::uint32_t type) {
   bpf_attr attributes{};

@@ -20,6 +20,7 @@
 #include "live/datapath.h"
 #include "live/hook.h"
 #include "live/kernel.h"
+#include "live/others.h"
 #include "service/plan.h"
 #include "service/privileges.h"
 
@@ -204,6 +205,41 @@ void examine_folders(const Config& config, std::vector<Finding>& findings) {
   }
 }
 
+/// "cil_from_netdev (program 42), of what it receives"
+std::string words_for(const live::OtherProgram& one) {
+  using Stage = live::OtherProgram::Stage;
+  const std::string name =
+      one.id == 0
+          ? one.name + " (no program)"
+          : fmt::format("{} (program {})",
+                        one.name.empty() ? "one that only root may look at" : one.name, one.id);
+  return name + (one.stage == Stage::xdp        ? ", XDP"
+                 : one.stage == Stage::received ? ", of what it receives"
+                                                : ", of what it sends");
+}
+
+/// What others do at a device, and what it means for the records.
+void examine_others(const live::Device& device, std::vector<Finding>& findings) {
+  const auto others = live::others_at(device);
+  if (!others) return;
+  std::string before;
+  std::string after;
+  for (const live::OtherProgram& one : *others) {
+    std::string& list = one.comes_before ? before : after;
+    list += (list.empty() ? "" : "; ") + words_for(one);
+  }
+  const std::string at = " Weir at " + live::words_for(device);
+  if (!before.empty()) {
+    findings.push_back({"before" + at, Health::warning, before,
+                        "what these do not pass on is in no record: see to it that they pass on "
+                        "what is to be recorded"});
+  }
+  if (!after.empty()) {
+    findings.push_back(
+        ok("after" + at, after + ": what these drop or send elsewhere is recorded all the same"));
+  }
+}
+
 void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
   for (const Place& place : plan.places) {
     const live::Device& device = place.device;
@@ -218,6 +254,7 @@ void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
                       has_header.error().what + ": " + id + " gets SKIPDATA until that changes",
                       has_header.error().hint.empty() ? "see to its tags weir:device and weir:netns"
                                                       : has_header.error().hint});
+    examine_others(device, findings);
   }
   examine_folders(plan.config, findings);
   examine_socket(plan.config.socket, findings);

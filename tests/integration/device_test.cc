@@ -1,11 +1,14 @@
 // Devices that come, go, and come again.
 #include <gmock/gmock.h>
 
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "integration/recorded_network.h"
+#include "service/doctor.h"
 
 namespace weir::service {
 namespace {
@@ -150,6 +153,13 @@ TEST_F(Device, AtWhichAnotherProgramInsistsOnComingFirstIsToldInEachWindow) {
   tick();
   EXPECT_THAT(said, HasSubstr("eni-1: another program comes first at its device eth0"));
   EXPECT_THAT(complaint(), HasSubstr("comes first"));
+  std::map<std::string, std::string> doctor;
+  for (const Finding& finding : examine(folder / "weir.toml")) {
+    doctor[finding.subject] = finding.found;
+  }
+  EXPECT_THAT(doctor["before Weir at eth0 in " + owner->name()],
+              HasSubstr("let_all_pass (program"));
+  EXPECT_THAT(doctor["after Weir at eth0 in " + owner->name()], HasSubstr("let_all_pass (program"));
   tick(minutes(1));
   again.reset();
   tick(minutes(1));

@@ -56,6 +56,10 @@ expect 0 '^device eth77 in nowhere,warning,.*SKIPDATA until that changes' "$weir
 ip netns add "$space"
 describe '[{"Key": "weir:device", "Value": "lo"}, {"Key": "weir:netns", "Value": "'"$space"'"}]'
 expect 0 "^device lo in $space,ok," "$weir" doctor --config "$work/weir.toml"
+ip netns exec "$space" tc qdisc add dev lo clsact
+ip netns exec "$space" tc filter add dev lo ingress protocol ip u32 match u32 0 0
+expect 0 "^after Weir at lo in $space,ok,.?u32 \(no program\), of what it receives: what these drop" \
+  "$weir" doctor --config "$work/weir.toml"
 homebound=(setpriv --bounding-set=-sys_admin "$weir")
 expect 1 '^capabilities,lacking,without CAP_SYS_ADMIN \(for weir:netns\)' "${homebound[@]}" doctor --config "$work/weir.toml"
 expect 1 "^device lo in $space,warning,Operation not permitted: .*it takes root, or CAP_SYS_ADMIN" \

@@ -3,12 +3,16 @@
 
 #include <bpf/libbpf.h>
 #include <gmock/gmock.h>
+#include <linux/if_link.h>
 
+#include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "integration/live_network.h"
 #include "live/datapath.h"
+#include "live/others.h"
 
 namespace weir::live {
 namespace {
@@ -89,6 +93,58 @@ TEST_F(Hooked, AnothersDisciplineStaysWhenWeirGoes) {
   EXPECT_THAT(owner->ask("tc filter show dev eth0 ingress"), Not(HasSubstr("weir_live")));
   EXPECT_THAT(owner->ask("tc filter show dev eth0 egress"), Not(HasSubstr("weir_live")));
   EXPECT_THAT(discipline(), HasSubstr("clsact"));
+}
+
+/// Lets all pass on to tc.
+base::Descriptor xdp_program() {
+  const std::array instructions{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS},
+                                bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  base::Descriptor program(bpf_prog_load(BPF_PROG_TYPE_XDP, "a_balancer", "GPL",
+                                         instructions.data(), instructions.size(), nullptr));
+  EXPECT_TRUE(program.is_open());
+  return program;
+}
+
+TEST_F(Hooked, OthersAreToldByNameAndWhetherTheyComeBefore) {
+  using Stage = OtherProgram::Stage;
+  attach();
+  if (hook->attachment() != Attachment::tcx) GTEST_SKIP() << "this kernel has no tcx";
+  const Device device{"eth0", owner->name()};
+  const auto others = [&device] {
+    const auto found = others_at(device);
+    EXPECT_TRUE(found) << found.error().message();
+    return found.value_or(std::vector<OtherProgram>());
+  };
+  EXPECT_THAT(others(), ::testing::IsEmpty()) << "but Weir's own";
+
+  const Another other(*owner, "eth0");
+  const auto all = programs_at(*owner, "eth0");  // the other's first, in both directions
+  const auto with = [&](bool comes_before) {
+    return std::vector{OtherProgram{Stage::received, "let_all_pass", all.front(), comes_before},
+                       OtherProgram{Stage::sent, "let_all_pass", all.front(), comes_before}};
+  };
+  EXPECT_EQ(others(), with(true));
+  ASSERT_TRUE(*hook->repair(programs()));
+  EXPECT_EQ(others(), with(false));
+  hook.reset();
+  EXPECT_EQ(others(), with(false)) << "Weir's will come before them";
+
+  owner->run("tc qdisc add dev eth0 clsact");
+  owner->run("tc filter add dev eth0 egress protocol ip u32 match u32 0 0");
+  auto expected = with(false);
+  expected.push_back({Stage::sent, "u32", 0, false});
+  EXPECT_EQ(others(), expected);
+
+  const base::Descriptor balancer = xdp_program();
+  at_device(*owner, "eth0", [&](int index) {
+    EXPECT_EQ(bpf_xdp_attach(index, balancer.get(), XDP_FLAGS_SKB_MODE, nullptr), 0);
+  });
+  const auto found = others();
+  ASSERT_EQ(found.size(), 4U);
+  EXPECT_EQ(found.front().stage, Stage::xdp);
+  EXPECT_EQ(found.front().name, "a_balancer");
+  EXPECT_TRUE(found.front().comes_before);
+  EXPECT_FALSE(others_at({"eth77", owner->name()}));
 }
 
 TEST_F(Hooked, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
