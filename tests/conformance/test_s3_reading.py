@@ -3,10 +3,12 @@ asked for at all, and what becomes of an object that cannot be had."""
 
 import gzip
 import json
+import random
 import re
 import subprocess
 import time
 
+import flow_logs
 import pytest
 from peak import peak_of
 from scripted import CLEAN
@@ -305,6 +307,16 @@ def test_a_folder_that_cannot_be_listed_is_told(holding, program):
     done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", COUNT, status=3)
     assert count(done) == 10
     assert "s3://logs/b/: AccessDenied" in done.stderr
+
+
+@pytest.mark.parametrize("fields, times", [(DEFAULT, 2), (flow_logs.CUSTOM, 3)])
+def test_explain_fetches_text_for_what_was_refused_for_all_of_it_and_for_subnets_if_any(holding, program, fields, times):
+    draw, here = random.Random(1), "AWSLogs/123456789012/vpcflowlogs/us-east-1/2023/11/14"
+    objects = {f"{here}/123456789012_vpcflowlogs_us-east-1_fl-0123_20231114T22{5 * n:02}Z_{n:08x}.log.gz":
+               gzip.compress(flow_logs.text([flow_logs.record(draw) for _ in range(20)], fields).encode()) for n in range(6)}
+    server = holding(objects)
+    assert "REJECT" in run(server, program, "explain", "--from", "s3://logs", "--output", "json").stdout
+    assert len(fetched(server)) == times * len(objects) + 1, "and one look at the format"
 
 
 def test_a_limit_ends_a_query_whatever_hangs(holding, program):
