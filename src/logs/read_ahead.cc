@@ -60,6 +60,7 @@ struct ReadAhead::Run::State {
   std::map<Place, Piece> pieces;  ///< being fetched, or not read yet
   std::set<Place> wanted;         ///< for which a reader waits, and which nobody fetches yet
   std::map<std::size_t, std::uint64_t> read_to;  ///< of opened objects; kWholly: closed again
+  bool is_stopped = false;
   std::shared_ptr<Shared> shared;
 };
 
@@ -204,16 +205,16 @@ class ReadAhead::Reader : public base::Input {
     std::string().swap(bytes_);
     shared_.release(std::exchange(held_, 0));
     const Place place{number_, fetched_};
-    if (!run_->pieces.contains(place)) {
+    const auto is_over = [&] { return shared_.is_over || run_->is_stopped; };
+    if (!is_over() && !run_->pieces.contains(place)) {
       run_->wanted.insert(place);
       shared_.has_task.notify_one();
     }
     shared_.has_arrived.wait(lock, [&] {
       const auto piece = run_->pieces.find(place);
-      return (piece != run_->pieces.end() && piece->second.is_here) || shared_.is_over ||
-             shared_.failure;
+      return (piece != run_->pieces.end() && piece->second.is_here) || is_over() || shared_.failure;
     });
-    if (shared_.is_over) return base::fail("", kInterrupted);
+    if (is_over()) return base::fail("", kInterrupted);
     const auto found = run_->pieces.find(place);
     if (found == run_->pieces.end() || !found->second.is_here) {
       return tl::unexpected(*shared_.failure);
@@ -277,6 +278,14 @@ ReadAhead::Run::~Run() {
     if (piece.is_here) shared.release(piece.count);
   }
   state_->pieces.clear();
+}
+
+void ReadAhead::Run::stop() {
+  const std::scoped_lock lock(state_->shared->mutex);
+  state_->is_stopped = true;
+  state_->wanted.clear();
+  state_->cursor = {state_->objects.size(), 0};
+  state_->shared->has_arrived.notify_all();
 }
 
 std::unique_ptr<base::Input> ReadAhead::Run::open(std::size_t number) {

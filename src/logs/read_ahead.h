@@ -45,6 +45,8 @@ class ReadAhead {
 
     /// The bytes of the object of this number, which is opened once. The run outlives the input.
     [[nodiscard]] std::unique_ptr<base::Input> open(std::size_t number);
+    /// From any thread: nothing more is read. Who waits gets an error at once.
+    void stop();
 
    private:
     friend class ReadAhead;

@@ -16,6 +16,7 @@ namespace weir::query {
 base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& found) {
   scan_.objects.clear();
   scan_.equalities.clear();
+  scan_.most_rows.reset();
   scan_.wants_every_column = false;
   scan_.merges.clear();
   formats_.forget_parquet();
@@ -57,6 +58,7 @@ base::Expected<std::string> Planner::plan(const std::string& sql, const Fields& 
   }
   select(pushed->objects);
   scan_.equalities = std::move(pushed->equalities);
+  scan_.most_rows = pushed->most_rows;
   auto bound = bind(sql, *present, others);
   if (!bound) return tl::unexpected(bound.error());
   // --since and --until look at each record's end.

@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/number.h"
 #include "query/parse_tree.h"
 #include "record/catalogue.h"
 
@@ -178,6 +179,39 @@ std::optional<Equality> equality_of(const Json& node) {
   return try_sides("right", "left");
 }
 
+/// Whether each row that the query's only scan hands out becomes one of what is limited.
+bool is_limit_of_rows(const Json& plan) {
+  const Json* node = &plan;
+  for (bool is_limited = false;;) {
+    const std::string name = small_letters(text_of(*node, "name"));
+    if (name.find(kScanFunction) != std::string::npos) return is_limited;
+    const bool is_limit = name == "limit" || name == "streaming_limit";
+    if ((!is_limit && name != "projection") || (is_limit && is_limited)) return false;
+    is_limited |= is_limit;
+    if (!node->contains("children") || (*node)["children"].size() != 1) return false;
+    node = &(*node)["children"][0];
+  }
+}
+
+/// Of LIMIT and OFFSET at the end of the statement, if they are constants.
+std::optional<std::uint64_t> limit_of(const Duck& duck, const std::string& sql) {
+  const auto tree = parse_one(duck, sql);
+  if (!tree) return std::nullopt;
+  const Json modifiers = tree->value("/statements/0/node/modifiers"_json_pointer, Json());
+  if (modifiers.size() != 1 || text_of(modifiers[0], "type") != "LIMIT_MODIFIER") {
+    return std::nullopt;
+  }
+  const auto number_of = [&](const char* part) {
+    const Json constant = modifiers[0].value(part, Json());
+    return base::whole_number<std::uint32_t>(constant_of(constant).value_or(""));
+  };
+  const auto limit = number_of("limit");
+  const bool has_offset = !modifiers[0].value("offset", Json()).is_null();
+  const auto offset = has_offset ? number_of("offset") : 0;
+  if (!limit || !offset) return std::nullopt;
+  return std::uint64_t{*limit} + *offset;
+}
+
 class Pruner {
  public:
   Pruner(const Duck& duck, const std::vector<Candidate>& candidates)
@@ -324,6 +358,7 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
   // DESCRIBE, or a plan in a form that is not known.
   out.scans_nothing = scans.empty();
   if (tree.is_array()) out.columns = columns_of(scans);
+  if (tree.size() == 1 && is_limit_of_rows(tree[0])) out.most_rows = limit_of(duck, sql);
   out.wants_every_column = !out.columns || out.scans_nothing;
   if (scans.empty()) scans.emplace_back();
   const auto has_filter = [](const PlannedScan& scan) { return scan.filter.has_value(); };

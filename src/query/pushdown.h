@@ -30,6 +30,8 @@ struct Pushdown {
   std::vector<std::size_t> objects;
   /// Of the query's only scan; none if it has several.
   std::vector<Equality> equalities;
+  /// So many rows of the query's only scan are enough, whichever: LIMIT over columns alone.
+  std::optional<std::uint64_t> most_rows;
   /// The fields' columns that it reads; kAnyColumn among them where it counts rows, for which
   /// DuckDB reads the first column that there is; every one if that is not known.
   ColumnNames columns;

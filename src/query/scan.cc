@@ -112,7 +112,9 @@ class Worker {
       vectors.emplace_back(duckdb_data_chunk_get_vector(chunk, i));
     }
     if (totals_ && !prepare_totals()) totals_.reset();
-    duckdb_data_chunk_set_size(chunk, totals_ ? hand_out_totals(vectors) : fill_lines(vectors));
+    const idx_t rows = totals_ ? hand_out_totals(vectors) : fill_lines(vectors);
+    duckdb_data_chunk_set_size(chunk, rows);
+    query_.lines.hand_out(rows);
   }
 
  private:

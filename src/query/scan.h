@@ -54,6 +54,8 @@ struct Scan {
   bool wants_every_column = false;
   std::mutex new_fields_mutex;
   std::optional<NewFields> new_fields;
+  /// After so many rows it hands out no more, and waits for none; nothing: all are wanted.
+  std::optional<std::uint64_t> most_rows;
   bool is_strict = false;  ///< a line that does not fit, be it read or not, is an error at the end
   /// Columns that the query only adds up, by name: lines that are alike in all others may be one.
   std::map<std::string, Merge> merges;

@@ -28,6 +28,7 @@ bool ScanLines::have_lines() {
   while (lines_ == nullptr || next_line_ == lines_->size()) {
     // DuckDB asks between chunks, which are far apart when few rows are wanted.
     if (scan_.is_cancelled) throw std::runtime_error("interrupted");
+    if (query_.has_enough()) return false;
     lines_ = nullptr;
     if (reader_ == nullptr && !open_next()) return false;
     if (reader_ == nullptr) continue;
@@ -72,6 +73,7 @@ bool ScanLines::open_next() {
 
 /// What keeps all others from being read too is no damage.
 void ScanLines::damaged(const base::Error& error) const {
+  if (query_.has_enough()) return;  // nobody waits for the rest
   if (scan_.is_cancelled || (scan_.s3 != nullptr && scan_.s3->failure())) {
     throw std::runtime_error(error.message());
   }

@@ -22,7 +22,15 @@ struct ScanQuery {
   Scan& scan;
   std::vector<const Column*> columns;  ///< null: none is asked for
   std::atomic<std::size_t> next_object = 0;
+  std::atomic<std::uint64_t> rows = 0;          ///< handed out
   std::unique_ptr<logs::ReadAhead::Run> ahead;  ///< of S3's objects
+
+  [[nodiscard]] bool has_enough() const { return scan.most_rows && rows >= *scan.most_rows; }
+  /// Other threads may wait for objects that nobody needs then.
+  void hand_out(std::uint64_t count) {
+    rows += count;
+    if (has_enough() && ahead) ahead->stop();
+  }
 };
 
 /// How many bytes from a text's first may be read, whatever its length.
@@ -33,7 +41,8 @@ class ScanLines {
   explicit ScanLines(ScanQuery& query) : query_(query), scan_(query.scan) {}
 
   /// Goes on to the next block or object where all lines have been chosen from; false at the end of
-  /// all. Throws when the query is over: cancelled, or an error of the scan's own.
+  /// all, or where the query has enough. Throws when the query is over: cancelled, or an error of
+  /// the scan's own.
   bool have_lines();
   /// Chooses at most `room` of the lines that are left in the block and may be wanted.
   void choose(std::size_t room);

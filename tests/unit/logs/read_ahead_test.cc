@@ -220,6 +220,25 @@ TEST(ReadAhead, CancellingEndsAReadThatWaits) {
   may_answer.count_down();
 }
 
+TEST(ReadAhead, ARunThatIsStoppedEndsAReadThatWaitsAndNoOtherRun) {
+  Server server;
+  std::latch may_answer(1);
+  server.before = [&](const Object&, aws::ByteRange) -> std::optional<aws::Failure> {
+    may_answer.wait();
+    return std::nullopt;
+  };
+  ReadAhead ahead(server.get(), kLimits);
+  const auto objects = objects_of({5000});
+  const auto run = ahead.start(objects);
+  const auto other = ahead.start(objects);
+  auto reading = std::async(std::launch::async, [&] { return read_all(*run->open(0)); });
+  wait_until([&] { return server.requests == 3; });
+  run->stop();
+  EXPECT_FALSE(reading.get());
+  may_answer.count_down();
+  EXPECT_EQ(read_all(*other->open(0)).value(), content_of(objects[0]));
+}
+
 TEST(ReadAhead, FilesAreNotFetched) {
   Server server;
   ReadAhead ahead(server.get(), kLimits);

@@ -81,6 +81,32 @@ TEST_F(PushDown, EqualitiesAreOfPlainColumnsOnly) {
   EXPECT_THAT(of("srcaddr = 'a' COLLATE NOCASE").equalities, IsEmpty());
 }
 
+TEST_F(PushDown, OfALimitedQuerySoManyRowsAreEnoughIfEachIsOneOfTheScans) {
+  ASSERT_TRUE(duck_->run("SET preserve_insertion_order = false"));
+  const auto most_rows = [&](const std::string& sql) {
+    return push_down(*duck_, sql, candidates_of(objects_)).value().most_rows;
+  };
+  EXPECT_EQ(most_rows("SELECT * FROM flow_logs LIMIT 5"), 5U);
+  EXPECT_EQ(most_rows("FROM flow_logs LIMIT 1"), 1U);
+  EXPECT_EQ(most_rows("SELECT upper(srcaddr), bytes + 1 FROM flow_logs LIMIT 5 OFFSET 7"), 12U);
+  EXPECT_EQ(most_rows("SELECT b FROM (SELECT bytes AS b FROM flow_logs) LIMIT 5"), 5U);
+  for (const char* all :
+       {"SELECT * FROM flow_logs", "SELECT count(*) FROM flow_logs LIMIT 5",
+        "SELECT * FROM flow_logs WHERE bytes > 5 LIMIT 5",
+        "SELECT * FROM flow_logs ORDER BY bytes LIMIT 5",
+        "SELECT DISTINCT srcaddr FROM flow_logs LIMIT 5", "SELECT * FROM flow_logs LIMIT 5%",
+        "SELECT * FROM flow_logs OFFSET 5", "SELECT * FROM flow_logs LIMIT (SELECT 5)",
+        "SELECT count(*) FROM (SELECT * FROM flow_logs LIMIT 5)",
+        "SELECT * FROM (SELECT * FROM flow_logs LIMIT 5)",
+        "SELECT * FROM (SELECT * FROM flow_logs LIMIT 5 OFFSET 9) LIMIT 5",
+        "SELECT * FROM flow_logs a JOIN flow_logs b ON a.bytes = b.bytes LIMIT 5",
+        "SELECT bytes FROM flow_logs UNION ALL SELECT bytes FROM flow_logs LIMIT 5",
+        "SELECT unnest([]) FROM flow_logs LIMIT 5",
+        "SELECT row_number() OVER () FROM flow_logs LIMIT 5"}) {
+    EXPECT_FALSE(most_rows(all)) << all;
+  }
+}
+
 TEST_F(PushDown, QuotesInAConstantHideNoCondition) {
   const auto pushed = of("action = 'x'' OR log_hour = 1 OR ''end'");
   EXPECT_THAT(pushed.objects, ElementsAre(0, 1, 2, 3));
