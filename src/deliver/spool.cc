@@ -16,22 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Sequences of one opening; the next one begins above them, whatever has been freed meanwhile.
-constexpr unsigned kOpeningShift = 32;
-
 }  // namespace
 
 struct Spool::State {
   State(SegmentFolder the_files, SpoolLimits the_limits, base::Log the_log)
-      : files(std::move(the_files)), limits(the_limits), log(std::move(the_log)) {}
+      : files(std::move(the_files)),
+        limits(the_limits),
+        log(std::move(the_log)),
+        kept(files.disk(), files.state()) {}
 
   base::Expected<void> open();
   base::Expected<void> find_segments();
   base::Expected<void> find_segment(std::uint64_t sequence);
 
   base::Expected<void> seal(const fs::path& file, const Sealing& sealing);
-  base::Expected<std::uint64_t> write_segment(const fs::path& file, const Sealing& sealing,
-                                              std::uint64_t sequence);
   /// Oldest first, until the limits are kept.
   void keep_limits();
   void make_room(std::uint64_t bytes);
@@ -44,7 +42,8 @@ struct Spool::State {
   bool set_aside(const fs::path& file);
   void set_aside_segment(std::uint64_t sequence, const std::optional<Sealing>& what);
   bool lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence);
-  base::Expected<void> write_state();
+  void cannot_keep(const Sealing& sealing, const base::Error& why,
+                   std::optional<std::uint64_t> sequence);
 
   SegmentFolder files;
   SpoolLimits limits;
@@ -54,21 +53,14 @@ struct Spool::State {
   mutable std::mutex mutex;  // of what follows
   WaitingSegments waiting;
   SpoolState kept;
-  bool is_state_written = false;
-  std::uint64_t next_sequence = 0;
-  std::uint64_t ranges = 0;  ///< of numbers that were given
-  SpoolStatus status;        ///< without what waits
+  SpoolStatus status;  ///< without what waits
   std::function<void()> sealed;
 };
 
 base::Expected<void> Spool::State::open() {
-  auto state = read_spool_state(files.disk(), files.state());
-  if (!state) return tl::unexpected(state.error());
-  if (*state) {
-    kept = std::move(**state);
-  } else {
-    set_aside(files.state());
-  }
+  const auto is_whole = kept.read();
+  if (!is_whole) return tl::unexpected(is_whole.error());
+  if (!*is_whole) set_aside(files.state());
   if (auto found = find_segments(); !found) return found;
   const auto unsealed = files.empty_writing();
   if (!unsealed) return tl::unexpected(unsealed.error());
@@ -78,9 +70,7 @@ base::Expected<void> Spool::State::open() {
          fmt::format("{} files in {} had not been sealed when the last run ended, and are removed",
                      *unsealed, files.writing().string())});
   }
-  ++kept.opening;
-  next_sequence = kept.opening << kOpeningShift;
-  if (auto written = write_state(); !written) {
+  if (auto written = kept.begin_opening(); !written) {
     log({base::Severity::warning,
          written.error().message() + "; nothing can be sealed until it can"});
   }
@@ -95,20 +85,20 @@ base::Expected<void> Spool::State::open() {
 base::Expected<void> Spool::State::find_segments() {
   const auto found = files.sequences();
   if (!found) return tl::unexpected(found.error());
-  const std::set<std::uint64_t> removed = kept.removed;
+  const std::set<std::uint64_t> removed = kept.removed();
   for (const std::uint64_t sequence : *found) {
-    kept.opening = std::max(kept.opening, sequence >> kOpeningShift);
+    kept.has_met(sequence);
     if (auto done = find_segment(sequence); !done) return done;
   }
   // Before the state is written that does not tell of them any more.
   if (auto synced = files.disk().sync_folder(files.path()); !synced) return synced;
-  for (const std::uint64_t sequence : removed) kept.removed.erase(sequence);
+  for (const std::uint64_t sequence : removed) kept.forget_removed(sequence);
   return {};
 }
 
 base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   const fs::path file = files.path_of(sequence);
-  if (kept.removed.contains(sequence)) return files.disk().remove(file);
+  if (kept.removed().contains(sequence)) return files.disk().remove(file);
   auto description = read_segment_ending(files.disk(), file);
   std::optional<Sealing> what;
   if (!description) {
@@ -125,12 +115,6 @@ base::Expected<void> Spool::State::find_segment(std::uint64_t sequence) {
   }
   waiting.add(sequence, files.disk().size(file).value_or(0), what);
   return {};
-}
-
-base::Expected<void> Spool::State::write_state() {
-  auto done = write_spool_state(files.disk(), files.state(), kept);
-  is_state_written = done.has_value();
-  return done;
 }
 
 /// What cannot be read any more is for a person to look at.
@@ -151,15 +135,13 @@ void Spool::State::set_aside_segment(std::uint64_t sequence, const std::optional
          files.path_of(sequence).string() + " is damaged and stays where it is"});
     return;
   }
-  if (set_aside(files.path_of(sequence))) kept.removed.erase(sequence);
+  if (set_aside(files.path_of(sequence))) kept.forget_removed(sequence);
 }
 
 /// Whether it is on disk that they are.
 bool Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint64_t> sequence) {
-  kept.lost.add(sealing.coverage);
   status.lost_records += sealing.records;
-  if (sequence) kept.removed.insert(*sequence);
-  if (auto written = write_state(); !written) {
+  if (auto written = kept.lose(sealing.coverage, sequence); !written) {
     log({base::Severity::error,
          "the loss can be kept in memory only: " + written.error().message()});
     return false;
@@ -167,14 +149,12 @@ bool Spool::State::lose_windows(const Sealing& sealing, std::optional<std::uint6
   return true;
 }
 
-base::Expected<std::uint64_t> Spool::State::write_segment(const fs::path& file,
-                                                          const Sealing& sealing,
-                                                          std::uint64_t sequence) {
-  // It has this opening, whose numbers no other may give again, and what was lost before.
-  if (!is_state_written) {
-    if (auto done = write_state(); !done) return tl::unexpected(done.error());
-  }
-  return files.seal(file, sealing, sequence);
+void Spool::State::cannot_keep(const Sealing& sealing, const base::Error& why,
+                               std::optional<std::uint64_t> sequence) {
+  ++status.given_up;
+  log({base::Severity::error, fmt::format("{} records could not be kept and become SKIPDATA: {}",
+                                          sealing.records, why.message())});
+  static_cast<void>(lose_windows(sealing, sequence));
 }
 
 void Spool::State::keep_limits() {
@@ -221,7 +201,7 @@ bool Spool::State::give_up_oldest() {
   waiting.remove(sequence);
   const bool is_gone = discard(sequence);
   // Before, there may have been no room even for that.
-  if (!is_state_written) static_cast<void>(write_state());
+  static_cast<void>(kept.write_if_needed());
   return is_gone;
 }
 
@@ -250,7 +230,7 @@ void Spool::State::miss(std::uint64_t sequence, const std::optional<Sealing>& wh
 bool Spool::State::discard(std::uint64_t sequence) {
   const auto gone = files.remove(sequence);
   if (gone) {
-    kept.removed.erase(sequence);
+    kept.forget_removed(sequence);
   } else {
     log({base::Severity::warning, gone.error().message()});
   }
@@ -276,13 +256,12 @@ fs::path Spool::writing_folder() const {
 }
 
 std::uint64_t Spool::opening() const {
-  return state_->kept.opening;
+  return state_->kept.opening();
 }
 
 std::uint64_t Spool::million_numbers() {
-  constexpr unsigned kMillion = 20;  // 2^20
   const std::scoped_lock held(state_->mutex);
-  return (state_->kept.opening << kMillion | state_->ranges++) << kMillion;
+  return state_->kept.million_numbers();
 }
 
 base::Expected<void> Spool::seal(const fs::path& file, const Sealing& sealing) {
@@ -302,14 +281,13 @@ void Spool::on_sealed(std::function<void()> call) {
 }
 
 base::Expected<void> Spool::State::seal(const fs::path& file, const Sealing& sealing) {
-  const std::uint64_t sequence = next_sequence++;
-  const auto written = write_segment(file, sealing, sequence);
+  const std::uint64_t sequence = kept.next_sequence();
+  // The state then has this opening, whose numbers no other may give, and what was lost before.
+  const auto written =
+      kept.write_if_needed().and_then([&] { return files.seal(file, sealing, sequence); });
   if (!written) {
-    log({base::Severity::error, fmt::format("{} records could not be kept and become SKIPDATA: {}",
-                                            sealing.records, written.error().message())});
-    ++status.given_up;
     // It may lie under either name, and may be on disk or not: it must be under none.
-    static_cast<void>(lose_windows(sealing, sequence));
+    cannot_keep(sealing, written.error(), sequence);
     static_cast<void>(files.disk().remove(file));
     discard(sequence);
     return tl::unexpected(written.error());
@@ -326,13 +304,8 @@ void Spool::make_room(std::uint64_t bytes) {
 }
 
 void Spool::lose(const Sealing& sealing, const base::Error& why) {
-  State& state = *state_;
-  const std::scoped_lock lock(state.mutex);
-  ++state.status.given_up;
-  state.log(
-      {base::Severity::error, fmt::format("{} records could not be kept and become SKIPDATA: {}",
-                                          sealing.records, why.message())});
-  static_cast<void>(state.lose_windows(sealing, {}));
+  const std::scoped_lock lock(state_->mutex);
+  state_->cannot_keep(sealing, why, {});
 }
 
 /// Of a taken segment, without the mutex: it may be large. Nothing: it is damaged, and set aside,
@@ -393,19 +366,18 @@ void Spool::free(std::uint64_t sequence) {
 
 Coverage Spool::lost() const {
   const std::scoped_lock lock(state_->mutex);
-  return state_->kept.lost;
+  return state_->kept.lost();
 }
 
 std::optional<base::UnixSeconds> Spool::lost_in_memory() const {
   const std::scoped_lock held(state_->mutex);
-  return state_->is_state_written ? std::nullopt : state_->kept.lost.first();
+  return state_->kept.lost_in_memory();
 }
 
 void Spool::forget_lost(const Coverage& coverage) {
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);
-  state.kept.lost.remove(coverage);
-  if (auto written = state.write_state(); !written) {
+  if (auto written = state.kept.forget_lost(coverage); !written) {
     state.log({base::Severity::warning, written.error().message()});
   }
 }
