@@ -324,6 +324,18 @@ TEST_F(S3FollowerTest, FoldersThatCannotBeListedAreToldOnceAndHoldUpNoOther) {
                           AllOf(HasSubstr("s3://logs/c/: "), HasSubstr("asked again"))));
 }
 
+TEST_F(S3FollowerTest, WhoDoesNotFollowIsToldAFolderThatCannotBeListedAndReadsTheOthers) {
+  at("2026-11-24T12:00");
+  for (const char* key : {"a/x.log", "b/x.log"}) put(key, "here 1\n");
+  store_.out = "b/";
+  open(Following::Mode::once);
+  while (follower_->read_earlier(sink_)) {
+  }
+  EXPECT_THAT(handed_out(), ElementsAre("here"));
+  EXPECT_THAT(sink_.told,
+              ElementsAre(AllOf(HasSubstr("s3://logs/b/: "), Not(HasSubstr("asked again")))));
+}
+
 TEST_F(S3FollowerTest, AFolderThatFailedBeforeIsListedAfterWhatIsNewIsRead) {
   at("2026-11-24T12:00");
   for (const char* key : {"a/x.log", "b/x.log"}) put(key, "old 1\n");
