@@ -260,7 +260,7 @@ base::Expected<void> Devices::follow(const Plan& next) {
     if (before != watched_.end()) {
       one = std::move(*before);
       one.place = place;
-      one.refusal.reset();
+      if (one.refusal) one.refusal->at = {};  // what is wanted now is tried at once
       watched_.erase(before);
     }
     watched.push_back(std::move(one));

@@ -147,6 +147,58 @@ TEST_F(Hooked, OthersAreToldByNameAndWhetherTheyComeBefore) {
   EXPECT_FALSE(others_at({"eth77", owner->name()}));
 }
 
+/// Sends what a device receives to the peer of a veth, as Cilium does.
+base::Descriptor redirect_to_peer_of(int veth) {
+  const std::array instructions{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, veth},
+                                bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 0},
+                                bpf_insn{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_peer},
+                                bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  base::Descriptor program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "to_peer", "GPL",
+                                         instructions.data(), instructions.size(), nullptr));
+  EXPECT_TRUE(program.is_open());
+  return program;
+}
+
+TEST_F(Hooked, WhatIsRedirectedToAVethsPeerIsSeenThereAlone) {
+  constexpr std::uint64_t kDatagrams = 5;
+  // The peer is the owner's host: eth0 there is the host's end, and what comes by `card` is for the
+  // owner.
+  peer->run("ip link add wire type veth peer name card");
+  for (const char* device : {"wire", "card"}) {
+    peer->run(std::string("ip link set ") + device + " up");
+  }
+  peer->run("ip addr add 192.0.2.1/24 dev wire");
+  peer->run("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev wire");
+  base::Descriptor redirecting;
+  at_device(*peer, "eth0", [&](int index) { redirecting = redirect_to_peer_of(index); });
+  const Another redirection(*peer, "card", redirecting);
+  if (programs_at(*peer, "card").empty()) GTEST_SKIP() << "this kernel has no tcx";
+
+  attach();
+  const auto added = datapath->add_port(Mode::observe, true);
+  ASSERT_TRUE(added) << added.error().message();
+  // What the host's end sends is what the owner receives.
+  const auto at_host = Hook::attach(
+      {datapath->program(*added, Direction::egress), datapath->program(*added, Direction::ingress)},
+      {"eth0", peer->name()});
+  ASSERT_TRUE(at_host) << at_host.error().message();
+  const auto sender = peer->socket(SOCK_DGRAM);
+  for (std::uint64_t i = 0; i < kDatagrams; ++i) {
+    ASSERT_TRUE(send_to(sender, endpoint("192.0.2.2", 9), 10));
+  }
+  std::uint64_t in_namespace = 0;
+  EXPECT_TRUE(eventually([&] {
+    const auto points = datapath->drain(now(), [](const DrainedFlow&) {});
+    if (!points) return false;
+    in_namespace += (*points)[0].seen();
+    for (std::size_t at_any = 1; at_any < points->size(); ++at_any) {
+      EXPECT_EQ((*points)[at_any].seen(), 0U) << at_any;
+    }
+    return in_namespace >= kDatagrams;
+  }));
+  EXPECT_EQ(in_namespace, kDatagrams);
+}
+
 TEST_F(Hooked, ADeviceThatIsGoneIsNoLongerAttachedEvenIfAnotherComes) {
   attach();
   EXPECT_NE(hook->standing(), Standing::gone);

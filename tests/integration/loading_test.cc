@@ -45,8 +45,8 @@ class Loading : public Recorded {
     datapath_.emplace(std::move(*loaded));
     auto made = Plan::make(std::move(*read), nullptr);
     ASSERT_TRUE(made) << made.error().message();
-    plan_ = std::move(*made);
-    devices.emplace(*datapath_, *plan_,
+    plan = std::move(*made);
+    devices.emplace(*datapath_, *plan,
                     [this](const base::LogLine& line) { said += line.text + "\n"; });
   }
   void TearDown() override {
@@ -68,11 +68,11 @@ class Loading : public Recorded {
   }
 
   std::optional<Devices> devices;
+  std::unique_ptr<const Plan> plan;
 
  private:
   std::string object_;
   std::optional<live::Datapath> datapath_;
-  std::unique_ptr<const Plan> plan_;
 };
 
 TEST_F(Loading, OneLookLoadsThoseOfOneInterfaceEvenIfTheKernelRefusesThem) {
@@ -96,7 +96,12 @@ TEST_F(Loading, OneLookLoadsThoseOfOneInterfaceEvenIfTheKernelRefusesThem) {
   EXPECT_FALSE(devices->is_waited_for());
   EXPECT_EQ(states(), (States{"refused", "refused", "recorded", "recorded"}));
   const std::string before = said;
-  devices->look(now + minutes(1));
+  ASSERT_TRUE(devices->follow(*plan));
+  devices->look(now + seconds(59));
+  EXPECT_TRUE(devices->is_waited_for()) << "after a reload they are tried at once";
+  devices->look(now + seconds(59));
+  EXPECT_FALSE(devices->is_waited_for());
+  devices->look(now + minutes(2));
   EXPECT_TRUE(devices->is_waited_for());
   EXPECT_EQ(said, before) << "it has been told";
 }
