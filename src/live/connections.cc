@@ -14,8 +14,8 @@ extern "C" {
 namespace weir::live {
 namespace {
 
-/// Of the default's 32,768 sets 512 at once, a system call each: with all else that it does, an
-/// idle service takes 2.4 ms a second.
+/// Of the default's 16,384 sets 256 at once, a system call each: with 512, and all else that it
+/// does, an idle service took 2.4 ms a second.
 constexpr std::size_t kParts = 64;
 
 /// The kernel takes the place of one that is not remembered for another (weir_find_place).

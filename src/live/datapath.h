@@ -81,6 +81,8 @@ struct PointAccount {
   }
   /// Those of them that are of IPv6, whose table is another one.
   [[nodiscard]] std::uint64_t ipv6_overflow() const { return counts.of[WEIR_OVERFLOW_IPV6]; }
+  /// Packets that would have opened a connection, had the tracking table had a place.
+  [[nodiscard]] std::uint64_t not_tracked() const { return counts.of[WEIR_NOT_TRACKED]; }
   /// The same as `seen()`, or something is wrong that must be said.
   [[nodiscard]] std::uint64_t accounted() const;
 };

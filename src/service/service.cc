@@ -168,6 +168,13 @@ base::Expected<void> Service::State::account(const live::PointAccount& point,
                      plan->network[interface].id, to_string(point.direction), point.seen(),
                      point.accounted())});
   }
+  if (point.not_tracked() != 0) {
+    log({base::Severity::error,
+         fmt::format(
+             "{} {}: {} packets began connections that found no room, and whose answers may "
+             "be refused; give more capacity.connections",
+             plan->network[interface].id, to_string(point.direction), point.not_tracked())});
+  }
   if (point.overflow() == 0) return {};
   log({base::Severity::error,
        fmt::format("{} {}: {} packets found no room and become SKIPDATA; give more {}",

@@ -45,6 +45,23 @@ TEST_F(Overflow, BecomesSkipdataOfItsInterfaceAndEachPacketIsAccountedFor) {
   EXPECT_THAT(told, ::testing::ElementsAre("eni-1 OK", "eni-1 SKIPDATA"));
 }
 
+TEST_F(Overflow, OfConnectionsIsTold) {
+  // From everyone they would not be tracked.
+  describe({{"eni-1", "10.0.0.10", "eth0",
+             R"({"IpProtocol": "udp", "FromPort": 0, "ToPort": 65535,
+                 "IpRanges": [{"CidrIp": "10.0.0.20/32"}]})"}});
+  start();
+  send_to_many_ports("::ffff:10.0.0.10", 12'000);
+  drain_all();
+  const PointFigures in = service->report().interfaces.front().directions.front();
+  EXPECT_GE(in.not_tracked, 12'000U - 8192);
+  EXPECT_THAT(said, HasSubstr("eni-1 ingress: "));
+  EXPECT_THAT(said,
+              HasSubstr(" packets began connections that found no room, and whose answers may "
+                        "be refused; give more capacity.connections\n"));
+  stop();
+}
+
 TEST_F(Overflow, OfIpv6NamesTheTableThatWasTooSmall) {
   describe({{"eni-1", "10.0.0.10", "eth0"}});
   start();
