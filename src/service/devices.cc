@@ -60,6 +60,7 @@ bool Devices::prepare(base::UnixMicros now, const std::function<bool()>& goes_on
 
 void Devices::look(base::UnixMicros now) {
   now_ = now;
+  tries_again_ = !is_waited_for_;
   has_loaded_ = is_waited_for_ = false;
   std::vector<Watched*> ready;
   for (Watched& one : watched_) {
@@ -132,6 +133,7 @@ bool Devices::may_load(const Watched& one) {
   // A clock that was set back makes nobody wait longer.
   const auto since = one.refusal ? now_ - one.refusal->at : kAfterRefusal;
   if (since >= base::UnixMicros::duration::zero() && since < kAfterRefusal) return false;
+  if (one.refusal && !tries_again_) return false;
   if (has_loaded_) is_waited_for_ = true;
   return !has_loaded_;
 }

@@ -47,7 +47,7 @@ class Devices {
   /// what somebody has taken away or put another program before; what was counted there stays with
   /// the kernel until the next drain. The kernel takes up to a second to verify programs, and
   /// nobody drains meanwhile: one look loads those of one interface, or has them refused; these are
-  /// tried again after a minute.
+  /// tried again after a minute, if then no other waits.
   void look(base::UnixMicros now);
   /// An interface waits for the next look, to have its programs loaded.
   [[nodiscard]] bool is_waited_for() const { return is_waited_for_; }
@@ -88,6 +88,7 @@ class Devices {
   base::UnixMicros now_;                         ///< of this look
   bool has_loaded_ = false;                      ///< programs, in this look, or tried to
   bool is_waited_for_ = false;
+  bool tries_again_ = true;  ///< what was refused: nobody waited at the last look
 };
 
 }  // namespace weir::service

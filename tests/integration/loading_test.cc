@@ -106,6 +106,19 @@ TEST_F(Loading, OneLookLoadsThoseOfOneInterfaceEvenIfTheKernelRefusesThem) {
   EXPECT_EQ(said, before) << "it has been told";
 }
 
+TEST_F(Loading, WhatWasRefusedIsTriedAgainWhenNobodyElseWaits) {
+  using States = std::vector<std::string>;
+  make_devices(enforced("eni-1"));
+  devices->look(now);
+  EXPECT_EQ(states(), (States{"refused", "waits", "waits", "waits"}));
+  for (const States& then : {States{"refused", "recorded", "waits", "waits"},
+                             States{"refused", "recorded", "recorded", "waits"},
+                             States{"refused", "recorded", "recorded", "recorded"}}) {
+    devices->look(now += minutes(1));
+    EXPECT_EQ(states(), then);
+  }
+}
+
 TEST_F(Loading, AStartTriesEachOnce) {
   make_devices(enforced("eni-1") + enforced("eni-2"));
   int times = 0;
