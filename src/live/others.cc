@@ -44,15 +44,16 @@ void append_others(std::vector<OtherProgram> all, std::vector<OtherProgram>& out
                [](const OtherProgram& each) { return each.name != kOwn; });
 }
 
-/// False: this kernel has no tcx.
-bool append_tcx(int device, Stage stage, std::vector<OtherProgram>& out) {
+/// False: this kernel has no tcx. An error is the system's.
+tl::expected<bool, int> append_tcx(int device, Stage stage, std::vector<OtherProgram>& out) {
   constexpr std::size_t kMost = 64;  // the kernel takes no more
   std::array<std::uint32_t, kMost> programs{};
   std::uint32_t count = kMost;
   const auto type =
       static_cast<bpf_attach_type>(stage == Stage::received ? kTcxIngress : kTcxEgress);
   const int error = bpf_prog_query(device, type, 0, nullptr, programs.data(), &count);
-  if (error != 0) return error != -EINVAL;
+  if (error == -EINVAL) return false;
+  if (error != 0) return tl::unexpected(error);
   std::vector<OtherProgram> all;
   for (std::size_t i = 0; i < std::min<std::size_t>(count, kMost); ++i) {
     all.push_back({stage, name_of(programs[i]), programs[i]});
@@ -98,8 +99,9 @@ base::Expected<std::vector<OtherProgram>> others_at(const Device& device) {
       out.push_back({Stage::xdp, name_of(xdp), xdp, true});
     }
     for (const Stage stage : {Stage::received, Stage::sent}) {
-      const bool has_tcx = append_tcx(index, stage, out);
-      append_clsact(index, stage, has_tcx, out);
+      const auto has_tcx = append_tcx(index, stage, out);
+      if (!has_tcx) return has_tcx.error();
+      append_clsact(index, stage, *has_tcx, out);
     }
     return 0;
   });

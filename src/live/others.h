@@ -27,8 +27,8 @@ struct OtherProgram {
 
 /// In the order in which a packet meets them. What hangs at clsact where the kernel has tcx comes
 /// after Weir's in any case; where it has not and nothing of Weir hangs there, it is taken to come
-/// after. Who may not look at programs gets their numbers, and no names. Error: the device, or its
-/// namespace.
+/// after. Without CAP_SYS_ADMIN there are numbers of programs, and no names. Errors: the device,
+/// its namespace, or who asks may not look (without CAP_NET_ADMIN).
 base::Expected<std::vector<OtherProgram>> others_at(const Device& device);
 
 }  // namespace weir::live

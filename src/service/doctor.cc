@@ -221,7 +221,11 @@ std::string words_for(const live::OtherProgram& one) {
 /// What others do at a device, and what it means for the records.
 void examine_others(const live::Device& device, std::vector<Finding>& findings) {
   const auto others = live::others_at(device);
-  if (!others) return;
+  if (!others) {
+    findings.push_back({"others at " + live::words_for(device), Health::warning,
+                        "cannot be looked for: " + others.error().what, others.error().hint});
+    return;
+  }
   std::string before;
   std::string after;
   for (const live::OtherProgram& one : *others) {
@@ -254,7 +258,7 @@ void examine_plan(const Plan& plan, std::vector<Finding>& findings) {
                       has_header.error().what + ": " + id + " gets SKIPDATA until that changes",
                       has_header.error().hint.empty() ? "see to its tags weir:device and weir:netns"
                                                       : has_header.error().hint});
-    examine_others(device, findings);
+    if (has_header) examine_others(device, findings);
   }
   examine_folders(plan.config, findings);
   examine_socket(plan.config.socket, findings);

@@ -47,6 +47,8 @@ expect 0 '^log-destination,(ok|warning),.* MB are free' "$weir" doctor --config 
 powerless=(setpriv --bounding-set=-all "$weir")
 expect 1 '^capabilities,lacking,"?without CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN' "${powerless[@]}" doctor
 expect 1 '^programs,lacking,.*Operation not permitted' "${powerless[@]}" doctor
+expect 1 '^others at lo,warning,cannot be looked for: Operation not permitted' \
+  "${powerless[@]}" doctor --config "$work/weir.toml"
 status=0
 "${powerless[@]}" up --config "$work/weir.toml" >"$work/out" 2>&1 || status=$?
 [[ $status == 1 ]] || { echo "it says that weir up cannot run, and it does"; failures=$((failures + 1)); }
