@@ -21,26 +21,35 @@ bool is_soon_after(base::UnixSeconds now, std::optional<base::UnixSeconds> then,
 
 }  // namespace
 
+const Credentials* RenewedCredentials::held() const {
+  return last_ && *last_ ? &**last_ : nullptr;
+}
+
 Result<Credentials> RenewedCredentials::get(base::UnixSeconds now) {
+  const std::uint64_t failures_before = failures_;
   // Others wait meanwhile: they need the same.
   const std::scoped_lock lock(mutex_);
-  if (held_ && (!held_->expires || now < *held_->expires - kRenewBefore)) return *held_;
+  if (held() != nullptr && (!held()->expires || now < *held()->expires - kRenewBefore)) {
+    return *last_;
+  }
   // Also those that live for less than a quarter of an hour, or are over by a clock that is wrong.
-  if (held_ && is_soon_after(now, tried_, kBetweenTries)) return *held_;
+  const bool is_answered =
+      failures_ != failures_before || is_soon_after(now, tried_, kBetweenTries);
+  if (last_ && is_answered) return *last_;
   auto fetched = fetch_(now);
-  const bool is_good = held_ && now < *held_->expires;
-  if (!fetched && !is_good) return fetched;
   tried_ = now;
-  if (fetched) held_ = std::move(*fetched);
-  return *held_;
+  if (!fetched) ++failures_;
+  const bool is_good = held() != nullptr && now < *held()->expires;
+  if (fetched || !is_good) last_ = std::move(fetched);
+  return *last_;
 }
 
 bool RenewedCredentials::forget(const Credentials& refused, base::UnixSeconds now) {
   const std::scoped_lock lock(mutex_);
-  if (!held_ || !are_same(*held_, refused)) return true;
+  if (held() == nullptr || !are_same(*held(), refused)) return true;
   if (is_soon_after(now, forgotten_, kBetweenRefusals)) return false;
   forgotten_ = now;
-  held_.reset();
+  last_.reset();
   return true;
 }
 

@@ -1,6 +1,8 @@
 // Who signs: credentials found where the AWS CLI finds them, and renewed before they expire.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -35,8 +37,9 @@ class FixedCredentials : public CredentialsSource {
 
 /// Keeps what was fetched until a quarter of an hour before it expires. From then on it asks again;
 /// if that fails, the old ones serve as long as they last. What a service refuses is fetched again,
-/// at most once a minute. Nothing that was had is fetched again within half a minute else: what is
-/// over when it comes is so by a clock that is wrong.
+/// at most once a minute. Else nothing is fetched again within half a minute: what is over when it
+/// comes is so by a clock that is wrong, and what fails will fail again. A failure is that of all
+/// who waited for it, however long it took.
 class RenewedCredentials : public CredentialsSource {
  public:
   using Fetch = std::function<Result<Credentials>(base::UnixSeconds now)>;
@@ -46,8 +49,11 @@ class RenewedCredentials : public CredentialsSource {
 
  private:
   Fetch fetch_;
-  std::mutex mutex_;
-  std::optional<Credentials> held_;
+  [[nodiscard]] const Credentials* held() const;
+
+  std::atomic<std::uint64_t> failures_ = 0;  ///< of `fetch_`
+  std::mutex mutex_;                         ///< of what follows
+  std::optional<Result<Credentials>> last_;  ///< what `get` gave
   std::optional<base::UnixSeconds> tried_;
   std::optional<base::UnixSeconds> forgotten_;
 };

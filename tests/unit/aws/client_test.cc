@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "unit/aws/scripted.h"
 
 namespace weir::aws {
@@ -295,6 +298,45 @@ TEST(RenewedCredentials, AreNotFetchedAgainForWhoWasRefusedWithOlderOnes) {
   EXPECT_EQ(renewed.get(now)->secret_access_key.reveal(), "secret2");
   EXPECT_FALSE(renewed.forget(*second, now)) << "only just fetched";
   EXPECT_TRUE(renewed.forget(*second, now - std::chrono::hours(1))) << "the clock was set back";
+}
+
+TEST(RenewedCredentials, AreNotSearchedForAgainWithinHalfAMinuteOfAFailure) {
+  int searches = 0;
+  RenewedCredentials renewed([&searches](base::UnixSeconds) -> Result<Credentials> {
+    return cannot({"", std::to_string(++searches), ""});
+  });
+  const base::UnixSeconds now = TestClock().now;
+  const auto failure = [&](std::chrono::seconds later) {
+    return renewed.get(now + later).error().error.what;
+  };
+  using std::chrono::seconds;
+  EXPECT_EQ(failure(seconds(0)), "1");
+  EXPECT_EQ(failure(seconds(29)), "1");
+  EXPECT_EQ(failure(seconds(30)), "2");
+  EXPECT_EQ(failure(seconds(-3600)), "3") << "the clock was set back";
+}
+
+TEST(RenewedCredentials, ThatAreNotFoundFailForAllWhoWaitedForThem) {
+  constexpr int kThreads = 8;
+  std::atomic<int> asking = 0;
+  std::atomic<int> searches = 0;
+  RenewedCredentials renewed([&](base::UnixSeconds) -> Result<Credentials> {
+    while (asking < kThreads) std::this_thread::yield();
+    ++searches;
+    return cannot({"", "down", ""});
+  });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      // Each at a time of its own: a search may take longer than half a minute.
+      const base::UnixSeconds now = TestClock().now + std::chrono::hours(i);
+      ++asking;
+      EXPECT_FALSE(renewed.get(now));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  // Who was held up between telling and asking came too late to wait.
+  EXPECT_LT(searches, kThreads);
 }
 
 }  // namespace
