@@ -7,6 +7,7 @@
 #include "aws/credential_process.h"
 #include "aws/metadata.h"
 #include "aws/sts.h"
+#include "base/number.h"
 
 namespace weir::aws {
 namespace {
@@ -25,8 +26,8 @@ class Search {
       : at_(surroundings), settings_(std::move(settings)) {}
 
   Result<Credentials> run() {
-    auto in_order = {&Search::of_variables, &Search::of_role, &Search::of_web_identity,
-                     &Search::of_profile_itself, &Search::of_metadata};
+    auto in_order = {&Search::of_variables, &Search::of_role, &Search::of_profile_itself,
+                     &Search::of_metadata};
     for (const auto& step : in_order) {
       auto result = (this->*step)();
       if (!result) return tl::unexpected(std::move(result.error()));
@@ -56,8 +57,8 @@ class Search {
     out.access_key_id = variable("AWS_ACCESS_KEY_ID");
     if (out.access_key_id.empty()) return std::nullopt;
     out.secret_access_key = Secret(variable("AWS_SECRET_ACCESS_KEY"));
-    std::string token = variable("AWS_SESSION_TOKEN");
-    if (token.empty()) token = variable("AWS_SECURITY_TOKEN");
+    std::string token = variable("AWS_SECURITY_TOKEN");
+    if (token.empty()) token = variable("AWS_SESSION_TOKEN");
     out.session_token = Secret(std::move(token));
     out.origin = "AWS_ACCESS_KEY_ID";
     if (out.secret_access_key.empty()) {
@@ -75,7 +76,9 @@ class Search {
     out.access_key_id = value("aws_access_key_id");
     if (out.access_key_id.empty()) return std::nullopt;
     out.secret_access_key = Secret(value("aws_secret_access_key"));
-    out.session_token = Secret(value("aws_session_token"));
+    std::string token = value("aws_security_token");
+    if (token.empty()) token = value("aws_session_token");
+    out.session_token = Secret(std::move(token));
     out.origin = where;
     if (out.secret_access_key.empty()) {
       return cannot({where, "has aws_access_key_id but no aws_secret_access_key", "write both"});
@@ -85,22 +88,9 @@ class Search {
 
   Found of_role() { return role_of(settings_.profile_name); }
 
-  Found of_web_identity() {
-    std::string token = settings_.is_profile_given ? "" : variable("AWS_WEB_IDENTITY_TOKEN_FILE");
-    Role role;
-    if (!token.empty()) {
-      role.arn = variable("AWS_ROLE_ARN");
-      role.session_name = variable("AWS_ROLE_SESSION_NAME");
-    } else {
-      token = settings_.get("web_identity_token_file");
-      role.arn = settings_.get("role_arn");
-      role.session_name = settings_.get("role_session_name");
-    }
-    if (token.empty()) return std::nullopt;
-    return assumed_with_token(role, token);
+  Found of_profile_itself() {
+    return of_profile(settings_.profile_name, !settings_.is_profile_given);
   }
-
-  Found of_profile_itself() { return keys_or_process_of(settings_.profile_name); }
 
   Found of_metadata() {
     if (has_container_credentials(at_.environment)) {
@@ -111,46 +101,57 @@ class Search {
     return found(std::move(instance));
   }
 
-  Found keys_or_process_of(const std::string& name) {
-    const Profile* profile = settings_.profiles.find(name);
-    if (profile == nullptr) return std::nullopt;
-    auto keys =
-        keys_of(profile->credentials, settings_.profiles.credentials_path + " [" + name + "]");
+  /// What a profile has but for a role with a source.
+  Found of_profile(const std::string& name, bool has_variables) {
+    const Profile none;
+    const Profile* there = settings_.profiles.find(name);
+    const Profile& profile = there == nullptr ? none : *there;
+    const Profiles& files = settings_.profiles;
+    auto identity = web_identity_of(profile, has_variables);
+    if (!identity || *identity) return identity;
+    if (profile.has("sso_account_id") || profile.has("sso_role_name")) {
+      return cannot(of_somebody(name, "signs in by AWS's SSO"));
+    }
+    auto keys = keys_of(profile.credentials, files.credentials_path + " [" + name + "]");
     if (!keys || *keys) return keys;
-    if (const std::string command = profile->get("credential_process"); !command.empty()) {
-      const Profiles& files = settings_.profiles;
-      const bool is_shared = profile->credentials.contains("credential_process");
+    if (profile.has("login_session")) {
+      return cannot(of_somebody(name, "signs in by AWS's login_session"));
+    }
+    if (const std::string command = profile.get("credential_process"); !command.empty()) {
+      const bool is_shared = profile.credentials.contains("credential_process");
       const std::string& path = is_shared ? files.credentials_path : files.config_path;
       return found(credentials_of_process(
           command, fmt::format("credential_process of profile {} in {}", name, path),
           at_.is_cancelled));
     }
-    keys = keys_of(profile->config, settings_.profiles.config_path + " [" + name + "]");
-    if (!keys || *keys) return keys;
-    for (const char* setting : {"sso_session", "sso_start_url", "login_session"}) {
-      if (profile->get(setting).empty()) continue;
-      return cannot({"profile " + name, "signs in by AWS's " + std::string(setting),
-                     "run `eval \"$(aws configure export-credentials --profile " + name +
-                         " --format env)\"` first"});
-    }
-    return std::nullopt;
+    return keys_of(profile.config, files.config_path + " [" + name + "]");
+  }
+
+  /// An error where a person would have to be asked.
+  static base::Error of_somebody(const std::string& name, const std::string& what) {
+    return {"profile " + name, what,
+            "run `eval \"$(aws configure export-credentials --profile " + name +
+                " --format env)\"` first"};
+  }
+
+  static bool has_role(const Profile& profile) {
+    return profile.has("role_arn") && !profile.has("web_identity_token_file");
+  }
+
+  static bool has_keys(const Profile& profile) {
+    return profile.has("aws_access_key_id") || profile.has("aws_secret_access_key");
   }
 
   /// The role that a profile names. Profiles can go on to others; never in a circle.
   Found role_of(const std::string& name) {
     const Profile* profile = settings_.profiles.find(name);
-    if (profile == nullptr) return std::nullopt;
-    const std::string arn = profile->get("role_arn");
+    if (profile == nullptr || !has_role(*profile)) return std::nullopt;
     const std::string where = "profile " + name;
-    if (arn.empty() || !profile->get("web_identity_token_file").empty()) return std::nullopt;
-    if (!profile->get("mfa_serial").empty()) {
-      return cannot({where, "asks for a code of an MFA device, and nobody is there to type it",
-                     "run `eval \"$(aws configure export-credentials --profile " + name +
-                         " --format env)\"` first"});
+    if (profile->has("mfa_serial")) {
+      return cannot(
+          of_somebody(name, "asks for a code of an MFA device, and nobody is there to type it"));
     }
-    if (!visited_.insert(name).second) {
-      return cannot({where, "source_profile leads back to it", "mend the config file"});
-    }
+    visited_.insert(name);
     auto source = source_of(*profile, name);
     if (!source) return source;
     if (!*source) {
@@ -161,13 +162,19 @@ class Search {
     Client client(at_.transport, &fixed, at_.clock);
     auto endpoint = sts_endpoint();
     if (!endpoint) return cannot(endpoint.error());
-    const Role role{arn, session_name(profile->get("role_session_name")),
-                    profile->get("external_id"), profile->get("duration_seconds")};
+    Role role{profile->get("role_arn"), session_name(profile->get("role_session_name")),
+              profile->get("external_id"), profile->get("duration_seconds")};
+    if (!base::whole_number<int>(role.duration_seconds)) role.duration_seconds.clear();
     return found(assume_role(client, *endpoint, sts_region(), role));
   }
 
   Found source_of(const Profile& profile, const std::string& name) {
     const std::string from = profile.get("credential_source");
+    const std::string source = profile.get("source_profile");
+    if (!from.empty() && !source.empty()) {
+      return cannot({"profile " + name, "has both source_profile and credential_source",
+                     "leave one of them away"});
+    }
     if (from == "Environment") return keys_of_variables();
     if (from == "Ec2InstanceMetadata") {
       return found(instance_credentials(at_.metadata, at_.environment));
@@ -179,37 +186,37 @@ class Search {
       return cannot({"profile " + name, "credential_source '" + from + "' is not known",
                      "write Environment, Ec2InstanceMetadata or EcsContainer"});
     }
-    const std::string source = profile.get("source_profile");
     if (source.empty()) {
       return cannot({"profile " + name, "has role_arn without source_profile", "add one"});
     }
-    if (settings_.profiles.find(source) == nullptr) {
+    const Profile* there = settings_.profiles.find(source);
+    if (there == nullptr) {
       return missing({"profile " + name, "source_profile " + source + " is not there", ""});
     }
     // A profile may name itself: then its own keys assume the role.
-    if (source != name) {
-      auto role = role_of(source);
-      if (!role || *role) return role;
-      auto identity = web_identity_of(source);
-      if (!identity || *identity) return identity;
+    if (visited_.contains(source) && !(source == name && has_keys(*there))) {
+      return cannot({"profile " + name, "its source_profile " + source + " leads back to it",
+                     "mend the config file"});
     }
-    return keys_or_process_of(source);
+    return has_role(*there) && !has_keys(*there) ? role_of(source) : of_profile(source, false);
   }
 
-  Found web_identity_of(const std::string& name) {
-    const Profile* profile = settings_.profiles.find(name);
-    const std::string token = profile->get("web_identity_token_file");
+  /// Each of the three settings is the variable's where there is one.
+  Found web_identity_of(const Profile& profile, bool has_variables) {
+    const auto setting = [&](const char* name, const char* variable_name) {
+      std::string value = has_variables ? variable(variable_name) : "";
+      return value.empty() ? profile.get(name) : value;
+    };
+    const std::string token = setting("web_identity_token_file", "AWS_WEB_IDENTITY_TOKEN_FILE");
     if (token.empty()) return std::nullopt;
-    return assumed_with_token({profile->get("role_arn"), profile->get("role_session_name"), {}, {}},
-                              token);
-  }
-
-  Found assumed_with_token(Role role, const std::string& token) {
+    const Role role{setting("role_arn", "AWS_ROLE_ARN"),
+                    session_name(setting("role_session_name", "AWS_ROLE_SESSION_NAME")),
+                    {},
+                    {}};
     if (role.arn.empty()) {
       return cannot({"AWS_WEB_IDENTITY_TOKEN_FILE", "is given without a role",
                      "set AWS_ROLE_ARN, or role_arn in the profile"});
     }
-    role.session_name = session_name(role.session_name);
     Client client(at_.transport, nullptr, at_.clock);
     auto endpoint = sts_endpoint();
     if (!endpoint) return cannot(endpoint.error());

@@ -23,7 +23,7 @@ struct Surroundings {
 /// One search, in the files as they are now:
 ///   1. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, unless --profile is given;
 ///   2. the profile's role_arn with its source_profile or credential_source;
-///   3. AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or the profile's;
+///   3. AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, each of them else the profile's;
 ///   4. the profile's keys in the credentials file, its credential_process, its keys in the config
 ///      file;
 ///   5. the container's, then the instance's.

@@ -10,9 +10,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <thread>
+#include <vector>
 
 #include "aws/metadata.h"
+#include "aws/words.h"
 #include "base/descriptor.h"
 
 namespace weir::aws {
@@ -30,17 +33,16 @@ Pipe make_pipe() {
   return {base::Descriptor(ends[0]), base::Descriptor(ends[1])};
 }
 
-int spawn(const std::string& command, int output, pid_t& process) {
+int spawn(std::vector<std::string> words, int output, pid_t& process) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  std::string shell = "sh";
-  std::string option = "-c";
-  std::string text = command;
-  std::array<char*, 4> arguments = {shell.data(), option.data(), text.data(), nullptr};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   const int error =
-      ::posix_spawn(&process, "/bin/sh", &actions, nullptr, arguments.data(), environ);
+      ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   return error;
 }
@@ -54,6 +56,13 @@ struct Patience {
     return was_cancelled() || std::chrono::steady_clock::now() >= end;
   }
 };
+
+/// The CLI takes no other version, and the number only.
+bool is_version_1(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  return json.is_object() && json.contains("Version") && json["Version"].is_number() &&
+         json["Version"] == 1;
+}
 
 /// Reads to the end; false when patience is over, or there is more than credentials could be.
 bool read_all(int descriptor, const Patience& patience, std::string& out) {
@@ -92,11 +101,16 @@ bool ends(pid_t process, const Patience& patience, int& status) {
 Result<Credentials> credentials_of_process(const std::string& command, const std::string& where,
                                            const std::atomic<bool>* is_cancelled,
                                            std::chrono::seconds timeout) {
+  auto words = split_words(command);
+  if (!words || words->empty()) {
+    return cannot({where, "its quotes are not closed, or it is empty", "mend the file"});
+  }
   Pipe pipe = make_pipe();
   if (!pipe.reading.is_open()) return cannot({where, std::strerror(errno), ""});
   pid_t process = 0;
-  if (const int error = spawn(command, pipe.writing.get(), process); error != 0) {
-    return cannot({where, std::string("/bin/sh cannot be run: ") + std::strerror(error), ""});
+  if (const int error = spawn(std::move(*words), pipe.writing.get(), process); error != 0) {
+    return cannot({where, std::string("the program cannot be run: ") + std::strerror(error),
+                   "it is run without a shell, as by the AWS CLI"});
   }
   pipe.writing.close();
   std::string text;
@@ -115,7 +129,10 @@ Result<Credentials> credentials_of_process(const std::string& command, const std
   if (!has_ended) return cannot({where, "the program did not end in time", "run it by hand"});
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     // The command is not shown: its arguments may be a secret.
-    return cannot({where, "the program failed", "run it by hand"});
+    return cannot({where, "the program failed", "run it by hand; no shell reads its arguments"});
+  }
+  if (!is_version_1(kept.reveal())) {
+    return cannot({where, "what the program printed is no JSON with \"Version\": 1", ""});
   }
   return credentials_of_json(kept.reveal(), where);
 }

@@ -7,7 +7,7 @@
 namespace weir::aws {
 
 struct Environment {
-  /// The variable's value; "" if it is unset, which the AWS CLI takes for the same.
+  /// The variable's value; "" if it is unset: an empty one says nothing.
   std::function<std::string(const char* name)> variable;
 
   static Environment of_process();

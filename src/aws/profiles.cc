@@ -1,32 +1,47 @@
 #include "aws/profiles.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cerrno>
 
+#include "aws/words.h"
 #include "base/file_error.h"
 #include "base/read_file.h"
 
 namespace weir::aws {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+/// "$NAME" and "${NAME}" become the variable's value where it is set.
+std::string expanded(const Environment& environment, std::string_view text) {
+  constexpr std::string_view kOfNames =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+  std::string out;
+  while (!text.empty()) {
+    const bool is_braced = text.starts_with("${");
+    const std::size_t begin = is_braced ? 2 : 1;
+    const std::size_t end =
+        is_braced ? text.find('}') : std::min(text.find_first_not_of(kOfNames, 1), text.size());
+    std::string value;
+    std::size_t length = 1;
+    if (text.front() == '$' && end != std::string_view::npos) {
+      value = environment.variable(std::string(text.substr(begin, end - begin)).c_str());
+      length = is_braced ? end + 1 : end;
+    }
+    out += value.empty() ? text.substr(0, length) : value;
+    text.remove_prefix(length);
+  }
+  return out;
 }
 
 /// "~/x" and "" for a variable that is not set.
 std::string path_of(const Environment& environment, const char* variable, const char* usual) {
   std::string path = environment.variable(variable);
-  if (path.empty()) path = usual;
+  path = path.empty() ? usual : expanded(environment, path);
   if (path.starts_with("~/")) path = environment.variable("HOME") + path.substr(1);
   return path;
 }
 
-base::Expected<std::map<std::string, Settings>> read_sections(
-    const std::string& path, std::optional<base::Error>& unreadable) {
+base::Expected<std::vector<Section>> read_sections(const std::string& path,
+                                                   std::optional<base::Error>& unreadable) {
   const auto text = base::read_file(path);
   if (!text && text.error() != ENOENT && text.error() != ENOTDIR) {
     unreadable = base::file_error(path, "read", text.error());
@@ -34,12 +49,12 @@ base::Expected<std::map<std::string, Settings>> read_sections(
   return parse_sections(text.value_or(""), path);
 }
 
-/// "profile dev" and "profile  dev" are "dev".
-std::string_view after_word(std::string_view name, std::string_view word) {
-  if (!name.starts_with(word)) return {};
-  const std::string_view rest = name.substr(word.size());
-  return rest.empty() || (rest.front() != ' ' && rest.front() != '\t') ? std::string_view()
-                                                                       : trimmed(rest);
+/// "dev" of "profile dev" or "profile 'dev'"; nothing of other sections.
+std::optional<std::string> name_after(std::string_view word, std::string_view section) {
+  if (!section.starts_with(word)) return std::nullopt;
+  auto words = split_words(section);
+  if (!words || words->size() != 2) return std::nullopt;
+  return std::move(words->back());
 }
 
 }  // namespace
@@ -50,46 +65,6 @@ std::string Profile::get(std::string_view name) const {
   return {};
 }
 
-base::Expected<std::map<std::string, Settings>> parse_sections(std::string_view text,
-                                                               const std::string& path) {
-  std::map<std::string, Settings> sections;
-  Settings* section = nullptr;
-  std::string block;  // the setting without a value that indented ones belong to
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    const std::string_view content = trimmed(line);
-    if (content.empty() || content.front() == '#' || content.front() == ';') continue;
-    const std::string where = fmt::format("{}:{}", path, number);
-    const bool is_indented = line.front() == ' ' || line.front() == '\t';
-    if (content.front() == '[') {
-      const std::size_t close = content.find(']');
-      if (close == std::string_view::npos) return base::fail(where, "a [ is not closed");
-      std::string name(trimmed(content.substr(1, close - 1)));
-      std::erase(name, '"');
-      section = &sections[name];
-      block.clear();
-      continue;
-    }
-    const std::size_t equals = content.find('=');
-    if (equals == std::string_view::npos || section == nullptr) {
-      if (is_indented && section != nullptr)
-        continue;  // the further lines of a value: none of ours
-      return base::fail(where, "is neither [section] nor setting = value", "mend the file");
-    }
-    std::string name(trimmed(content.substr(0, equals)));
-    std::string value(trimmed(content.substr(equals + 1)));
-    if (is_indented && !block.empty()) {
-      section->insert_or_assign(fmt::format("{}.{}", block, name), std::move(value));
-      continue;
-    }
-    block = value.empty() ? name : "";
-    section->insert_or_assign(std::move(name), std::move(value));
-  }
-  return sections;
-}
-
 base::Expected<Profiles> Profiles::read(const Environment& environment) {
   Profiles out;
   out.config_path = path_of(environment, "AWS_CONFIG_FILE", "~/.aws/config");
@@ -98,12 +73,8 @@ base::Expected<Profiles> Profiles::read(const Environment& environment) {
   if (!config) return tl::unexpected(config.error());
   for (auto& [name, settings] : *config) {
     if (name == "default") out.profiles[name].config = settings;
-    if (const auto profile = after_word(name, "profile"); !profile.empty()) {
-      out.profiles[std::string(profile)].config = settings;
-    }
-    if (const auto service = after_word(name, "services"); !service.empty()) {
-      out.services[std::string(service)] = settings;
-    }
+    if (const auto profile = name_after("profile", name)) out.profiles[*profile].config = settings;
+    if (const auto service = name_after("services", name)) out.services[*service] = settings;
   }
   auto credentials = read_sections(out.credentials_path, out.unreadable);
   if (!credentials) return tl::unexpected(credentials.error());

@@ -16,6 +16,14 @@ std::string first_of(std::initializer_list<std::string> values) {
   return {};
 }
 
+/// It becomes a part of the name of the host that is asked.
+bool may_be_region(std::string_view text) {
+  constexpr std::size_t kLongest = 63;
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+  return text.size() <= kLongest && text.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
 }  // namespace
 
 base::Expected<ServiceSettings> ServiceSettings::find(const Options& options,
@@ -28,7 +36,7 @@ base::Expected<ServiceSettings> ServiceSettings::find(const Options& options,
   const std::string named = first_of({options.profile, environment.variable("AWS_PROFILE"),
                                       environment.variable("AWS_DEFAULT_PROFILE")});
   if (!named.empty()) out.profile_name = named;
-  if (!named.empty() && named != "default" && out.profiles.find(named) == nullptr) {
+  if (!named.empty() && out.profiles.find(named) == nullptr) {
     return tl::unexpected(out.profiles.explained(
         {out.is_profile_given ? "--profile" : "AWS_PROFILE",
          "there is no profile '" + named + "' in " + out.profiles.config_path + " or " +
@@ -37,6 +45,9 @@ base::Expected<ServiceSettings> ServiceSettings::find(const Options& options,
   }
   out.region = first_of({options.region, environment.variable("AWS_REGION"),
                          environment.variable("AWS_DEFAULT_REGION"), out.get("region")});
+  if (!may_be_region(out.region)) {
+    return base::fail("region", "'" + out.region + "' is none", "write one such as eu-west-1");
+  }
   if (!options.ca_bundle.empty()) {
     out.ca_bundle = options.ca_bundle;
     out.ca_bundle_origin = "--ca-bundle";

@@ -28,7 +28,7 @@ struct ServiceSettings {
   std::string ca_bundle_origin;
   int attempts = 0;  ///< AWS_MAX_ATTEMPTS, max_attempts; 0: nobody says
 
-  /// Errors: a profile that is not there; a file that cannot be read as one.
+  /// Errors: a profile that is named and not there; a file that is wrong; what can be no region.
   static base::Expected<ServiceSettings> find(const Options& options,
                                               const Environment& environment);
 

@@ -129,7 +129,7 @@ TEST_F(Chain, RolesCanBeChainedButNotInACircle) {
   ASSERT_THAT(transport_.asked, SizeIs(2));
   EXPECT_THAT(transport_.asked[0].body, HasSubstr("RoleArn=arn%3Ab"));
   EXPECT_THAT(transport_.asked[1].body, HasSubstr("RoleArn=arn%3Aa"));
-  EXPECT_THAT(found({"x", {}, {}, {}}), HasSubstr("source_profile leads back to it"));
+  EXPECT_THAT(found({"x", {}, {}, {}}), HasSubstr("its source_profile x leads back to it"));
 }
 
 TEST_F(Chain, AProfileMayBeItsOwnSource) {
@@ -137,6 +137,25 @@ TEST_F(Chain, AProfileMayBeItsOwnSource) {
   write("credentials", "[me]\naws_access_key_id = AKIDME\naws_secret_access_key = s\n");
   transport_.answer(200, kStsAnswer);
   EXPECT_EQ(found({"me", {}, {}, {}}), "ASIAROLE");
+}
+
+TEST_F(Chain, ASourcesOwnKeysComeBeforeItsRole) {
+  write("config",
+        "[profile a]\nrole_arn = arn:a\nsource_profile = b\n"
+        "[profile b]\nrole_arn = arn:b\nsource_profile = c\n"
+        "aws_access_key_id = AKIDB\naws_secret_access_key = s\n");
+  transport_.answer(200, kStsAnswer);
+  EXPECT_EQ(found({"a", {}, {}, {}}), "ASIAROLE");
+  ASSERT_THAT(transport_.asked, SizeIs(1));
+  EXPECT_THAT(std::string(header_of(transport_.asked[0].request.headers, "authorization")),
+              HasSubstr("Credential=AKIDB/"));
+}
+
+TEST_F(Chain, ARoleHasOneSource) {
+  write("config",
+        "[default]\nrole_arn = arn:r\nsource_profile = default\n"
+        "credential_source = Environment\n");
+  EXPECT_THAT(found(), HasSubstr("has both source_profile and credential_source"));
 }
 
 TEST_F(Chain, ARoleThatIsRefusedNamesTheRole) {
@@ -200,7 +219,8 @@ TEST_F(Chain, OfAProgramThatFailsTheProfileIsNamedAndNeitherItsArgumentsNorWhatI
   const std::string config = (folder_ / ".aws" / "config").string();
   for (const char* command :
        {"false --token very-secret", "printf very-secret", "/not/there very-secret",
-        "TOKEN=very-secret false", "false 'very-secret"}) {
+        "TOKEN=very-secret false", "false 'very-secret",
+        R"(echo '{"AccessKeyId": "A", "SecretAccessKey": "very-secret"}')"}) {
     write("config", std::string("[default]\ncredential_process = ") + command + "\n");
     const std::string said = found();
     EXPECT_THAT(said, HasSubstr("credential_process of profile default in " + config));
@@ -212,7 +232,7 @@ TEST_F(Chain, OfAProgramThatFailsTheProfileIsNamedAndNeitherItsArgumentsNorWhatI
 
 TEST_F(Chain, WhoCancelsDoesNotWaitForTheProgram) {
   const std::filesystem::path mark = folder_ / "begun";
-  const std::string command = "touch '" + mark.string() + "'; exec sleep 600";
+  const std::string command = "sh -c 'touch \"" + mark.string() + "\"; exec sleep 600'";
   std::atomic<bool> is_cancelled = false;
   auto asked = std::async(std::launch::async, [&] {
     return credentials_of_process(command, "there", &is_cancelled, std::chrono::seconds(600));
@@ -227,8 +247,8 @@ TEST_F(Chain, WhoCancelsDoesNotWaitForTheProgram) {
 
 TEST_F(Chain, AProgramThatSaysNoMoreAndDoesNotEndIsKilled) {
   const auto begin = std::chrono::steady_clock::now();
-  const auto credentials =
-      credentials_of_process("exec >&-; exec sleep 600", "there", nullptr, std::chrono::seconds(1));
+  const auto credentials = credentials_of_process("sh -c 'exec >&-; exec sleep 600'", "there",
+                                                  nullptr, std::chrono::seconds(1));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
   ASSERT_FALSE(credentials);
   EXPECT_THAT(credentials.error().error.message(), HasSubstr("did not end in time"));
@@ -275,7 +295,7 @@ TEST_F(Chain, AContainersTokenGoesOnlyToHostsThatMayHaveIt) {
 }
 
 TEST_F(Chain, SsoIsNotSpokenAndTheErrorSaysWhatToDo) {
-  write("config", "[default]\nsso_session = corp\n");
+  write("config", "[default]\nsso_session = corp\nsso_account_id = 123456789012\n");
   EXPECT_THAT(found(), HasSubstr("aws configure export-credentials --profile default"));
 }
 

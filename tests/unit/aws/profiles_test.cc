@@ -80,6 +80,32 @@ TEST_F(Profiling, ALineThatIsWrongIsNamedAndNotShown) {
   EXPECT_THAT(profiles.error().message(), Not(HasSubstr("very-secret")));
 }
 
+TEST_F(Profiling, WhatTheClisParserRefusesIsRefused) {
+  const auto said = [this](const char* text) {
+    write("config", text);
+    const auto profiles = Profiles::read(environment());
+    return profiles ? "" : profiles.error().message().substr(folder_.string().size());
+  };
+  EXPECT_THAT(said("[default]\n[default]\n"), HasSubstr("config:2: [default] is there twice"));
+  EXPECT_THAT(said("[default]\nregion = a\nRegion: b\n"),
+              HasSubstr("config:3: its section has this setting already"));
+  EXPECT_THAT(said("region = a\n"), HasSubstr("config:1: is neither"));
+  EXPECT_THAT(said("[default]\ns3 =\n  path\n"), HasSubstr("config [default] s3: a line of it"));
+}
+
+TEST_F(Profiling, AValueGoesOnInLinesThatAreIndentedMore) {
+  write("credentials",
+        "[DEFAULT]\nregion : eu-west-1\n[a]\n  aws_session_token = one\n  output = json\n"
+        "    two\n  # no\n\n     three = 3\n\n");
+  const auto profiles = Profiles::read(environment());
+  ASSERT_TRUE(profiles) << profiles.error().message();
+  const Profile* profile = profiles->find("a");
+  ASSERT_NE(profile, nullptr);
+  EXPECT_EQ(profile->get("region"), "eu-west-1");
+  EXPECT_EQ(profile->get("aws_session_token"), "one");
+  EXPECT_EQ(profile->get("output"), "json\ntwo\n\nthree = 3");
+}
+
 TEST_F(Profiling, OptionsComeBeforeVariablesBeforeTheProfile) {
   write("config",
         "[default]\nregion = a-1\nendpoint_url = http://profile\n"
@@ -108,6 +134,14 @@ TEST_F(Profiling, AProfileThatIsNotThereIsAnError) {
   const auto settings = ServiceSettings::find({}, environment({{"AWS_PROFILE", "prod"}}));
   ASSERT_FALSE(settings);
   EXPECT_THAT(settings.error().message(), HasSubstr("AWS_PROFILE: there is no profile 'prod'"));
+  EXPECT_TRUE(ServiceSettings::find({}, environment()));
+  EXPECT_FALSE(ServiceSettings::find({}, environment({{"AWS_PROFILE", "default"}})));
+}
+
+TEST_F(Profiling, ARegionThatWouldBeAnotherHostIsRefused) {
+  const auto settings = ServiceSettings::find({}, environment({{"AWS_REGION", "example.com/"}}));
+  ASSERT_FALSE(settings);
+  EXPECT_THAT(settings.error().message(), HasSubstr("region: 'example.com/' is none"));
 }
 
 }  // namespace

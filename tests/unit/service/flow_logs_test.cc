@@ -418,8 +418,8 @@ TEST_F(FlowLogsTest, AllOfThemHaveOneTimeToDeliverInTheEnd) {
 
 TEST_F(FlowLogsTest, NobodyWaitsInTheEndForAProgramThatGivesCredentials) {
   const std::filesystem::path mark = folder_ / "begun";
-  std::ofstream(folder_ / "aws") << "[profile slow]\ncredential_process = touch '" << mark.string()
-                                 << "'; exec sleep 600\n";
+  std::ofstream(folder_ / "aws") << "[profile slow]\ncredential_process = sh -c 'touch \""
+                                 << mark.string() << "\"; exec sleep 600'\n";
   setenv("AWS_CONFIG_FILE", (folder_ / "aws").c_str(), 1);
   begin(make_plan("fl-0123abcd",
                   "log-destination = 's3://bucket'\n[flow-log.remote]\n"
