@@ -27,8 +27,9 @@ struct Surroundings {
 ///   4. the profile's keys in the credentials file, its credential_process, its keys in the config
 ///      file;
 ///   5. the container's, then the instance's.
-/// Error: there are none, or those that were found first cannot be used. AWS's SSO is not spoken:
-/// the error says how to go round it.
+/// Error: there are none, or those that were found first cannot be used. A profile's SSO, which
+/// comes before 4, and its login_session, before its credential_process, are not spoken: the error
+/// says how to go round them.
 Result<Credentials> find_credentials(const Surroundings& surroundings);
 
 /// Searches at the first use, again before what was found expires, and when a service refuses it.

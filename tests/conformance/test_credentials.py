@@ -267,4 +267,4 @@ def test_credentials_are_those_that_botocore_finds(program, tmp_path, monkeypatc
         counts["variables"] += theirs.get("key") == made.variables.get("AWS_ACCESS_KEY_ID", "")
         counts["token"] += "TOKEN" in theirs.get("token", "")
     assert not differences, f"{len(differences)} of {CASES}, WEIR_SEED={SEED}:\n" + "\n".join(differences[:10])
-    assert counts["found"] > CASES // 3 and min(counts.values()) > CASES // 100, f"too much alike: {counts}"
+    assert counts["found"] > CASES // 3 and min(counts.values()) > CASES // 300, f"too much alike: {counts}"
