@@ -12,6 +12,8 @@
 namespace weir::aws {
 namespace {
 
+constexpr std::size_t kMostRoles = 32;
+
 /// Found, or not there at all; what is there and wrong is an error.
 using Found = Result<std::optional<Credentials>>;
 
@@ -118,8 +120,8 @@ class Search {
       return cannot(of_somebody(name, "signs in by AWS's login_session"));
     }
     if (const std::string command = profile.get("credential_process"); !command.empty()) {
-      const bool is_shared = profile.credentials.contains("credential_process");
-      const std::string& path = is_shared ? files.credentials_path : files.config_path;
+      const std::string& path =
+          profile.is_shared("credential_process") ? files.credentials_path : files.config_path;
       return found(credentials_of_process(
           command, fmt::format("credential_process of profile {} in {}", name, path),
           at_.is_cancelled));
@@ -192,6 +194,10 @@ class Search {
     const Profile* there = settings_.profiles.find(source);
     if (there == nullptr) {
       return missing({"profile " + name, "source_profile " + source + " is not there", ""});
+    }
+    if (visited_.size() >= kMostRoles) {
+      return cannot({"profile " + name, "more roles in a row lead to it than anybody needs",
+                     "mend the config file"});
     }
     // A profile may name itself: then its own keys assume the role.
     if (visited_.contains(source) && !(source == name && has_keys(*there))) {

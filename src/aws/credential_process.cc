@@ -64,9 +64,10 @@ bool is_version_1(const std::string& text) {
          json["Version"] == 1;
 }
 
-/// Reads to the end; false when patience is over, or there is more than credentials could be.
+constexpr std::size_t kMost = std::size_t{1} << 20U;  // more than credentials could be
+
+/// Reads to the end; false when patience is over, or there is more than `kMost`.
 bool read_all(int descriptor, const Patience& patience, std::string& out) {
-  constexpr std::size_t kMost = std::size_t{1} << 20U;
   constexpr int kLook = 50;  // milliseconds: who cancels waits no longer
   std::array<char, 4096> block{};
   for (;;) {
@@ -119,6 +120,7 @@ Result<Credentials> credentials_of_process(const std::string& command, const std
   if (!is_read) ::kill(process, SIGKILL);
   int status = 0;
   const bool has_ended = ends(process, patience, status) && is_read;
+  const bool is_long = text.size() > kMost;
   const Secret kept(std::move(text));
   if (!has_ended && patience.was_cancelled()) {
     Failure failure;
@@ -126,6 +128,7 @@ Result<Credentials> credentials_of_process(const std::string& command, const std
     failure.error = {where, "waiting for the program was cancelled", ""};
     return tl::unexpected(std::move(failure));
   }
+  if (is_long) return cannot({where, "the program prints more than credentials are", ""});
   if (!has_ended) return cannot({where, "the program did not end in time", "run it by hand"});
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     // The command is not shown: its arguments may be a secret.

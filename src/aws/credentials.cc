@@ -1,5 +1,7 @@
 #include "aws/credentials.h"
 
+#include "aws/client.h"
+
 namespace weir::aws {
 namespace {
 
@@ -25,6 +27,12 @@ const Credentials* RenewedCredentials::held() const {
   return last_ && *last_ ? &**last_ : nullptr;
 }
 
+/// Also those that live for less than a quarter of an hour, or are over by a clock that is wrong.
+bool RenewedCredentials::serves_still(base::UnixSeconds now) const {
+  const bool may_pass = !*last_ && is_worth_retrying(last_->error());
+  return !may_pass && is_soon_after(now, tried_, kBetweenTries);
+}
+
 Result<Credentials> RenewedCredentials::get(base::UnixSeconds now) {
   const std::uint64_t failures_before = failures_;
   // Others wait meanwhile: they need the same.
@@ -32,10 +40,7 @@ Result<Credentials> RenewedCredentials::get(base::UnixSeconds now) {
   if (held() != nullptr && (!held()->expires || now < *held()->expires - kRenewBefore)) {
     return *last_;
   }
-  // Also those that live for less than a quarter of an hour, or are over by a clock that is wrong.
-  const bool is_answered =
-      failures_ != failures_before || is_soon_after(now, tried_, kBetweenTries);
-  if (last_ && is_answered) return *last_;
+  if (last_ && (failures_ != failures_before || serves_still(now))) return *last_;
   auto fetched = fetch_(now);
   tried_ = now;
   if (!fetched) ++failures_;

@@ -38,8 +38,9 @@ class FixedCredentials : public CredentialsSource {
 /// Keeps what was fetched until a quarter of an hour before it expires. From then on it asks again;
 /// if that fails, the old ones serve as long as they last. What a service refuses is fetched again,
 /// at most once a minute. Else nothing is fetched again within half a minute: what is over when it
-/// comes is so by a clock that is wrong, and what fails will fail again. A failure is that of all
-/// who waited for it, however long it took.
+/// comes is so by a clock that is wrong, and what fails will fail again, unless it is worth
+/// retrying (client.h), which is left to who asks. A failure is that of all who waited for it,
+/// however long it took.
 class RenewedCredentials : public CredentialsSource {
  public:
   using Fetch = std::function<Result<Credentials>(base::UnixSeconds now)>;
@@ -50,6 +51,7 @@ class RenewedCredentials : public CredentialsSource {
  private:
   Fetch fetch_;
   [[nodiscard]] const Credentials* held() const;
+  [[nodiscard]] bool serves_still(base::UnixSeconds now) const;
 
   std::atomic<std::uint64_t> failures_ = 0;  ///< of `fetch_`
   std::mutex mutex_;                         ///< of what follows

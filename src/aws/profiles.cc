@@ -59,10 +59,15 @@ std::optional<std::string> name_after(std::string_view word, std::string_view se
 
 }  // namespace
 
+bool Profile::is_shared(std::string_view name) const {
+  const auto place = credentials.find(name);
+  return place != credentials.end() && !place->second.empty();
+}
+
 std::string Profile::get(std::string_view name) const {
-  if (const auto place = credentials.find(name); place != credentials.end()) return place->second;
-  if (const auto place = config.find(name); place != config.end()) return place->second;
-  return {};
+  if (is_shared(name)) return credentials.find(name)->second;
+  const auto place = config.find(name);
+  return place == config.end() ? std::string() : place->second;
 }
 
 base::Expected<Profiles> Profiles::read(const Environment& environment) {

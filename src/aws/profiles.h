@@ -17,7 +17,9 @@ struct Profile {
   Settings config;
   Settings credentials;
 
-  /// "" if it is in neither; the credentials file comes first.
+  /// It is in the credentials file, which comes first.
+  [[nodiscard]] bool is_shared(std::string_view name) const;
+  /// "" if it is in neither. An empty one is not there.
   [[nodiscard]] std::string get(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return !get(name).empty(); }
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace weir::aws {
@@ -60,9 +61,8 @@ class Parser {
     is_in_section_ = true;
     is_default_ = name == "DEFAULT";
     if (is_default_) return {};
-    for (const Section& section : sections_) {
-      if (section.name == name)
-        return base::fail(where(), "[" + name + "] is there twice", "keep one");
+    if (!names_.insert(name).second) {
+      return base::fail(where(), "[" + name + "] is there twice", "keep one");
     }
     sections_.push_back({std::move(name), {}});
     return {};
@@ -122,6 +122,7 @@ class Parser {
   std::size_t number_ = 0;
   std::size_t indent_ = 0;
   std::vector<Section> sections_;
+  std::set<std::string> names_;  ///< of them
   Settings defaults_;
   bool is_in_section_ = false;
   bool is_default_ = false;

@@ -95,7 +95,8 @@ base::Expected<std::optional<Endpoint>> ServiceSettings::endpoint(
   if (const auto place = profiles.services.find(get("services"));
       place != profiles.services.end()) {
     const auto url = place->second.find(service + ".endpoint_url");
-    if (url != place->second.end()) return parsed(url->second, profiles.config_path);
+    if (url != place->second.end() && !url->second.empty())
+      return parsed(url->second, profiles.config_path);
   }
   if (const std::string url = get("endpoint_url"); !url.empty()) {
     return parsed(url, "endpoint_url in " + profiles.config_path);

@@ -316,6 +316,19 @@ TEST(RenewedCredentials, AreNotSearchedForAgainWithinHalfAMinuteOfAFailure) {
   EXPECT_EQ(failure(seconds(-3600)), "3") << "the clock was set back";
 }
 
+TEST(RenewedCredentials, AreSearchedForAgainAtOnceAfterWhatMayPass) {
+  int searches = 0;
+  RenewedCredentials renewed([&searches](base::UnixSeconds) -> Result<Credentials> {
+    if (++searches > 1) return some_credentials();
+    Failure busy;
+    busy.kind = Failure::Kind::unreachable;
+    return tl::unexpected(busy);
+  });
+  const base::UnixSeconds now = TestClock().now;
+  EXPECT_FALSE(renewed.get(now));
+  EXPECT_TRUE(renewed.get(now));
+}
+
 TEST(RenewedCredentials, ThatAreNotFoundFailForAllWhoWaitedForThem) {
   constexpr int kThreads = 8;
   std::atomic<int> asking = 0;

@@ -116,6 +116,31 @@ TEST_F(Chain, ARoleIsAssumedWithItsSourcesKeys) {
               HasSubstr("Credential=AKIDBASE/20261125/eu-west-1/sts/aws4_request"));
 }
 
+TEST_F(Chain, RolesWithoutEndAreAnError) {
+  std::string config;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string next = std::to_string(i + 1);
+    config +=
+        "[profile p" + std::to_string(i) + "]\nrole_arn = arn\nsource_profile = p" + next + "\n";
+  }
+  write("config", config);
+  EXPECT_THAT(found({"p0", {}, {}, {}}), HasSubstr("more roles in a row"));
+  EXPECT_THAT(transport_.asked, IsEmpty());
+}
+
+TEST_F(Chain, AnEmptySettingHidesNoneOfTheOtherFile) {
+  variables_.erase("AWS_REGION");
+  write("credentials", "[default]\nregion =\nrole_arn =\naws_access_key_id =\n");
+  write("config",
+        "[default]\nregion = eu-west-3\nrole_arn = arn:a\nsource_profile = keys\nservices = none\n"
+        "[services none]\nsts =\n  endpoint_url =\n"
+        "[profile keys]\naws_access_key_id = AKIDKEYS\naws_secret_access_key = s\n");
+  transport_.answer(200, kStsAnswer);
+  EXPECT_EQ(found(), "ASIAROLE");
+  ASSERT_THAT(transport_.asked, SizeIs(1));
+  EXPECT_EQ(transport_.asked[0].request.url(), "https://sts.eu-west-3.amazonaws.com/");
+}
+
 TEST_F(Chain, RolesCanBeChainedButNotInACircle) {
   write("config",
         "[profile a]\nrole_arn = arn:a\nsource_profile = b\n"
@@ -252,6 +277,13 @@ TEST_F(Chain, AProgramThatSaysNoMoreAndDoesNotEndIsKilled) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
   ASSERT_FALSE(credentials);
   EXPECT_THAT(credentials.error().error.message(), HasSubstr("did not end in time"));
+}
+
+TEST_F(Chain, AProgramThatPrintsWithoutEndIsKilled) {
+  const auto credentials =
+      credentials_of_process("cat /dev/zero", "there", nullptr, std::chrono::seconds(600));
+  ASSERT_FALSE(credentials);
+  EXPECT_THAT(credentials.error().error.message(), HasSubstr("more than credentials are"));
 }
 
 TEST_F(Chain, AnInstanceIsAskedByVersion2) {
