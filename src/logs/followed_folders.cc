@@ -57,27 +57,34 @@ aws::Result<std::vector<Object>> FollowedFolders::list_below(std::vector<S3Folde
     if (!below) return tl::unexpected(std::move(below.error()));
     level = std::move(*below);
   }
-  std::erase_if(unlisted_, [&](const auto& each) { return each.second.listing != listing_; });
+  // What lies below a folder that cannot be listed is not met, and stays.
+  std::erase_if(unlisted_, [&](const auto& each) {
+    return std::none_of(unlisted_.begin(), unlisted_.end(), [&](const auto& other) {
+      return other.second.listing == listing_ && each.first.starts_with(other.first);
+    });
+  });
   return objects;
 }
 
-/// Of the days in a folder that are listed: where something below or above could not be, those from
-/// then on.
+/// Of the days in a folder that are listed: where it, or one above, could not be, those from then
+/// on.
 std::chrono::sys_days FollowedFolders::first_day_of(const std::string& url) const {
   std::chrono::sys_days first = first_day_;
   for (const auto& [other, unlisted] : unlisted_) {
-    const bool is_kin = url.starts_with(other) || other.starts_with(url);
     // A day's own folder that may not be listed until it is over is given up.
     const bool is_given_up = url == other && unlisted.is_for_good;
-    if (is_kin && !is_given_up) first = std::min(first, unlisted.first_day);
+    if (url.starts_with(other) && !is_given_up) first = std::min(first, unlisted.first_day);
   }
   return first;
 }
 
-/// Whether all that the folder has is of days that are done with, and has been read.
+/// Whether all that the folder has is of days that are done with, and has been listed and read.
 bool FollowedFolders::is_over(const S3Folder& folder) const {
   const std::string url = folder.url();
-  return folder.last_day && *folder.last_day < first_day_of(url) && settings_.is_read(url);
+  const auto below = unlisted_.upper_bound(url);
+  const bool has_unlisted = below != unlisted_.end() && below->first.starts_with(url);
+  return folder.last_day && *folder.last_day < first_day_of(url) && !has_unlisted &&
+         settings_.is_read(url);
 }
 
 /// Adds to `objects` those of the folders, and returns the folders below.

@@ -363,6 +363,24 @@ TEST_F(S3FollowerTest, ADayThatCouldNotBeListedUntilItWasLongOverIsReadOnceItCan
   EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/24")))) << "it is done with";
 }
 
+TEST_F(S3FollowerTest, DaysThatAreDoneWithAreNotReadAgainAfterTheirRegionWasOut) {
+  at("2026-11-21T12:00");
+  const std::string day = kRegion + std::string("2026/11/21/");
+  put_on("2026/11/21", "a");
+  open();
+  follow({[&] { store_.out = day, put_on("2026/11/21", "late"); },
+          [&] { at("2026-11-22T12:00"), put_on("2026/11/22", "b"); },
+          [&] { at("2026-11-25T12:00"), put_on("2026/11/25", "c"); }, [] {},
+          [&] { store_.refused = kRegion; }, [] {}, [&] { store_.refused = "-"; }, [] {}});
+  EXPECT_THAT(handed_out(), ElementsAre("b", "c"));
+  follow({[&] { store_.out = "-"; }});
+  EXPECT_THAT(handed_out(), ElementsAre("late"));
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("2026/11/21/: "), HasSubstr("us-east-1/: 403")));
+  store_.listed.clear();
+  follow({});
+  EXPECT_THAT(store_.listed, Not(Contains(day))) << "it is done with";
+}
+
 TEST_F(S3FollowerTest, ABucketThatCannotBeListedHoldsUpNoOtherUnlessItIsAllThatWasNamed) {
   at("2026-11-24T12:00");
   named_.push_back(named_s3_folder("other", ""));
