@@ -123,7 +123,9 @@ class Worker {
   idx_t fill_lines(std::vector<Vector>& vectors) {
     const idx_t room = duckdb_vector_size();
     idx_t rows = 0;
-    while (rows < room && lines_.have_lines()) {
+    // Rows that may be enough do not wait for another object's.
+    const idx_t wanted = query_.lines.scan.most_rows ? 1 : room;
+    while (rows < wanted && lines_.have_lines()) {
       lines_.choose(room - rows);
       for (std::size_t i = 0; i < vectors.size(); ++i) fill_column(i, vectors[i], rows);
       rows += lines_.size();

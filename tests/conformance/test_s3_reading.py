@@ -319,9 +319,10 @@ def test_explain_fetches_text_for_what_was_refused_for_all_of_it_and_for_subnets
     assert len(fetched(server)) == times * len(objects) + 1, "and one look at the format"
 
 
+@pytest.mark.parametrize("lines", [3000, 10])
 @pytest.mark.parametrize("threads, answering", [(1, 20), (4, 1)])
-def test_a_limit_ends_a_query_whatever_hangs(holding, program, threads, answering):
-    objects = {f"{number:03}.log": text(records(3000, number), DEFAULT) for number in range(40)}
+def test_a_limit_ends_a_query_whatever_hangs(holding, program, threads, answering, lines):
+    objects = {f"{number:03}.log": text(records(lines, number), DEFAULT) for number in range(40)}
     server = holding(objects, **{f"/logs/{number:03}.log": ["ok", "hang"] for number in range(answering, 40)})
     begun = time.monotonic()
     done = run(server, program, "query", "--from", "s3://logs", "--threads", threads, "--output", "csv",
