@@ -37,7 +37,9 @@ aws::Result<std::vector<Object>> FollowedFolders::list(Problems& problems) {
   const base::UnixSeconds begun = settings_.now();
   ++listing_;
   postponed_.clear();
-  auto objects = list_below(settings_.named, problems);
+  std::vector<S3Folder> level;
+  for (const S3Folder& folder : settings_.named) add(folder, level);
+  auto objects = list_below(std::move(level), problems);
   if (!objects) return objects;
   // Only what was listed after it was over is done with, and stays so when the clock is set back.
   first_day_ = std::max(first_day_, first_day_at(begun));
@@ -105,14 +107,18 @@ aws::Result<std::vector<S3Folder>> FollowedFolders::list_level(const std::vector
     }
     std::move(listing->objects.begin(), listing->objects.end(), std::back_inserter(objects));
     for (S3Folder& folder : listing->folders) {
-      if (is_over(folder)) continue;
-      const auto unlisted = unlisted_.find(folder.url());
-      const bool is_postponed = unlisted != unlisted_.end();
-      if (is_postponed) unlisted->second.listing = listing_;
-      (is_postponed ? postponed_ : below).push_back(with_its_hours(std::move(folder)));
+      if (!is_over(folder)) add(with_its_hours(std::move(folder)), below);
     }
   }
   return below;
+}
+
+/// Adds it to those that are to be listed, now or later.
+void FollowedFolders::add(S3Folder folder, std::vector<S3Folder>& level) {
+  const auto unlisted = unlisted_.find(folder.url());
+  const bool is_postponed = unlisted != unlisted_.end();
+  if (is_postponed) unlisted->second.listing = listing_;
+  (is_postponed ? postponed_ : level).push_back(std::move(folder));
 }
 
 /// Whether it is not for that folder's sake that it cannot be listed.

@@ -61,6 +61,7 @@ class FollowedFolders {
   aws::Result<std::vector<Object>> list_below(std::vector<S3Folder> level, Problems& problems);
   aws::Result<std::vector<S3Folder>> list_level(const std::vector<S3Folder>& folders,
                                                 std::vector<Object>& objects, Problems& problems);
+  void add(S3Folder folder, std::vector<S3Folder>& level);
   bool leave_out(const S3Folder& folder, const aws::Failure& failure, Problems& problems);
   [[nodiscard]] bool is_outage(const std::string& url, bool is_for_good);
   [[nodiscard]] std::chrono::sys_days first_day_of(const std::string& url) const;

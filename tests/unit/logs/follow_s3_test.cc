@@ -346,6 +346,22 @@ TEST_F(S3FollowerTest, AFolderThatFailedBeforeIsListedAfterWhatIsNewIsRead) {
   EXPECT_THAT(before, ElementsAre("b")) << "listing it may take minutes";
 }
 
+TEST_F(S3FollowerTest, SoIsAPlaceThatWasNamed) {
+  at("2026-11-24T12:00");
+  named_ = {named_s3_folder("logs", "a/"), named_s3_folder("logs", "b/")};
+  for (const char* key : {"a/x.log", "b/x.log"}) put(key, "old 1\n");
+  open();
+  std::vector<std::string> before;
+  follow({[&] { store_.out = "a/"; },
+          [&] {
+            put("a/y.log", "a 1\n"), put("b/y.log", "b 1\n");
+            store_.when_out = [&] { before = sink_.got; };
+          },
+          [&] { store_.out = "-"; }});
+  EXPECT_THAT(before, ElementsAre("b"));
+  EXPECT_THAT(handed_out(), ElementsAre("b", "a"));
+}
+
 TEST_F(S3FollowerTest, ADayThatCouldNotBeListedUntilItWasLongOverIsReadOnceItCanBe) {
   at("2026-11-24T12:00");
   put_on("2026/11/24", "a");
