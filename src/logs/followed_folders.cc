@@ -138,7 +138,7 @@ bool FollowedFolders::leave_out(const S3Folder& folder, const aws::Failure& fail
   if (failure.kind == aws::Failure::Kind::cancelled || is_outage(url, is_for_good)) return false;
   const auto [unlisted, is_new] = unlisted_.try_emplace(url, Unlisted{first_day_of(url)});
   unlisted->second.listing = listing_;
-  unlisted->second.is_for_good = is_for_good;
+  unlisted->second.is_for_good &= is_for_good;
   if (!is_new) return true;
   base::Error error = is_for_good || settings_.is_once ? told_by_s3(failure) : asked_again(failure);
   error.where.clear();

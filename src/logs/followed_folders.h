@@ -55,7 +55,7 @@ class FollowedFolders {
   struct Unlisted {
     std::chrono::sys_days first_day;  ///< of those below that were not listed since they were over
     std::uint64_t listing = 0;        ///< the last one that met it
-    bool is_for_good = false;         ///< trying again does not help by itself
+    bool is_for_good = true;          ///< each time; trying again does not help by itself
   };
 
   aws::Result<std::vector<Object>> list_below(std::vector<S3Folder> level, Problems& problems);

@@ -379,6 +379,18 @@ TEST_F(S3FollowerTest, ADayThatCouldNotBeListedUntilItWasLongOverIsReadOnceItCan
   EXPECT_THAT(store_.listed, Not(Contains(HasSubstr("2026/11/24")))) << "it is done with";
 }
 
+TEST_F(S3FollowerTest, ADayThatIsAskedAgainIsReadOnceItCanBeThoughItMightNotBeListedForAWhile) {
+  at("2026-11-24T12:00");
+  const std::string day = kRegion + std::string("2026/11/24/");
+  put_on("2026/11/24", "a");
+  open();
+  follow({[&] { store_.out = day, put_on("2026/11/24", "late"); },
+          [&] { at("2026-11-28T12:00"), store_.refused = day; }, [] {}, [] {},
+          [&] { store_.refused = "-", store_.out = "-"; }});
+  EXPECT_THAT(sink_.told, ElementsAre(HasSubstr("asked again")));
+  EXPECT_THAT(handed_out(), ElementsAre("late"));
+}
+
 TEST_F(S3FollowerTest, DaysThatAreDoneWithAreNotReadAgainAfterTheirRegionWasOut) {
   at("2026-11-21T12:00");
   const std::string day = kRegion + std::string("2026/11/21/");
