@@ -226,10 +226,10 @@ base::Expected<Subnets> read_subnets(query::Engine& engine) {
     }
     Subnets subnets;
   };
-  // Of the default format no record has to be read for that.
-  const auto lacking = engine.lacking({"subnet-id", "flow-direction"});
-  if (!lacking) return tl::unexpected(lacking.error());
-  if (!lacking->empty()) return Subnets();
+  // Of AWS's objects of the default format no record has to be read for that.
+  const auto may_tell = engine.may_have({"subnet-id", "flow-direction"});
+  if (!may_tell) return tl::unexpected(may_tell.error());
+  if (!*may_tell) return Subnets();
   Sink sink;
   auto done = engine.run(
       "SELECT DISTINCT CASE flow_direction WHEN 'egress' THEN srcaddr ELSE dstaddr END, subnet_id "

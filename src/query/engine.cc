@@ -159,6 +159,15 @@ base::Expected<std::vector<std::string>> Engine::lacking(std::vector<std::string
   return fields;
 }
 
+base::Expected<bool> Engine::may_have(const std::vector<std::string>& fields) {
+  const auto present = state_->planner.at_front();
+  if (!present) return tl::unexpected(present.error());
+  return state_->formats.may_go_on_behind_the_front() ||
+         std::all_of(fields.begin(), fields.end(), [&](const std::string& field) {
+           return std::find(present->begin(), present->end(), field) != present->end();
+         });
+}
+
 base::Expected<void> Engine::run(const std::string& sql, ResultSink& sink) {
   bool has_rows = false;
   return state_->run(sql, has_rows, [&](const std::string& planned) {

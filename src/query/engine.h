@@ -49,6 +49,9 @@ class Engine {
   [[nodiscard]] base::Expected<std::vector<std::string>> fields();
   /// Those of the fields ("log-status") that none of the objects has.
   [[nodiscard]] base::Expected<std::vector<std::string>> lacking(std::vector<std::string> fields);
+  /// Whether records may have all of these fields. None is read for that: where AWS did not name
+  /// an object, they may.
+  [[nodiscard]] base::Expected<bool> may_have(const std::vector<std::string>& fields);
 
   /// Runs one SELECT. The error is DuckDB's, or says that the statement is not one that reads. A
   /// Parquet object that turns out to be damaged is left out and told, unless rows of it have been

@@ -100,13 +100,20 @@ base::Expected<Fields> Formats::at_front() {
   return at_front(all, std::set<std::string>());
 }
 
+bool Formats::may_go_on(const logs::Object& object) const {
+  const bool is_aws = !object.key.flow_log_id.empty();
+  return !is_aws && object.kind == logs::ObjectKind::text && is_readable(object);
+}
+
+bool Formats::may_go_on_behind_the_front() const {
+  return std::any_of(objects_.all().begin(), objects_.all().end(),
+                     [this](const logs::Object& object) { return may_go_on(object); });
+}
+
 void Formats::for_each_behind_the_front(const std::function<bool(const Fields&)>& use) const {
   bool goes_on = true;
   for (const logs::Object& object : objects_.all()) {
-    const bool is_aws = !object.key.flow_log_id.empty();
-    if (is_aws || object.kind != logs::ObjectKind::text || !is_readable(object)) {
-      continue;
-    }
+    if (!may_go_on(object)) continue;
     if (!goes_on) return;
     logs::for_later_headers(object, settings_.s3.get(), scan_.without_header, scan_.is_cancelled,
                             [&](const Fields& fields) {

@@ -52,6 +52,8 @@ class Formats {
   /// false. AWS's objects have none: a flow log's format never changes (facts/flow-logs.md §6.4).
   void for_each_behind_the_front(const std::function<bool(const Fields&)>& use) const;
   void add_behind_the_front(Fields& fields) const;
+  /// Whether there is an object that may have such headers.
+  [[nodiscard]] bool may_go_on_behind_the_front() const;
 
   [[nodiscard]] bool is_readable(const logs::Object& object) const {
     return !unreadable_.contains(object.name);
@@ -67,6 +69,7 @@ class Formats {
   base::Expected<void> fetch(const std::vector<std::size_t>& numbers, const ColumnNames& wanted);
   base::Expected<void> check_s3() const;
   base::Expected<Fields> at_front(const logs::Object& object);
+  [[nodiscard]] bool may_go_on(const logs::Object& object) const;
   void tell_without_column(const logs::Object& object, const Fields& fields);
   void damaged(const logs::Object& object, const base::Error& error);
 

@@ -319,6 +319,17 @@ def test_explain_fetches_text_for_what_was_refused_for_all_of_it_and_for_subnets
     assert len(fetched(server)) == times * len(objects) + 1, "and one look at the format"
 
 
+def test_explain_fetches_what_aws_did_not_name_four_times_behind_its_front(holding, program):
+    """For its fields, too, and for subnets whatever its front has."""
+    draw = random.Random(1)
+    default, custom = (flow_logs.text([flow_logs.record(draw) for _ in range(20)], fields).encode()
+                       for fields in (DEFAULT, flow_logs.CUSTOM))
+    objects = {f"{number}.log": default for number in range(5)} | {"5.log": default + custom}
+    server = holding(objects)
+    assert "REJECT" in run(server, program, "explain", "--from", "s3://logs", "--output", "json").stdout
+    assert len(fetched(server)) == (1 + 4) * len(objects)
+
+
 @pytest.mark.parametrize("lines", [3000, 10])
 @pytest.mark.parametrize("threads, answering", [(1, 20), (4, 1)])
 def test_a_limit_ends_a_query_whatever_hangs(holding, program, threads, answering, lines):
