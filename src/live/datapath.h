@@ -35,9 +35,10 @@ enum class Mode : std::uint8_t {
 };
 
 /// Of all processors together. Each has its own part of the flows (processors.h), and of each part
-/// there are two, since one is read while the other is filled.
+/// there are two, since one is read while the other is filled. A part that is half full has no
+/// room for some flows: each has but a few places where it may lie.
 struct Capacity {
-  std::size_t flows = 1U << 17U;        ///< IPv4, between two drains: 16 MB
+  std::size_t flows = 5U << 15U;        ///< IPv4, between two drains: 20 MB
   std::size_t ipv6_flows = 1U << 15U;   ///< 8 MB
   std::size_t connections = 1U << 18U;  ///< rounded up to a power of two: 19 MB
   std::size_t ports = WEIR_MAX_PORTS;

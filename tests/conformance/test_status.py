@@ -259,7 +259,15 @@ def test_a_slow_reader_misses_lines_and_is_told_how_many(lab):
     fast.close()
 
 
-def test_a_flood_is_shown_in_part_and_the_rest_is_counted(lab):
+@pytest.fixture
+def roomy_lab(program, tmp_path):
+    """One whose tables have room for a flood, however its flows are spread over them."""
+    with running_lab(program, tmp_path, more="[capacity]\nflows = 1048576") as running:
+        yield running
+
+
+def test_a_flood_is_shown_in_part_and_the_rest_is_counted(roomy_lab):
+    lab = roomy_lab
     follower = Follower(lab)
     count, most_shown = 30_000, 10_000
     sent, shown, left_out = 0, 0, 0
