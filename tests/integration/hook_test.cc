@@ -7,6 +7,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -95,14 +96,19 @@ TEST_F(Hooked, AnothersDisciplineStaysWhenWeirGoes) {
   EXPECT_THAT(discipline(), HasSubstr("clsact"));
 }
 
-/// Lets all pass on to tc.
-base::Descriptor xdp_program() {
-  const std::array instructions{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS},
-                                bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
-  base::Descriptor program(bpf_prog_load(BPF_PROG_TYPE_XDP, "a_balancer", "GPL",
-                                         instructions.data(), instructions.size(), nullptr));
+base::Descriptor loaded(bpf_prog_type type, const char* name,
+                        std::span<const bpf_insn> instructions) {
+  base::Descriptor program(
+      bpf_prog_load(type, name, "GPL", instructions.data(), instructions.size(), nullptr));
   EXPECT_TRUE(program.is_open());
   return program;
+}
+
+/// Lets all pass on to tc.
+base::Descriptor xdp_program() {
+  return loaded(BPF_PROG_TYPE_XDP, "a_balancer",
+                std::array{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS},
+                           bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}});
 }
 
 TEST_F(Hooked, OthersAreToldByNameAndWhetherTheyComeBefore) {
@@ -149,14 +155,11 @@ TEST_F(Hooked, OthersAreToldByNameAndWhetherTheyComeBefore) {
 
 /// Sends what a device receives to the peer of a veth, as Cilium does.
 base::Descriptor redirect_to_peer_of(int veth) {
-  const std::array instructions{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, veth},
-                                bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 0},
-                                bpf_insn{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_peer},
-                                bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
-  base::Descriptor program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "to_peer", "GPL",
-                                         instructions.data(), instructions.size(), nullptr));
-  EXPECT_TRUE(program.is_open());
-  return program;
+  return loaded(BPF_PROG_TYPE_SCHED_CLS, "to_peer",
+                std::array{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, veth},
+                           bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 0},
+                           bpf_insn{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_peer},
+                           bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}});
 }
 
 TEST_F(Hooked, WhatIsRedirectedToAVethsPeerIsSeenThereAlone) {
