@@ -58,8 +58,7 @@ struct Patience {
 };
 
 /// The CLI takes no other version, and the number only.
-bool is_version_1(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
+bool is_version_1(const nlohmann::json& json) {
   return json.is_object() && json.contains("Version") && json["Version"].is_number() &&
          json["Version"] == 1;
 }
@@ -134,10 +133,11 @@ Result<Credentials> credentials_of_process(const std::string& command, const std
     // The command is not shown: its arguments may be a secret.
     return cannot({where, "the program failed", "run it by hand; no shell reads its arguments"});
   }
-  if (!is_version_1(kept.reveal())) {
+  const auto json = nlohmann::json::parse(kept.reveal(), nullptr, false);
+  if (!is_version_1(json)) {
     return cannot({where, "what the program printed is no JSON with \"Version\": 1", ""});
   }
-  return credentials_of_json(kept.reveal(), where);
+  return credentials_of_json(json, where);
 }
 
 }  // namespace weir::aws

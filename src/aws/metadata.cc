@@ -18,6 +18,10 @@ std::string text_in(const nlohmann::json& json, const char* name) {
   return place != json.end() && place->is_string() ? place->get<std::string>() : "";
 }
 
+nlohmann::json parsed(const std::string& text) {
+  return nlohmann::json::parse(text, nullptr, false);
+}
+
 /// EKS's and the loopback are the only hosts that may be asked without TLS, as in the CLI: the
 /// answer is a secret.
 bool may_be_plain(const Endpoint& endpoint) {
@@ -81,8 +85,7 @@ TransportSettings metadata_transport_settings(const Environment& environment) {
   return settings;
 }
 
-Result<Credentials> credentials_of_json(std::string_view text, const std::string& where) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
+Result<Credentials> credentials_of_json(const nlohmann::json& json, const std::string& where) {
   Credentials out;
   out.origin = where;
   if (json.is_object()) {
@@ -134,7 +137,7 @@ Result<Credentials> container_credentials(Transport& transport, const Environmen
   if (!token.empty()) request->headers.push_back({"authorization", std::move(token)});
   auto text = fetched(transport, *request);
   if (!text) return tl::unexpected(text.error());
-  return credentials_of_json(*text, "the container's credentials");
+  return credentials_of_json(parsed(*text), "the container's credentials");
 }
 
 Result<Credentials> instance_credentials(Transport& transport, const Environment& environment) {
@@ -144,7 +147,7 @@ Result<Credentials> instance_credentials(Transport& transport, const Environment
   auto text = instance_says(transport, environment,
                             folder + percent_encoded(role->substr(0, role->find('\n'))));
   if (!text) return tl::unexpected(text.error());
-  return credentials_of_json(*text, "the instance's role");
+  return credentials_of_json(parsed(*text), "the instance's role");
 }
 
 Result<std::string> instance_region(Transport& transport, const Environment& environment) {

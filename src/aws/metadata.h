@@ -1,6 +1,8 @@
 // Credentials that a container or an instance is given by what it runs on.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "aws/client.h"
 #include "aws/environment.h"
 
@@ -19,7 +21,8 @@ Result<Credentials> instance_credentials(Transport& transport, const Environment
 /// The region that the instance runs in.
 Result<std::string> instance_region(Transport& transport, const Environment& environment);
 
-/// The JSON that such services, and credential_process, give. `where` is for errors.
-Result<Credentials> credentials_of_json(std::string_view text, const std::string& where);
+/// The JSON that such services, and credential_process, give; what is no JSON is discarded as
+/// nlohmann's. `where` is for errors.
+Result<Credentials> credentials_of_json(const nlohmann::json& json, const std::string& where);
 
 }  // namespace weir::aws

@@ -49,6 +49,12 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
                     [](char x, char y) { return lower(x) == lower(y); });
 }
 
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
 std::string Endpoint::authority() const {
   const bool is_usual = port == 0 || (scheme == "https" ? port == 443 : port == 80);
   return is_usual ? host : host + ":" + std::to_string(port);

@@ -83,5 +83,7 @@ std::string percent_encoded_path(std::string_view text);
 std::string encoded_query(const std::vector<std::pair<std::string, std::string>>& query);
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
+/// With ASCII's capitals as small letters.
+std::string lowered(std::string_view text);
 
 }  // namespace weir::aws

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "aws/request.h"
+
 namespace weir::aws {
 namespace {
 
@@ -73,10 +75,7 @@ class Parser {
     if (!is_in_section_ || equals == std::string_view::npos || equals == 0) {
       return base::fail(where(), "is neither [section] nor setting = value", "mend the file");
     }
-    std::string name(trimmed(content.substr(0, equals)));
-    for (char& each : name) {
-      if (each >= 'A' && each <= 'Z') each = static_cast<char>(each - 'A' + 'a');
-    }
+    std::string name = lowered(trimmed(content.substr(0, equals)));
     Settings& settings = is_default_ ? defaults_ : sections_.back().settings;
     const auto [place, is_new] =
         settings.emplace(std::move(name), trimmed(content.substr(equals + 1)));

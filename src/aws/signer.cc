@@ -21,14 +21,6 @@ base::Sha256 hmac(std::span<const std::uint8_t> key, std::string_view text) {
   return out;
 }
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 /// Without space at its ends, each run of spaces within as one.
 std::string canonical(std::string_view text) {
   std::string out;
