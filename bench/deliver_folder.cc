@@ -6,16 +6,20 @@
 //        deliver_folder deliver SPOOL s3://bucket/prefix
 //
 // Endpoint and credentials are those of AWS's environment variables.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <chrono>
 #include <exception>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "aws/file_part.h"
+#include "base/descriptor.h"
 #include "deliver/delivery.h"
 #include "deliver/s3_destination.h"
 #include "deliver/spool.h"
@@ -34,6 +38,11 @@ Expected<weir::deliver::Spool> open_spool(const fs::path& folder) {
   return weir::deliver::Spool::open(folder, kNoLimits, log);
 }
 
+std::optional<weir::base::Sha256> sha256_of(const fs::path& file) {
+  const weir::base::Descriptor open(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  return weir::aws::FilePart{open.get(), 0, fs::file_size(file)}.sha256();
+}
+
 Expected<void> seal(const fs::path& folder, const fs::path& to) {
   auto spool = open_spool(to);
   if (!spool) return tl::unexpected(spool.error());
@@ -41,7 +50,8 @@ Expected<void> seal(const fs::path& folder, const fs::path& to) {
     if (!entry.is_regular_file()) continue;
     const fs::path file = spool->writing_folder() / "object";
     fs::copy_file(entry.path(), file);
-    auto sealed = spool->seal(file, {entry.path().lexically_relative(folder).string(), 1, {}});
+    auto sealed = spool->seal(
+        file, {entry.path().lexically_relative(folder).string(), 1, {}, sha256_of(file)});
     if (!sealed) return sealed;
   }
   return {};

@@ -44,6 +44,8 @@ struct PutOptions {
   std::string encryption;  ///< "AES256", "aws:kms"; "": as the bucket says
   std::string kms_key_id;  ///< of aws:kms; "": AWS's own key
   std::string content_type;
+  /// Of a file that is put as a whole, where it is known; else the file is read for it.
+  std::optional<base::Sha256> sha256 = std::nullopt;
   /// Larger files go in parts of that length. No object of a flow log is so large: the bucket's
   /// policy demands the ACL, which Ceph's gateway does not see where an upload in parts begins.
   std::uint64_t part_bytes = std::uint64_t{128} << 20U;

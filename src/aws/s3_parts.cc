@@ -130,7 +130,7 @@ Result<std::string> S3::put_in_parts(const ObjectName& name, const FilePart& fil
 
 Result<std::string> S3::put_whole(const ObjectName& name, const FilePart& file,
                                   const PutOptions& options) {
-  const auto hash = file.sha256();
+  const auto hash = options.sha256 ? options.sha256 : file.sha256();
   if (!hash) return unreadable({name.url(), kCutShort, ""});
   Request request = request_for("PUT", name, {});
   request.file = file;

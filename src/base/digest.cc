@@ -5,9 +5,13 @@
 #include <new>
 
 namespace weir::base {
+namespace {
+
+constexpr std::string_view kDigits = "0123456789abcdef";
+
+}  // namespace
 
 std::string hex(std::span<const std::uint8_t> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
   out.reserve(bytes.size() * 2);
   for (const std::uint8_t byte : bytes) {
@@ -15,6 +19,17 @@ std::string hex(std::span<const std::uint8_t> bytes) {
     out += kDigits[byte & 0xfU];
   }
   return out;
+}
+
+std::optional<Sha256> sha256_of_hex(std::string_view text) {
+  Sha256 bytes{};
+  if (text.size() != bytes.size() * 2) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t digit = kDigits.find(text[i]);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bytes[i / 2] = static_cast<std::uint8_t>(bytes[i / 2] << 4U | digit);
+  }
+  return bytes;
 }
 
 void Digest::Free::operator()(evp_md_ctx_st* context) const {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ using Sha256 = std::array<std::uint8_t, 32>;
 
 /// Two lower-case digits a byte.
 std::string hex(std::span<const std::uint8_t> bytes);
+/// What `hex` makes of a hash, and back; nothing: it is no such text.
+std::optional<Sha256> sha256_of_hex(std::string_view text);
 
 class Digest {
  public:

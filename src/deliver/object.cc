@@ -23,10 +23,15 @@ constexpr int kLevel = 2;
 
 /// Further objects of a slot are hashed with their number: two of them may have the same bytes (a
 /// capture that holds the same minutes twice), and under one name one would be lost.
-std::string name_of(const std::string& stem, std::uint64_t part, base::Digest& digest,
+std::string name_of(const std::string& stem, std::uint64_t part, base::Sha256 hash,
                     const FlowLog& flow_log) {
-  if (part != 0) digest.add(std::to_string(part));
-  return stem + "_" + digest.take_hex().substr(0, kHashDigits) + std::string(key_suffix(flow_log));
+  if (part != 0) {
+    base::Digest digest;
+    digest.add(hash);
+    digest.add(std::to_string(part));
+    hash = digest.take();
+  }
+  return stem + "_" + base::hex(hash).substr(0, kHashDigits) + std::string(key_suffix(flow_log));
 }
 
 /// Text packed by ISA-L into a file. The gzip header has neither time nor name.
@@ -104,7 +109,8 @@ class TextObject : public Object {
   base::Expected<Finished> finish() override {
     if (auto done = wait(); !done) return tl::unexpected(done.error());
     if (auto done = packer_->pack(text_, true); !done) return tl::unexpected(done.error());
-    Finished finished{name_of(stem_, part_, packer_->digest(), flow_log_), packer_->bytes()};
+    const base::Sha256 hash = packer_->digest().take();
+    Finished finished{name_of(stem_, part_, hash, flow_log_), packer_->bytes(), hash};
     auto published = file_.publish(file_.path().parent_path() / finished.name);
     if (!published) return tl::unexpected(published.error());
     return finished;
@@ -161,7 +167,8 @@ class ParquetObject : public Object {
       digest.add(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
       bytes += static_cast<std::uint64_t>(file.gcount());
     }
-    Finished finished{name_of(stem_, part_, digest, flow_log_), bytes};
+    const base::Sha256 hash = digest.take();
+    Finished finished{name_of(stem_, part_, hash, flow_log_), bytes, hash};
     auto published = file_.publish(file_.path().parent_path() / finished.name);
     if (!published) return tl::unexpected(published.error());
     return finished;

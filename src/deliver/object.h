@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "deliver/flow_log.h"
 #include "record/record.h"
@@ -27,10 +28,11 @@ class Object {
   [[nodiscard]] virtual bool is_full() const = 0;
   [[nodiscard]] virtual std::uint64_t records() const = 0;
 
-  /// What `finish` made: the rest of the file's name and its size.
+  /// What `finish` made: the file's name, and what it holds.
   struct Finished {
     std::string name;
     std::uint64_t bytes = 0;
+    base::Sha256 sha256;
   };
   /// Writes what is left and gives the file its final name in its folder. REQUIRES: nothing is
   /// added after it.
@@ -38,8 +40,8 @@ class Object {
 };
 
 /// An object that is written in `folder` under ".{stem}_{part}.tmp" until it is finished. Its final
-/// name is `stem`, the first eight hex digits of the SHA-256 of its bytes (then of `part` in
-/// digits, where that is not 0), and the suffix.
+/// name is `stem`, the first eight hex digits of the SHA-256 of its bytes (where `part` is not 0:
+/// of that hash and `part` in digits), and the suffix.
 base::Expected<std::unique_ptr<Object>> make_object(const std::filesystem::path& folder,
                                                     const std::string& stem, std::uint64_t part,
                                                     const FlowLog& flow_log,

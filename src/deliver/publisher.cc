@@ -93,6 +93,7 @@ struct Publisher::State {
     auto finished = closed.object->finish();
     if (!finished) return lose(sealing, finished.error());
     sealing.key = key_folder(flow_log, slot) + finished->name;
+    sealing.sha256 = finished->sha256;
     if (spool != nullptr) {
       auto sealed = spool->seal(spool->writing_folder() / finished->name, sealing);
       if (!sealed) return sealed;

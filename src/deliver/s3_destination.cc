@@ -8,8 +8,6 @@
 namespace weir::deliver {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr const char* kAcl = "bucket-owner-full-control";
 constexpr int kForbidden = 403;
 constexpr int kPreconditionFailed = 412;
@@ -44,15 +42,18 @@ base::Expected<S3Place> parse_s3_place(const std::string& url, const std::string
   return S3Place{name->bucket, std::move(prefix), {}, {}};
 }
 
-aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& key,
-                         const fs::path& file, std::uint64_t bytes) {
-  const aws::ObjectName name{place.bucket, place.key_of(key)};
+aws::Result<void> upload(aws::S3& s3, const S3Place& place, const Segment& segment) {
+  const aws::ObjectName name{place.bucket, place.key_of(segment.key)};
   aws::PutOptions options;
   options.is_new = true;
+  options.sha256 = segment.sha256;
   options.acl = kAcl;
   options.encryption = place.encryption;
   options.kms_key_id = place.kms_key_id;
-  auto put = s3.put_file(name, file.string(), bytes, options);
+  const auto put_segment = [&] {
+    return s3.put_file(name, segment.file.string(), segment.bytes, options);
+  };
+  auto put = put_segment();
   if (put) return {};
   if (put.error().status != kPreconditionFailed) return tl::unexpected(std::move(put.error()));
   // Eight digits of a hash and the size decide; reading it back would cost more than it tells.
@@ -60,12 +61,12 @@ aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& k
   if (!there && there.error().status == kForbidden) {
     // What AWS's policy grants is putting, not looking.
     options.is_new = false;
-    put = s3.put_file(name, file.string(), bytes, options);
+    put = put_segment();
     if (put) return {};
     return tl::unexpected(std::move(put.error()));
   }
   if (!there) return tl::unexpected(std::move(there.error()));
-  if (there->bytes == bytes) return {};
+  if (there->bytes == segment.bytes) return {};
   aws::Failure failure = std::move(put.error());
   failure.error = {name.url(), "is there already, and is another object",
                    "look at it, and move it away if it is not Weir's"};
@@ -121,10 +122,13 @@ Prepared S3Destination::prepare() {
 }
 
 Delivered S3Destination::deliver(const Segment& segment) {
-  auto uploaded = upload(*s3_, place_, segment.key, segment.file, segment.bytes);
+  auto uploaded = upload(*s3_, place_, segment);
   if (uploaded) return Receipt{};
-  const bool is_of_segment = uploaded.error().status == kPreconditionFailed ||
-                             uploaded.error().kind == aws::Failure::Kind::unreadable;
+  const aws::Failure& failure = uploaded.error();
+  // Its bytes are not those that were written, although the disk has them as they were sealed.
+  const bool is_damaged = failure.is("XAmzContentSHA256Mismatch") || failure.is("BadDigest");
+  const bool is_of_segment = failure.status == kPreconditionFailed || is_damaged ||
+                             failure.kind == aws::Failure::Kind::unreadable;
   const bool has_principal = needs_ && !needs_->principal.empty();
   Undelivered why = undelivered(advised(std::move(uploaded.error()), *s3_, has_principal));
   why.is_of_segment = is_of_segment;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,12 +33,11 @@ struct S3Place {
 /// such name, or a prefix that AWS reserves; `where` is for it.
 base::Expected<S3Place> parse_s3_place(const std::string& url, const std::string& where);
 
-/// Uploads a file's first `bytes` bytes as AWS's delivery does, with the ACL
-/// bucket-owner-full-control, and only if the key is free: a key follows from the object's bytes,
-/// so that one that is taken holds them already, as after an answer that was lost. That is looked
-/// at, not believed; who may not look puts the object again.
-aws::Result<void> upload(aws::S3& s3, const S3Place& place, const std::string& key,
-                         const std::filesystem::path& file, std::uint64_t bytes);
+/// Uploads a segment's payload as AWS's delivery does, with the ACL bucket-owner-full-control, and
+/// only if the key is free: a key follows from the object's bytes, so that one that is taken holds
+/// them already, as after an answer that was lost. That is looked at, not believed; who may not
+/// look puts the object again.
+aws::Result<void> upload(aws::S3& s3, const S3Place& place, const Segment& segment);
 
 /// Whether objects can be put there, found by putting an empty one (and removing it, if that is
 /// allowed): policies are accepted by servers that then match nobody. It lies where the policy lets

@@ -93,12 +93,16 @@ std::optional<SegmentDescription> description_of(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   auto sealing = sealing_of(json);
   if (!sealing || !has_unsigned(json, "bytes") || !has_unsigned(json, "sequence") ||
-      !has_text(json, "crc32")) {
+      !has_text(json, "crc32") || (json.contains("sha256") && !has_text(json, "sha256"))) {
     return std::nullopt;
   }
   const auto checksum = hex_number(json["crc32"].get<std::string>());
   if (!checksum) return std::nullopt;
   SegmentDescription out;
+  if (json.contains("sha256")) {
+    sealing->sha256 = base::sha256_of_hex(json["sha256"].get<std::string>());
+    if (!sealing->sha256) return std::nullopt;
+  }
   out.sealing = std::move(*sealing);
   out.sequence = json["sequence"].get<std::uint64_t>();
   out.bytes = json["bytes"].get<std::uint64_t>();
@@ -145,6 +149,7 @@ std::string segment_ending(const SegmentDescription& description) {
   json["bytes"] = description.bytes;
   json["crc32"] = fmt::format("{:0{}x}", description.crc32, kChecksumDigits);
   json["sequence"] = description.sequence;
+  if (const auto& hash = description.sealing.sha256) json["sha256"] = base::hex(*hash);
   return with_last_line(text_of(json));
 }
 

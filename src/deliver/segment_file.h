@@ -4,11 +4,12 @@
 // is, and so the payload can be sent from the file as it lies. The last line is of fixed length:
 //
 //   {payload}
-//   {"bytes":1234,"crc32":"…","key":"…","records":7,"sequence":42,"windows":{…}}
+//   {"bytes":1234,"crc32":"…","key":"…","records":7,"sequence":42,"sha256":"…","windows":{…}}
 //   weir-spool-1 0000000123 0badcafe
 //
-// with the length of the line before it, its two line breaks included, and their CRC-32. All
-// checksums are gzip's CRC-32, which any language can compute.
+// with the length of the line before it, its two line breaks included, and their CRC-32. What is
+// read is held against gzip's CRC-32, which any language can compute; the SHA-256, of objects
+// alone, is for who sends them.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "deliver/coverage.h"
 #include "deliver/disk.h"
@@ -28,6 +30,8 @@ struct Sealing {
   std::string key;  ///< UTF-8; the same however often the payload is sent
   std::uint64_t records = 0;
   Coverage coverage;  ///< what its loss would have to be told of
+  /// Of the payload, where who wrote it knows it: who sends it need not read it for that.
+  std::optional<base::Sha256> sha256 = std::nullopt;
 };
 
 /// A segment as its last lines describe it.
@@ -60,7 +64,8 @@ std::string with_last_line(const std::string& json);
 base::Expected<std::optional<std::string>> read_before_last_line(Disk& disk,
                                                                  const std::filesystem::path& file);
 
-/// {"key":"…","records":7,"windows":{…}}, and back; nothing: it is no such text.
+/// {"key":"…","records":7,"windows":{…}}, and back; nothing: it is no such text. What is said when
+/// the segment is lost: not its hash.
 std::string to_json(const Sealing& sealing);
 std::optional<Sealing> sealing_of_json(std::string_view text);
 

@@ -110,7 +110,8 @@ base::Expected<std::optional<Segment>> SegmentFolder::read(std::uint64_t sequenc
   if (!checksum) return tl::unexpected(checksum.error());
   if (*checksum != (*description)->crc32) return std::nullopt;
   Sealing& sealing = (*description)->sealing;
-  return Segment{sequence, std::move(sealing.key), sealing.records, file, (*description)->bytes};
+  return Segment{sequence, std::move(sealing.key), sealing.records,
+                 file,     (*description)->bytes,  sealing.sha256};
 }
 
 bool SegmentFolder::is_gone(std::uint64_t sequence) const {

@@ -247,6 +247,23 @@ TEST_F(Publishing, TheSameBytesOfAnotherRunHaveAnotherNameInTheSpool) {
   EXPECT_NE(keys[2], keys[3]);
 }
 
+TEST_F(Publishing, ASegmentHasTheHashOfItsObject) {
+  for (const FileFormat format : {FileFormat::plain_text, FileFormat::parquet}) {
+    flow_log_.file_format = format;
+    for (const unsigned first_part : {0U, 1U}) {
+      Spool spool = Spool::open(root_, {}, [](const base::LogLine&) {}).value();
+      Publisher publisher = Publisher::open(spool, flow_log_, first_part).value();
+      ASSERT_TRUE(publisher.add(record_at(kSlotOfTests)));
+      ASSERT_TRUE(publisher.finish());
+      const Segment segment = spool.take([](std::uint64_t) { return true; }).value();
+      fs::resize_file(segment.file, segment.bytes);  // without its description
+      EXPECT_EQ(base::hex(segment.sha256.value()), sql("SELECT sha256(content) FROM read_blob('" +
+                                                       segment.file.string() + "')")[0][0]);
+      spool.free(segment.sequence);
+    }
+  }
+}
+
 TEST_F(Publishing, ASegmentSaysInWhichWindowsItsRecordsAre) {
   flow_log_.max_aggregation_interval = std::chrono::seconds(60);
   Spool spool =

@@ -101,6 +101,24 @@ TEST_F(ToBucket, WhatCannotBeReadToBeSentHoldsUpThisSegmentOnly) {
   EXPECT_THAT(transport_.asked, SizeIs(0));
 }
 
+TEST_F(ToBucket, TheHashIsWhatWasWrittenAndNotWhatTheDiskHasNow) {
+  const std::string sealed = base::hex(segment_.sha256.value());
+  transport_.answer(200);
+  ASSERT_TRUE(deliver());
+  base::Digest digest;
+  digest.add(transport_.asked[0].body);
+  EXPECT_EQ(digest.take_hex(), sealed);
+
+  std::fstream(segment_.file, std::ios::in | std::ios::out) << "damaged";
+  transport_.answer(400, "<Error><Code>XAmzContentSHA256Mismatch</Code></Error>");
+  const auto delivered = deliver();
+  ASSERT_FALSE(delivered) << "by a server that compares";
+  EXPECT_TRUE(delivered.error().is_of_segment) << "the others go on";
+  for (const aws::Scripted::Asked& asked : transport_.asked) {
+    EXPECT_EQ(aws::header_of(asked.request.headers, "x-amz-content-sha256"), sealed);
+  }
+}
+
 TEST_F(ToBucket, AProbePutsAnEmptyObjectAndRemovesIt) {
   transport_.answer(200);
   transport_.answer(403);

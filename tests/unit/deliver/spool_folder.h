@@ -9,8 +9,10 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/digest.h"
 #include "deliver/spool.h"
 
 namespace weir::deliver {
@@ -34,6 +36,12 @@ inline std::string payload_of(const std::string& key, std::size_t size = 100) {
   while (out.size() < size) out += key;
   out.resize(size);
   return out;
+}
+
+inline base::Sha256 sha256_of(std::string_view bytes) {
+  base::Digest digest;
+  digest.add(bytes);
+  return digest.take();
 }
 
 inline std::string bytes_of(const fs::path& file) {
@@ -79,7 +87,7 @@ class SpoolFolder : public testing::Test {
                                    std::size_t size = 100) {
     const fs::path file = spool.writing_folder() / key;
     write(file, payload_of(key, size));
-    return spool.seal(file, {key, 3, covered(number)});
+    return spool.seal(file, {key, 3, covered(number), sha256_of(payload_of(key, size))});
   }
 
   /// The payloads of all that is offered, by key; they are taken then.

@@ -63,7 +63,10 @@ TEST_F(Spooling, ARestartFindsWhatWaitsAndGoesOnBehindIt) {
     EXPECT_EQ(spool.status().waiting_since, since);
     ASSERT_TRUE(seal(spool, std::to_string(run), run));
     std::uint64_t newest = 0;
-    while (const auto segment = spool.take(kAny)) newest = segment->sequence;
+    while (const auto segment = spool.take(kAny)) {
+      newest = segment->sequence;
+      EXPECT_EQ(segment->sha256, sha256_of(payload_of(segment->key)));
+    }
     EXPECT_GT(newest, last);
     last = newest;
   }
