@@ -1,6 +1,10 @@
 #include "aws/transport.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,10 +28,52 @@ using List = std::unique_ptr<curl_slist, FreeList>;
 
 constexpr long kUploadBuffer = 512L << 10U;  // the usual 64 KiB halve the throughput
 
+/// libcurl's handle, which keeps its connections; and their sockets, of which it does not tell
+/// while a request is under way.
+class Connections {
+ public:
+  Connections() : curl_(curl_easy_init()) {
+    if (curl_ == nullptr) throw std::bad_alloc();
+  }
+  [[nodiscard]] CURL* curl() const { return curl_.get(); }
+
+  /// Forgets the last request's options.
+  void reset() {
+    curl_easy_reset(curl());  // keeps connections, sessions of TLS and what DNS said
+    curl_easy_setopt(curl(), CURLOPT_SOCKOPTFUNCTION, opened);
+    curl_easy_setopt(curl(), CURLOPT_SOCKOPTDATA, this);
+    curl_easy_setopt(curl(), CURLOPT_CLOSESOCKETFUNCTION, close);
+    curl_easy_setopt(curl(), CURLOPT_CLOSESOCKETDATA, this);
+  }
+
+  /// Some servers (Ceph's gateway) send an answer's headers and its body apart, and by Nagle's
+  /// algorithm the body only once the headers are acknowledged, which Linux puts off for 40 ms.
+  void acknowledge_at_once() const {
+    constexpr int kOn = 1;
+    for (const curl_socket_t socket : sockets_) {
+      static_cast<void>(::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof(kOn)));
+    }
+  }
+
+ private:
+  static int opened(void* self, curl_socket_t socket, curlsocktype) {
+    static_cast<Connections*>(self)->sockets_.push_back(socket);
+    return CURL_SOCKOPT_OK;
+  }
+  static int close(void* self, curl_socket_t socket) {
+    std::erase(static_cast<Connections*>(self)->sockets_, socket);
+    return ::close(socket);
+  }
+
+  std::vector<curl_socket_t> sockets_;
+  Handle curl_;  ///< the first to go: it closes them
+};
+
 /// One request under way, as libcurl's callbacks see it.
 struct Exchange {
+  const Connections& connections;
   const Request& request;
-  Response response;
+  Response response = {};
   std::uint64_t sent = 0;
   std::uint64_t max_bytes = 0;
   bool is_unreadable = false;
@@ -67,6 +113,7 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
   if (line.empty()) {
     exchange.has_all_headers = true;
     make_room(exchange);
+    exchange.connections.acknowledge_at_once();
   }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
@@ -185,29 +232,28 @@ bool may_come_right(CURLcode code) {
 }  // namespace
 
 struct CurlTransport::State {
-  Handle take() {
+  std::unique_ptr<Connections> take() {
     const std::scoped_lock lock(mutex);
-    if (idle.empty()) return Handle(curl_easy_init());
-    Handle handle = std::move(idle.back());
+    if (idle.empty()) return std::make_unique<Connections>();
+    std::unique_ptr<Connections> connections = std::move(idle.back());
     idle.pop_back();
-    return handle;
+    return connections;
   }
-  void give_back(Handle handle) {
+  void give_back(std::unique_ptr<Connections> connections) {
     const std::scoped_lock lock(mutex);
-    idle.push_back(std::move(handle));
+    idle.push_back(std::move(connections));
   }
   void prepare(CURL* curl, Exchange& exchange, curl_slist* headers, char* error_text) const;
 
   TransportSettings settings;
   const std::atomic<bool>* is_cancelled = nullptr;
   std::mutex mutex;
-  std::vector<Handle> idle;  ///< each keeps its connections
+  std::vector<std::unique_ptr<Connections>> idle;
 };
 
 void CurlTransport::State::prepare(CURL* curl, Exchange& exchange, curl_slist* headers,
                                    char* error_text) const {
   const Request& request = exchange.request;
-  curl_easy_reset(curl);  // keeps connections, sessions and what DNS said
   curl_easy_setopt(curl, CURLOPT_URL, request.url().c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
@@ -266,22 +312,26 @@ CurlTransport::~CurlTransport() {
 }
 
 Result<Response> CurlTransport::send(const Request& request) {
-  Handle curl = state_->take();
-  if (curl == nullptr) throw std::bad_alloc();
+  std::unique_ptr<Connections> connections = state_->take();
+  connections->reset();
+  CURL* const curl = connections->curl();
   const std::uint64_t max_bytes =
       request.max_answer_bytes != 0 ? request.max_answer_bytes : state_->settings.max_answer_bytes;
-  Exchange exchange{request, {}, 0, max_bytes, false, false, false, state_->is_cancelled};
+  Exchange exchange{.connections = *connections,
+                    .request = request,
+                    .max_bytes = max_bytes,
+                    .is_cancelled = state_->is_cancelled};
   List headers;
   add_headers(request, headers);
   std::array<char, CURL_ERROR_SIZE> error_text{};
-  state_->prepare(curl.get(), exchange, headers.get(), error_text.data());
-  const CURLcode code = curl_easy_perform(curl.get());
-  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, nullptr);
+  state_->prepare(curl, exchange, headers.get(), error_text.data());
+  const CURLcode code = curl_easy_perform(curl);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
   long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);
-  const bool may_be_done = may_have_arrived(curl.get(), exchange);
-  state_->give_back(std::move(curl));
+  const bool may_be_done = may_have_arrived(curl, exchange);
+  state_->give_back(std::move(connections));
   if (code == CURLE_OK && exchange.has_all_headers) return std::move(exchange.response);
 
   Failure failure;
