@@ -35,6 +35,9 @@ class Connections {
   Connections() : curl_(curl_easy_init()) {
     if (curl_ == nullptr) throw std::bad_alloc();
   }
+  Connections(const Connections&) = delete;  // libcurl knows where it is
+  Connections& operator=(const Connections&) = delete;
+  ~Connections() = default;
   [[nodiscard]] CURL* curl() const { return curl_.get(); }
 
   /// Forgets the last request's options.
