@@ -42,27 +42,42 @@ S3Reader::S3Reader(aws::S3& s3, std::atomic<bool>& is_cancelled, std::unique_ptr
       cache_(std::move(cache)),
       ahead_([this](const Object& object, aws::ByteRange part) { return get(object, part); }, {}) {}
 
-aws::Result<S3Listing> S3Reader::list(const S3Folder& folder) {
-  S3Listing listing;
+aws::Result<S3Listing> S3Reader::list(const S3Folder& folder, bool is_wanted_whole) {
   aws::ListRequest request;
   request.prefix = folder.prefix;
+  if (is_wanted_whole && !folder.is_flat) {
+    S3Listing whole;
+    const auto page = add_page(folder, request, whole);
+    if (page && request.continuation.empty()) return whole;
+    // What is large is listed folder by folder, since pages come one after the other.
+    request.continuation.clear();
+  }
+  S3Listing listing;
   if (!folder.is_flat) request.delimiter = "/";
   do {
-    auto page = s3_.list(folder.bucket, request);
-    if (!page) return tl::unexpected(std::move(page.error()));
-    if (!is_of_folder(folder, *page)) {
-      return aws::cannot({folder.url(), "the listing has what does not lie there",
-                          "check that the endpoint is S3's"});
-    }
-    for (const aws::ObjectInfo& info : page->objects) {
-      if (auto object = object_of(folder, info)) listing.objects.push_back(std::move(*object));
-    }
-    for (const std::string& prefix : page->prefixes) {
-      listing.folders.push_back(s3_folder_below(folder, prefix));
-    }
-    request.continuation = std::move(page->continuation);
+    const auto page = add_page(folder, request, listing);
+    if (!page) return tl::unexpected(page.error());
   } while (!request.continuation.empty());
   return listing;
+}
+
+/// Makes the request one for the page behind it.
+aws::Result<void> S3Reader::add_page(const S3Folder& folder, aws::ListRequest& request,
+                                     S3Listing& listing) {
+  auto page = s3_.list(folder.bucket, request);
+  if (!page) return tl::unexpected(std::move(page.error()));
+  if (!is_of_folder(folder, *page)) {
+    return aws::cannot({folder.url(), "the listing has what does not lie there",
+                        "check that the endpoint is S3's"});
+  }
+  for (const aws::ObjectInfo& info : page->objects) {
+    if (auto object = object_of(folder, info)) listing.objects.push_back(std::move(*object));
+  }
+  for (const std::string& prefix : page->prefixes) {
+    listing.folders.push_back(s3_folder_below(folder, prefix));
+  }
+  request.continuation = std::move(page->continuation);
+  return {};
 }
 
 aws::Result<std::string> S3Reader::get(const Object& object, aws::ByteRange part) {

@@ -34,7 +34,9 @@ class S3Reader {
   S3Reader& operator=(const S3Reader&) = delete;
   ~S3Reader() { cancel(); }
 
-  aws::Result<S3Listing> list(const S3Folder& folder);
+  /// What lies in the folder itself; with `is_wanted_whole` all that lies below it, too, without
+  /// folders, if that is no more than one request tells.
+  aws::Result<S3Listing> list(const S3Folder& folder, bool is_wanted_whole = false);
 
   /// A part of an object, which ends with the object at the latest, so long as it is the one that
   /// was listed; from the cache where that has it.
@@ -54,6 +56,7 @@ class S3Reader {
   [[nodiscard]] const ObjectCache* cache() const { return cache_.get(); }
 
  private:
+  aws::Result<void> add_page(const S3Folder& folder, aws::ListRequest& request, S3Listing& listing);
   aws::Result<std::string> fetch(const Object& object, aws::ByteRange part);
   void note(const aws::Result<std::string>& bytes);
 

@@ -44,7 +44,7 @@ ObjectList::ObjectList(Settings& settings, logs::Problems& problems)
   }
   settings.objects.clear();
   for (const logs::S3Folder& folder : settings.folders) {
-    pending_.push_back({folder, pending_.size(), true});
+    pending_.push_back({.folder = folder, .place = pending_.size(), .is_named = true});
   }
   has_object_.resize(pending_.size());
 }
@@ -85,7 +85,11 @@ base::Expected<std::vector<ObjectList::Pending>> ObjectList::take_needed(const D
   for (const std::size_t number : pushed->objects) is_needed[folders[number]] = true;
   std::vector<Pending> left;
   for (std::size_t i = 0; i < pending_.size(); ++i) {
-    (is_needed[i] ? needed : left).push_back(std::move(pending_[i]));
+    Pending& each = pending_[i];
+    // Below AWSLogs/ there may be others' objects; below an account of there it is flow logs.
+    each.is_wanted_whole =
+        pushed->needs_all && !each.is_larger && !each.folder.key.account_id.empty();
+    (is_needed[i] ? needed : left).push_back(std::move(each));
   }
   pending_ = std::move(left);
   return needed;
@@ -93,8 +97,9 @@ base::Expected<std::vector<ObjectList::Pending>> ObjectList::take_needed(const D
 
 base::Expected<void> ObjectList::list(const std::vector<Pending>& folders) {
   std::vector<std::optional<aws::Result<logs::S3Listing>>> listings(folders.size());
-  base::in_parallel(folders.size(), kListingsAtOnce,
-                    [&](std::size_t i) { listings[i] = settings_.s3->list(folders[i].folder); });
+  base::in_parallel(folders.size(), kListingsAtOnce, [&](std::size_t i) {
+    listings[i] = settings_.s3->list(folders[i].folder, folders[i].is_wanted_whole);
+  });
   for (std::size_t i = 0; i < folders.size(); ++i) {
     const Pending& above = folders[i];
     auto& listing = *listings[i];
@@ -114,7 +119,9 @@ base::Expected<void> ObjectList::list(const std::vector<Pending>& folders) {
       if (paths_.insert(object.path).second) add(std::move(object));
     }
     for (logs::S3Folder& folder : listing->folders) {
-      pending_.push_back({std::move(folder), above.place, false});
+      pending_.push_back({.folder = std::move(folder),
+                          .place = above.place,
+                          .is_larger = above.is_wanted_whole || above.is_larger});
     }
   }
   return {};

@@ -38,7 +38,9 @@ class ObjectList {
   struct Pending {
     logs::S3Folder folder;
     std::size_t place = 0;
-    bool is_named = false;  ///< it is that place itself
+    bool is_named = false;         ///< it is that place itself
+    bool is_wanted_whole = false;  ///< all that is below it is needed: one request may tell of it
+    bool is_larger = false;        ///< one request did not tell of all that is above it
   };
 
   void add(logs::Object object);

@@ -217,6 +217,9 @@ class Pruner {
   Pruner(const Duck& duck, const std::vector<Candidate>& candidates)
       : duck_(duck), candidates_(candidates) {}
 
+  /// Whether a condition was found that may leave some out.
+  [[nodiscard]] bool has_condition() const { return has_condition_; }
+
   std::set<std::size_t> needed_by(const std::optional<std::string>& filter,
                                   std::vector<Equality>& equalities) {
     std::set<std::size_t> all;
@@ -234,8 +237,10 @@ class Pruner {
       if (std::includes(kKeyColumns.begin(), kKeyColumns.end(), columns.begin(), columns.end())) {
         keep(all, part, kObjects,
              [&](const Candidate& candidate) { return !is_told(candidate, columns); });
+        has_condition_ = true;
       } else if (is_time_order(part)) {
         keep(all, part, kSlots, [](const Candidate& candidate) { return !candidate.ends; });
+        has_condition_ = true;
       } else if (auto equality = equality_of(part)) {
         equalities.push_back(std::move(*equality));
       }
@@ -276,6 +281,7 @@ class Pruner {
 
   const Duck& duck_;
   const std::vector<Candidate>& candidates_;
+  bool has_condition_ = false;
 };
 
 /// The candidates as a table, so that DuckDB can say which of them a condition holds for.
@@ -376,6 +382,7 @@ base::Expected<Pushdown> push_down(const Duck& duck, const std::string& sql,
   for (const PlannedScan& scan : scans) {
     needed.merge(pruner.needed_by(scan.filter, out.equalities));
   }
+  out.needs_all = !pruner.has_condition();
   if (scans.size() != 1) out.equalities.clear();
   out.objects.assign(needed.begin(), needed.end());
   // So that SHOW TABLES has nothing but the user's.

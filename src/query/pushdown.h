@@ -28,6 +28,8 @@ std::vector<Candidate> candidates_of(const std::vector<logs::Object>& objects);
 struct Pushdown {
   /// Numbers (places among the candidates) of those that some scan of the query may need.
   std::vector<std::size_t> objects;
+  /// Nothing that is known of a candidate could make it one that is not needed.
+  bool needs_all = true;
   /// Of the query's only scan; none if it has several.
   std::vector<Equality> equalities;
   /// So many rows of the query's only scan are enough, whichever: LIMIT over columns alone.

@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import time
+import urllib.parse
 
 import flow_logs
 import pytest
@@ -165,7 +166,8 @@ def test_memory_is_bounded_whatever_is_read(server, bucket, program, tmp_path):
 
 
 def listed(server):
-    return [path.partition("prefix=")[2].partition("&")[0] for method, path in server.requests if "list-type" in path]
+    return [urllib.parse.unquote(path.partition("prefix=")[2].partition("&")[0])
+            for method, path in server.requests if "list-type" in path]
 
 
 def fetched(server):
@@ -206,6 +208,21 @@ def test_what_a_query_rules_out_is_never_listed(holding, program, options, condi
     accounts = 0 if not days else 1 if "log_account" in condition else 2
     assert len(fetched(server)) <= days + accounts
     assert f"asked S3 {len(server.requests)} times" in done.stderr
+
+
+@pytest.mark.parametrize("page_size", [1000, 100])
+def test_what_is_needed_wholly_is_asked_for_at_once_and_by_folders_if_it_is_large(holding, program, page_size):
+    server = holding(year())
+    server.page_size = page_size
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", "--", COUNT)
+    assert count(done) == 2 * 2 * 12 * 27
+    accounts = [f"AWSLogs/{account}/vpcflowlogs/" for account in ("111111111111", "222222222222")]
+    folders = {f"{account}us-east-1/{rest}" for account in accounts for rest in (
+        "", "2018/", *(f"2018/{month:02}/" for month in range(1, 13)),
+        *(f"2018/{month:02}/{day:02}/" for month in range(1, 13) for day in range(1, 28)))}
+    below = [prefix for prefix in listed(server) if prefix.startswith(tuple(accounts))]
+    assert sorted(below) == sorted(accounts if page_size == 1000 else 2 * accounts + list(folders))
+    assert not [prefix for prefix in listed(server) if "CloudTrail" in prefix]
 
 
 def test_hours_have_folders_too(holding, program):
@@ -379,7 +396,7 @@ def test_aws_folders_are_found_up_to_two_above_them(holding, program, prefix):
     done = run(server, program, "query", "--from", f"s3://logs/{prefix}", "--output", "csv", "--",
                "SELECT count(*) FROM flow_logs WHERE log_date = '2018-06-20'")
     assert count(done) == 4
-    days = [prefix for prefix in listed(server) if re.search("2018%2F06%2F\\d\\d", prefix)]
+    days = [prefix for prefix in listed(server) if re.search("2018/06/\\d\\d", prefix)]
     assert len(days) == 2, listed(server)
 
 
