@@ -27,7 +27,7 @@ std::optional<Sha256> sha256_of_hex(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const std::size_t digit = kDigits.find(text[i]);
     if (digit == std::string_view::npos) return std::nullopt;
-    bytes[i / 2] = static_cast<std::uint8_t>(bytes[i / 2] << 4U | digit);
+    bytes[i / 2] = static_cast<std::uint8_t>(bytes[i / 2] * kDigits.size() + digit);
   }
   return bytes;
 }
