@@ -38,6 +38,7 @@ Expected<weir::deliver::Spool> open_spool(const fs::path& folder) {
   return weir::deliver::Spool::open(folder, kNoLimits, log);
 }
 
+/// As who writes an object knows it.
 std::optional<weir::base::Sha256> sha256_of(const fs::path& file) {
   const weir::base::Descriptor open(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   return weir::aws::FilePart{open.get(), 0, fs::file_size(file)}.sha256();
@@ -50,8 +51,10 @@ Expected<void> seal(const fs::path& folder, const fs::path& to) {
     if (!entry.is_regular_file()) continue;
     const fs::path file = spool->writing_folder() / "object";
     fs::copy_file(entry.path(), file);
-    auto sealed = spool->seal(
-        file, {entry.path().lexically_relative(folder).string(), 1, {}, sha256_of(file)});
+    const auto hash = sha256_of(file);
+    if (!hash) return weir::base::fail(entry.path().string(), "cannot be read", "");
+    auto sealed =
+        spool->seal(file, {entry.path().lexically_relative(folder).string(), 1, {}, hash});
     if (!sealed) return sealed;
   }
   return {};

@@ -27,8 +27,8 @@ struct Segment {
   std::uint64_t records = 0;
   std::filesystem::path file;  ///< begins with the payload, which what sealed it has written
   std::uint64_t bytes = 0;     ///< of the payload; its checksum is right
-  std::optional<base::Sha256> sha256 =
-      std::nullopt;  ///< of the payload, where what sealed it knew it
+  /// Of the payload, where what sealed it knew it.
+  std::optional<base::Sha256> sha256 = std::nullopt;
 };
 
 /// What AWS says of a flow log that cannot deliver (DeliverLogsErrorMessage).

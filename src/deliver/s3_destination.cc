@@ -1,7 +1,11 @@
 #include "deliver/s3_destination.h"
 
+#include <fcntl.h>
+
 #include <utility>
 
+#include "aws/file_part.h"
+#include "base/descriptor.h"
 #include "deliver/connection.h"
 #include "deliver/policy_attachment.h"
 
@@ -12,6 +16,17 @@ constexpr const char* kAcl = "bucket-owner-full-control";
 constexpr int kForbidden = 403;
 constexpr int kPreconditionFailed = 412;
 
+/// Its bytes are not those of the hash that came with them.
+bool arrived_changed(const aws::Failure& failure) {
+  return failure.is("XAmzContentSHA256Mismatch") || failure.is("BadDigest");
+}
+
+/// False: it changed before it was sealed, so that its checksum is right all the same.
+bool is_as_written(const Segment& segment) {
+  const base::Descriptor file(::open(segment.file.c_str(), O_RDONLY | O_CLOEXEC));
+  return !segment.sha256 || aws::FilePart{file.get(), 0, segment.bytes}.sha256() == segment.sha256;
+}
+
 /// Servers that are not AWS's accept the policy, and may know no service to match it with.
 aws::Failure advised(aws::Failure failure, const aws::S3& s3, bool has_principal) {
   if (failure.is("AccessDenied") && !s3.is_aws()) {
@@ -20,6 +35,9 @@ aws::Failure advised(aws::Failure failure, const aws::S3& s3, bool has_principal
             ? "check that the delivery principal is the ARN of who delivers, and look for a Deny"
             : "this server may know no service principals: let the bucket's owner run `weir "
               "bucket-policy attach --delivery-principal ARN`, with the ARN of who delivers";
+  } else if (arrived_changed(failure)) {
+    failure.error.hint =
+        "look for what changes it on its way, such as a proxy, and at this host's disk and memory";
   }
   return failure;
 }
@@ -125,10 +143,9 @@ Delivered S3Destination::deliver(const Segment& segment) {
   auto uploaded = upload(*s3_, place_, segment);
   if (uploaded) return Receipt{};
   const aws::Failure& failure = uploaded.error();
-  // Its bytes are not those that were written, although the disk has them as they were sealed.
-  const bool is_damaged = failure.is("XAmzContentSHA256Mismatch") || failure.is("BadDigest");
-  const bool is_of_segment = failure.status == kPreconditionFailed || is_damaged ||
-                             failure.kind == aws::Failure::Kind::unreadable;
+  const bool is_of_segment = failure.status == kPreconditionFailed ||
+                             failure.kind == aws::Failure::Kind::unreadable ||
+                             (arrived_changed(failure) && !is_as_written(segment));
   const bool has_principal = needs_ && !needs_->principal.empty();
   Undelivered why = undelivered(advised(std::move(uploaded.error()), *s3_, has_principal));
   why.is_of_segment = is_of_segment;

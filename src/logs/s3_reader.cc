@@ -48,8 +48,15 @@ aws::Result<S3Listing> S3Reader::list(const S3Folder& folder, bool is_wanted_who
   if (is_wanted_whole && !folder.is_flat) {
     S3Listing whole;
     const auto page = add_page(folder, request, whole);
-    if (page && request.continuation.empty()) return whole;
-    // What is large is listed folder by folder, since pages come one after the other.
+    if (!page) return tl::unexpected(page.error());
+    // What is large is listed folder by folder, since pages come one after the other; and so is
+    // what has an AWSLogs/ of its own, where other services' objects may lie.
+    const std::string copy = "/AWSLogs/";
+    const bool has_copy =
+        std::any_of(whole.objects.begin(), whole.objects.end(), [&](const Object& object) {
+          return object.path.find(copy, folder.url().size() - 1) != std::string::npos;
+        });
+    if (request.continuation.empty() && !has_copy) return whole;
     request.continuation.clear();
   }
   S3Listing listing;

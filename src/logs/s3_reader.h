@@ -34,7 +34,7 @@ class S3Reader {
   S3Reader& operator=(const S3Reader&) = delete;
   ~S3Reader() { cancel(); }
 
-  /// What lies in the folder itself; with `is_wanted_whole` all that lies below it, too, without
+  /// What lies in the folder itself; with `is_wanted_whole` all that lies below it, too, and no
   /// folders, if that is no more than one request tells.
   aws::Result<S3Listing> list(const S3Folder& folder, bool is_wanted_whole = false);
 

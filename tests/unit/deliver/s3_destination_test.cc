@@ -109,11 +109,17 @@ TEST_F(ToBucket, TheHashIsWhatWasWrittenAndNotWhatTheDiskHasNow) {
   digest.add(transport_.asked[0].body);
   EXPECT_EQ(digest.take_hex(), sealed);
 
+  transport_.answer(400, "<Error><Code>XAmzContentSHA256Mismatch</Code></Error>");
+  const auto changed = deliver();
+  ASSERT_FALSE(changed);
+  EXPECT_FALSE(changed.error().is_of_segment) << "changed on its way, as the others would be";
+  EXPECT_THAT(changed.error().error.hint, HasSubstr("a proxy"));
+
   std::fstream(segment_.file, std::ios::in | std::ios::out) << "damaged";
   transport_.answer(400, "<Error><Code>XAmzContentSHA256Mismatch</Code></Error>");
-  const auto delivered = deliver();
-  ASSERT_FALSE(delivered) << "by a server that compares";
-  EXPECT_TRUE(delivered.error().is_of_segment) << "the others go on";
+  const auto damaged = deliver();
+  ASSERT_FALSE(damaged);
+  EXPECT_TRUE(damaged.error().is_of_segment) << "the others go on";
   for (const aws::Scripted::Asked& asked : transport_.asked) {
     EXPECT_EQ(aws::header_of(asked.request.headers, "x-amz-content-sha256"), sealed);
   }

@@ -72,6 +72,33 @@ TEST_F(Spooling, ARestartFindsWhatWaitsAndGoesOnBehindIt) {
   }
 }
 
+TEST_F(Spooling, AHashThatCannotBeIsDamageAndNoneIsNone) {
+  const std::string payload = payload_of("a");
+  const auto segment_with = [&](const std::string& hash) {
+    fs::remove_all(root_);
+    {
+      Spool spool = open();
+      write(spool.writing_folder() / "a", payload);
+      EXPECT_TRUE(spool.seal(spool.writing_folder() / "a", {"a", 3, covered(1)}));
+    }
+    const fs::path file = segments().at(0);
+    const std::string ending = bytes_of(file).substr(payload.size());
+    std::string json = ending.substr(1, ending.find('\n', 1) - 1);
+    write(file, payload + with_last_line(json.insert(1, hash)));
+    Spool spool = open();
+    EXPECT_EQ(spool.status().damaged + spool.status().waiting, 1U) << hash;
+    return spool.take(kAny);
+  };
+  const auto none = segment_with("");  // as events have none
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->sha256, std::nullopt);
+  const std::string digits = base::hex(sha256_of(payload));
+  EXPECT_EQ(segment_with("\"sha256\":\"" + digits + "\",")->sha256, sha256_of(payload));
+  for (const std::string wrong : {"7", "\"\"", "\"0\"", "null"}) {
+    EXPECT_FALSE(segment_with("\"sha256\":" + wrong + ",")) << wrong;
+  }
+}
+
 TEST_F(Spooling, SequencesRiseEvenWhenAllWasFreed) {
   std::uint64_t first = 0;
   for (int run = 0; run < 2; ++run) {

@@ -70,6 +70,22 @@ TEST_F(PushDown, AColumnOnBothSidesLeavesNothingOut) {
   EXPECT_THAT(of("log_hour > bytes").objects, ElementsAre(0, 1, 2, 3));
 }
 
+TEST_F(PushDown, AllAreNeededWhereNoConditionCouldLeaveOneOut) {
+  EXPECT_TRUE(of("true").needs_all);
+  EXPECT_TRUE(of("bytes > 5 AND action = 'REJECT'").needs_all);
+  EXPECT_TRUE(of("log_hour = 1 OR bytes = 5").needs_all);
+  EXPECT_TRUE(of("\"end\" > start + 1").needs_all);
+  EXPECT_FALSE(of("log_date > DATE '2000-01-01'").needs_all)
+      << "though it leaves out none of these";
+  EXPECT_FALSE(of("bytes > 5 AND \"end\" > 0").needs_all);
+  const std::string hour = "SELECT bytes FROM flow_logs WHERE log_hour = ";
+  const auto of_two = [&](const std::string& other) {
+    return push_down(*duck_, hour + "1 UNION ALL " + other, candidates_of(objects_))->needs_all;
+  };
+  EXPECT_FALSE(of_two(hour + "2"));
+  EXPECT_TRUE(of_two("SELECT bytes FROM flow_logs"));
+}
+
 TEST_F(PushDown, EqualitiesAreOfPlainColumnsOnly) {
   const auto equalities = of("dstport = 22 AND 'ACCEPT' = action AND bytes % 7 = 5").equalities;
   ASSERT_EQ(equalities.size(), 2U);
