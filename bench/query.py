@@ -48,12 +48,12 @@ SORT = 'SELECT * FROM flow_logs ORDER BY bytes, srcaddr, "end"'
 
 def generate(folder, objects, records, days):
     """Makes the set, unless a run before has."""
-    mark = folder.with_name(f"{folder.name}-{objects}-{records}-{days}.made")
-    if not mark.exists():
+    mark, made = folder.with_name(f"{folder.name}.made"), f"{objects} {records} {days}"
+    if not mark.exists() or mark.read_text() != made:
         print(f"generating {objects} objects of {records} records in {folder}", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([BUILD / "generate_logs", folder, str(objects), str(records), str(days)], check=True)
-        mark.touch()
+        mark.write_text(made)
     paths = sorted(folder.rglob("*.log.gz"))
     for path in paths:
         read_into_page_cache(path)

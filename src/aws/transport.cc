@@ -40,8 +40,8 @@ class Connections {
   ~Connections() = default;
   [[nodiscard]] CURL* curl() const { return curl_.get(); }
 
-  /// Forgets the last request's options.
-  void reset() {
+  /// Those of the last request.
+  void forget_options() {
     curl_easy_reset(curl());  // keeps connections, sessions of TLS and what DNS said
     curl_easy_setopt(curl(), CURLOPT_SOCKOPTFUNCTION, opened);
     curl_easy_setopt(curl(), CURLOPT_SOCKOPTDATA, this);
@@ -316,7 +316,7 @@ CurlTransport::~CurlTransport() {
 
 Result<Response> CurlTransport::send(const Request& request) {
   std::unique_ptr<Connections> connections = state_->take();
-  connections->reset();
+  connections->forget_options();
   CURL* const curl = connections->curl();
   const std::uint64_t max_bytes =
       request.max_answer_bytes != 0 ? request.max_answer_bytes : state_->settings.max_answer_bytes;
