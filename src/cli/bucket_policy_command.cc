@@ -129,12 +129,16 @@ int check(const Asked& asked) {
   auto session = open_session(asked.s3.options);
   if (!session) return failed(session.error());
   aws::S3& s3 = (*session)->s3();
-  const auto policy = s3.policy(needs->bucket);
+  const auto policy = deliver::standing_policy(s3, *needs);
   if (!policy) {
-    if (!asked.has_probe || !deliver::may_deliver_unseen(policy.error()))
-      return failed(policy.error().error);
-    tell({base::Severity::info,
-          "note: the bucket policy cannot be looked at: " + policy.error().error.what});
+    base::Error error = policy.error().error;
+    if (!deliver::may_deliver_unseen(policy.error())) return failed(error);
+    if (!asked.has_probe) {
+      error.hint +=
+          "; `weir bucket-policy check --probe` as who delivers finds out whether it works";
+      return failed(error);
+    }
+    tell({base::Severity::info, "note: the bucket policy " + error.what});
     return check_by_probe(s3, asked, *needs);
   }
   auto judged = deliver::check_policy(*policy, *needs);

@@ -4,7 +4,7 @@ namespace weir::deliver {
 namespace {
 
 /// `what` could not be done, such as "looked at".
-aws::Result<bool> refused(aws::Failure failure, const std::string& what) {
+tl::unexpected<aws::Failure> refused(aws::Failure failure, const std::string& what) {
   if (failure.is("AccessDenied") || failure.is("403")) {
     failure.error.hint =
         "its owner needs s3:GetBucketPolicy and s3:PutBucketPolicy for that; or the owner attaches "
@@ -23,12 +23,18 @@ aws::Result<bool> refused(aws::Failure failure, const std::string& what) {
 
 }  // namespace
 
+aws::Result<std::optional<std::string>> standing_policy(aws::S3& s3, const BucketNeeds& needs) {
+  auto there = s3.policy(needs.bucket);
+  if (!there) return refused(std::move(there.error()), "looked at");
+  return there;
+}
+
 aws::Result<bool> attach_policy(aws::S3& s3, const BucketNeeds& needs) {
   constexpr int kRounds = 3;
   bool is_changed = false;
   for (int round = 0; round < kRounds; ++round) {
-    auto there = s3.policy(needs.bucket);
-    if (!there) return refused(std::move(there.error()), "looked at");
+    auto there = standing_policy(s3, needs);
+    if (!there) return tl::unexpected(std::move(there.error()));
     auto extended = with_needed(*there, needs);
     if (!extended) return aws::cannot(std::move(extended.error()));
     if (!*extended) return is_changed;
@@ -55,8 +61,8 @@ std::string_view service_doubt(const aws::S3& s3, const BucketNeeds& needs) {
 }
 
 aws::Result<bool> detach_policy(aws::S3& s3, const BucketNeeds& needs) {
-  auto there = s3.policy(needs.bucket);
-  if (!there) return refused(std::move(there.error()), "looked at");
+  auto there = standing_policy(s3, needs);
+  if (!there) return tl::unexpected(std::move(there.error()));
   auto rest = without_needed(*there, needs);
   if (!rest) return aws::cannot(std::move(rest.error()));
   if (!*rest) return false;

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "aws/s3.h"
 #include "deliver/bucket_policy.h"
 
 namespace weir::deliver {
+
+/// The policy that stands there; nothing: none. Error: with what is to be done by whom.
+aws::Result<std::optional<std::string>> standing_policy(aws::S3& s3, const BucketNeeds& needs);
 
 /// Adds what is missing to the bucket's policy. True: it was changed. What was written is read
 /// back, since somebody else may have written at the same moment; then it is added to theirs.

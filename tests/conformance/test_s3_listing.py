@@ -71,6 +71,14 @@ def test_a_tree_within_an_account_is_one_of_its_own(holding, program):
     assert count(done) == 2 * (len(objects) + 2), "and no line of CloudTrail's is told of as one that does not fit"
 
 
+def test_a_listing_that_fails_is_asked_for_once(holding, program):
+    account = "AWSLogs/222222222222/vpcflowlogs/"
+    server = holding(year(), **{f"/logs?{account}": [403] * 9})
+    done = run(server, program, "query", "--from", "s3://logs", "--output", "csv", "--", COUNT, status=3)
+    assert count(done) == 2 * 12 * 27 and f"s3://logs/{account}: AccessDenied" in done.stderr
+    assert listed(server).count(account) == 1
+
+
 def test_hours_have_folders_too(holding, program):
     objects = {}
     for hour in range(24):

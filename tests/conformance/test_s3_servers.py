@@ -71,9 +71,11 @@ def test_the_policy_of_anothers_bucket_is_for_its_owner_to_attach(serve, program
     """S3 says 405 then, whatever the policy allows, and it may allow delivery."""
     server = serve()
     server.is_anothers = True
-    said = run(program, server.environment(), "bucket-policy", "attach", *WHERE, status=1)
-    assert "MethodNotAllowed" in said
-    assert "another account owns the bucket: its owner has to attach what `weir bucket-policy print` prints" in said
+    for what in ("attach", "detach", "check"):
+        said = run(program, server.environment(), "bucket-policy", what, *WHERE, status=1)
+        assert "MethodNotAllowed" in said
+        assert "another account owns the bucket: its owner has to attach what `weir bucket-policy print` prints" in said
+    assert "`weir bucket-policy check --probe` as who delivers" in said
     said = record(program, server.environment())
     assert "the bucket policy of s3://logs cannot be looked at: MethodNotAllowed" in said
     assert server.objects == in_folder(program, tmp_path)
