@@ -25,7 +25,8 @@ class ObjectList {
   [[nodiscard]] const std::vector<logs::Object>& all() const { return objects_; }
 
   /// Lists what lies in S3 and `sql` may need: folder by folder, from the top down, those that it
-  /// cannot need are left out. `sql`: as push_down takes it. Error: a place that the user named
+  /// cannot need are left out; an account's all at once where it needs all and one request tells.
+  /// `sql`: as push_down takes it. Error: a place that the user named
   /// cannot be listed, or holds no object; the caller's credentials.
   base::Expected<void> list_for(const Duck& duck, const std::string& sql);
 
